@@ -1,0 +1,313 @@
+//! Everyone who takes part, in one shape: devices, attackers, on-path parties and in-process targets.
+//!
+//! An actor is sans-io: it is handed the time and one input, and its only effect is its [`Outbox`]. The simulator and the
+//! live driver run the same actors unchanged.
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::admin::Order;
+use crate::plan::{BindId, CanaryId, MarkId};
+use crate::time::Time;
+use crate::transcript::{StepState, WitnessState};
+use crate::value::Value;
+
+/// One end of a connection, or one datagram socket. Given out by [`Outbox::open`] or by [`Input::Accepted`];
+/// unique among everything open in one trial, and used again only after it was closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Conn(pub u32);
+
+/// An IPv4 address and port. In live runs always loopback, unless the guard was told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub struct Addr {
+    /// The address, as a big-endian number: `0x7f00_0001` is 127.0.0.1.
+    pub ip: u32,
+    /// The port; 0 where the system chooses.
+    pub port: u16,
+}
+
+impl Addr {
+    /// An address from its four bytes and a port.
+    #[must_use]
+    pub fn new(ip: [u8; 4], port: u16) -> Addr {
+        Addr { ip: u32::from_be_bytes(ip), port }
+    }
+}
+
+impl fmt::Display for Addr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", Ipv4Addr::from(self.ip), self.port)
+    }
+}
+
+impl From<Addr> for String {
+    fn from(addr: Addr) -> String {
+        alloc::format!("{addr}")
+    }
+}
+
+impl TryFrom<String> for Addr {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Addr, Self::Error> {
+        let (ip, port) = text.rsplit_once(':').ok_or("an address reads 127.0.0.1:1883")?;
+        let ip: Ipv4Addr = ip.parse().map_err(|_| "not an IPv4 address")?;
+        Ok(Addr { ip: u32::from(ip), port: port.parse().map_err(|_| "not a port")? })
+    }
+}
+
+/// Names one of an actor's timers; what it means is the actor's own business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TimerId(pub u32);
+
+/// Which endpoint of the target an actor connects to: the place among the endpoints of its target file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndpointId(pub u16);
+
+/// How a connection ended, or failed to begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Close {
+    /// The peer's orderly end of stream.
+    Fin,
+    /// The peer's reset, or our own.
+    Reset,
+    /// Nothing listens there.
+    Refused,
+    /// No answer to the attempt to connect.
+    TimedOut,
+    /// Our own side had no descriptor or port left: says nothing about the target.
+    LocalLimit,
+}
+
+/// How an actor closes its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CloseHow {
+    /// Orderly: everything sent before still arrives.
+    Fin,
+    /// At once, with a reset.
+    Reset,
+    /// Only our direction ends; we keep reading.
+    Half,
+}
+
+/// What happened to an actor.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The trial begins for this actor (ramps spread these).
+    Start,
+    /// A connection that we opened stands.
+    Opened(Conn),
+    /// Somebody connected to us, from this address.
+    Accepted(Conn, Addr),
+    /// Bytes arrived. A stream may cut anywhere; a datagram is exactly one.
+    Bytes(Conn, &'a [u8]),
+    /// The connection is over, or could not be opened. The last input for this `Conn`.
+    Closed(Conn, Close),
+    /// A wake that was asked for. Wakes are never taken back: an actor whose deadline has moved ignores the early one.
+    Timer(TimerId),
+    /// A mark that this fleet waits for has been set (by the same member where the counts are equal, else by all).
+    Mark(MarkId),
+    /// A value was bound by some fleet, before the mark of the same step.
+    Bound(BindId, &'a Value),
+    /// For targets: the administrator asks for a change.
+    Order(&'a Order),
+    /// For administrators: the last order took effect, or failed for this reason.
+    Done(Result<(), &'a str>),
+}
+
+/// A sans-io participant.
+pub trait Actor: Send {
+    /// Takes one input at `now`; every effect goes to `out`.
+    fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox);
+    /// Bytes that this actor holds for others (queues, sessions, buffers), counted from its real containers. 0 where it makes no sense.
+    fn held(&self) -> u64 {
+        0
+    }
+}
+
+/// One fleet behind one virtual call: members are numbered `0..len`.
+pub trait Crowd: Send {
+    /// Takes one input for `member` at `now`.
+    fn handle(&mut self, member: u32, now: Time, input: Input<'_>, out: &mut Outbox);
+    /// A hint that `member` is handled soon: prefetch, nothing more.
+    fn touch(&self, _member: u32) {}
+    /// How many members there are.
+    fn len(&self) -> u32;
+    /// Whether there is nobody.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl<A: Actor> Crowd for Vec<A> {
+    fn handle(&mut self, member: u32, now: Time, input: Input<'_>, out: &mut Outbox) {
+        self[member as usize].handle(now, input, out);
+    }
+    fn touch(&self, member: u32) {
+        core::hint::black_box(&self[member as usize]);
+    }
+    fn len(&self) -> u32 {
+        u32::try_from(<[A]>::len(self)).expect("a fleet has at most u32::MAX members")
+    }
+}
+
+/// What an actor wants recorded, or tells the runner.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Note {
+    /// A moment that other fleets may wait for.
+    Mark(MarkId),
+    /// A field of an answer, kept for other steps.
+    Bind(BindId, Value),
+    /// A step of a script changed its state. `detail` says what was seen instead, or which alternative held.
+    Step {
+        /// Index of the step in the fleet's script.
+        index: u16,
+        /// The connection that it works on, where it has one.
+        conn: Option<Conn>,
+        /// What became of it.
+        state: StepState,
+        /// For people, and for oracles that show it: what matched or what came instead.
+        detail: String,
+    },
+    /// A canary left this member in plain sight, by its own will.
+    Planted(CanaryId, Conn),
+    /// An administrator's order for the target; answered by [`Input::Done`].
+    Order(Order),
+    /// The target says that a grant took effect (`allow`) or ended.
+    Grant {
+        /// Name of the party.
+        party: String,
+        /// The right as scenarios write it: `subscribe cmd/#`.
+        grant: String,
+        /// Given, or taken away.
+        allow: bool,
+    },
+    /// The witness finished or missed a round trip.
+    Witness(WitnessState),
+    /// A measured number, with its unit in the name: `queue-bytes`.
+    Gauge(&'static str, u64),
+    /// A line of the target's log.
+    Log(String),
+    /// The target ended, with this exit code.
+    Exit(i32),
+    /// This member has nothing more to do.
+    Finished,
+}
+
+/// One effect of an actor, in the order it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// Connect to an endpoint of the target from a source address (port 0: any).
+    Open(Conn, EndpointId, Addr),
+    /// Bytes `start..end` of the outbox's buffer, to the peer.
+    Send(Conn, usize, usize),
+    /// Bytes `start..end` of the outbox's buffer, as one datagram to an address.
+    SendTo(Conn, Addr, usize, usize),
+    /// End our side.
+    Close(Conn, CloseHow),
+    /// Stop (`false`) or go on (`true`) reading: a stopped reader lets its window fill.
+    Reading(Conn, bool),
+    /// Call back at this time.
+    Wake(Time, TimerId),
+    /// Record, or tell the runner.
+    Note(Note),
+}
+
+/// Where actors put their effects. One per runner, reused; nothing is allocated once it is warm.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    acts: Vec<Act>,
+    bytes: Vec<u8>,
+    free: Vec<Conn>,
+    next: u32,
+}
+
+impl Outbox {
+    /// An empty outbox.
+    #[must_use]
+    pub fn new() -> Outbox {
+        Outbox::default()
+    }
+
+    /// Connects to `to` from `from`; answered by [`Input::Opened`] or [`Input::Closed`].
+    pub fn open(&mut self, to: EndpointId, from: Addr) -> Conn {
+        let conn = self.new_conn();
+        self.acts.push(Act::Open(conn, to, from));
+        conn
+    }
+
+    /// Sends what `write` appends to the buffer. Nothing appended, nothing sent.
+    pub fn send(&mut self, conn: Conn, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        if self.bytes.len() > start {
+            self.acts.push(Act::Send(conn, start, self.bytes.len()));
+        }
+    }
+
+    /// Sends what `write` appends as one datagram to `addr`. An empty datagram is a datagram.
+    pub fn send_to(&mut self, conn: Conn, addr: Addr, write: impl FnOnce(&mut Vec<u8>)) {
+        let start = self.bytes.len();
+        write(&mut self.bytes);
+        self.acts.push(Act::SendTo(conn, addr, start, self.bytes.len()));
+    }
+
+    /// Ends our side. The runner sends no [`Input::Closed`] for a `Fin` or `Reset` of our own: the `Conn` is gone with this call.
+    /// After `Half` the connection stays until the peer ends it.
+    pub fn close(&mut self, conn: Conn, how: CloseHow) {
+        self.acts.push(Act::Close(conn, how));
+    }
+
+    /// Stops (`false`) or resumes (`true`) reading from `conn`.
+    pub fn reading(&mut self, conn: Conn, on: bool) {
+        self.acts.push(Act::Reading(conn, on));
+    }
+
+    /// Asks for [`Input::Timer`] at `at` (or as soon after as the runner can; never before). Wakes are never taken back.
+    pub fn wake(&mut self, at: Time, id: TimerId) {
+        self.acts.push(Act::Wake(at, id));
+    }
+
+    /// Records something, or tells the runner.
+    pub fn note(&mut self, note: Note) {
+        self.acts.push(Act::Note(note));
+    }
+
+    /// For runners: a fresh `Conn` for an accepted connection.
+    pub fn new_conn(&mut self) -> Conn {
+        self.free.pop().unwrap_or_else(|| {
+            let conn = Conn(self.next);
+            self.next += 1;
+            conn
+        })
+    }
+
+    /// For runners: `conn` may be given out again. Only once nothing in flight names it.
+    pub fn recycle(&mut self, conn: Conn) {
+        self.free.push(conn);
+    }
+
+    /// For runners: takes the effects and their bytes. Give both back with [`Outbox::restore`] so that they are reused.
+    pub fn take(&mut self) -> (Vec<Act>, Vec<u8>) {
+        (core::mem::take(&mut self.acts), core::mem::take(&mut self.bytes))
+    }
+
+    /// For runners: gives the emptied buffers of [`Outbox::take`] back.
+    pub fn restore(&mut self, mut acts: Vec<Act>, mut bytes: Vec<u8>) {
+        acts.clear();
+        bytes.clear();
+        self.acts = acts;
+        self.bytes = bytes;
+    }
+
+    /// Whether no effect waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.acts.is_empty()
+    }
+}

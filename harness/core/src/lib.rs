@@ -1,0 +1,38 @@
+//! The engine of Proofhouse.
+//!
+//! `(scenario, case, seed, target) -> transcript -> verdict -> finding`
+//!
+//! Reading order: [`actor`] (who takes part), [`scenario`] and [`plan`] (what happens), [`sim`] (time passes),
+//! [`transcript`] (what was seen), [`oracle`] and [`verdict`] (what it means), [`finding`] and [`shrink`] (what is kept).
+//! This crate names no protocol, opens no socket, reads no clock and spawns no thread: it is `no_std`, so those are
+//! compile errors here.
+#![no_std]
+#![forbid(unsafe_code)]
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod actor;
+pub mod admin;
+pub mod document;
+pub mod finding;
+pub mod guidance;
+pub mod link;
+pub mod oracle;
+pub mod plan;
+pub mod protocol;
+pub mod queue;
+pub mod recorder;
+pub mod registry;
+pub mod scenario;
+pub mod script;
+pub mod seed;
+pub mod shrink;
+pub mod sim;
+pub mod spread;
+pub mod target;
+pub mod time;
+pub mod transcript;
+pub mod trial;
+pub mod value;
+pub mod verdict;

@@ -1,0 +1,318 @@
+//! A scenario with its case chosen and every `a..b` drawn. Prints as a scenario; planning it again changes nothing.
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::actor::Addr;
+use crate::document::Located;
+use crate::seed::Seed;
+use crate::spread::Spread;
+use crate::time::Duration;
+use crate::value::{Fields, Value};
+
+/// Place of a mark in [`Plan::marks`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MarkId(pub u16);
+/// Place of a bound value in [`Plan::binds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct BindId(pub u16);
+/// Place of a canary in [`Plan::canaries`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CanaryId(pub u16);
+
+/// Everything that is decided before a trial begins.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The scenario as it was planned: what `plan.toml` prints and the shrinker cuts.
+    pub tree: Located,
+    /// Id of the scenario: its path below `scenarios/` without `.toml`.
+    pub id: String,
+    /// Name of the case; empty where there is one only.
+    pub case: String,
+    /// Seed of the trial.
+    pub seed: Seed,
+    /// Title.
+    pub title: String,
+    /// What the reports say: attack, guidance, clauses, level, weaknesses.
+    pub about: About,
+    /// Name of the target that it was planned for.
+    pub target: String,
+    /// Version of the protocol for this case; empty where the scenario names none.
+    pub version: String,
+    /// How stimuli are cut on the wire.
+    pub segments: Segments,
+    /// Capabilities that the target must have.
+    pub needs: Vec<String>,
+    /// Reached: INCONCLUSIVE.
+    pub limit: Duration,
+    /// Link faults of everyone.
+    pub network: Network,
+    /// Roles with rights, in file order; the witness last.
+    pub parties: Vec<Party>,
+    /// Who takes part, in file order; the witness last.
+    pub fleets: Vec<FleetPlan>,
+    /// Marks, as `fleet.mark`, with the fleet's place in `fleets`.
+    pub marks: Vec<(String, u16)>,
+    /// Bound values, as `fleet.name`.
+    pub binds: Vec<String>,
+    /// Canaries: name and the 32 characters that carry 128 random bits.
+    pub canaries: Vec<(String, String)>,
+    /// The second arm.
+    pub control: Option<ControlArm>,
+    /// What must hold, generic oracles included.
+    pub expects: Vec<Expect>,
+    /// Which flaw each oracle must catch.
+    pub twins: Vec<(String, Vec<String>)>,
+    /// How much is recorded.
+    pub record: Record,
+}
+
+/// Facts about a scenario for reports; none of them changes what happens.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About {
+    /// Id in the attack catalogue.
+    pub attack: String,
+    /// Rows of `scenarios/guidance`.
+    pub guidance: Vec<String>,
+    /// Clauses, as `mqtt5:3.1.4-3`.
+    pub spec: Vec<String>,
+    /// `must`, `should` or `hardening`: moves the gate, never the verdict.
+    pub level: String,
+    /// CWE numbers.
+    pub cwe: Vec<u32>,
+    /// CVSS v4 vector; may be empty.
+    pub cvss: String,
+    /// Kind of finding: crash, hang, resource, disclosure, auth, config, conformance, exception, amplification; may be empty (the oracle's own).
+    pub kind: String,
+}
+
+/// How the bytes of a send are cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Segments {
+    /// One write.
+    #[default]
+    Whole,
+    /// One write for this many bytes.
+    Each(u32),
+}
+
+/// How much of the traffic is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Record {
+    /// Everything.
+    #[default]
+    Full,
+    /// First, last and unusual messages, and totals.
+    Edges,
+}
+
+/// Link faults of a group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// One-way delay of every message.
+    pub delay: Spread<Duration>,
+    /// Share of messages lost, 0.0 to 1.0. On a stream a loss shows as delay: one retransmission time-out of 200 ms.
+    pub loss: f64,
+    /// The link ends this long after the connection opened.
+    pub cut: Option<(Duration, crate::actor::Close)>,
+    /// Nothing passes in this window after the connection opened: start and length.
+    pub stall: Option<(Duration, Duration)>,
+    /// At most this many bytes per second in each direction; 0: no limit.
+    pub rate: u64,
+    /// Every stream write is cut into pieces of at most this many bytes; 0: not cut.
+    pub split: u32,
+}
+
+/// A role with rights. Becomes an account of the target.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Party {
+    /// Name in the scenario.
+    pub name: String,
+    /// Rights: (`publish` or `subscribe`, filter).
+    pub may: Vec<(String, String)>,
+    /// User name on the target.
+    pub user: String,
+    /// Password on the target: made up from the seed, so no secret. From outside where the target gives accounts.
+    pub password: String,
+}
+
+/// Where a fleet's connections come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// All from 127.0.0.1.
+    One,
+    /// A 127/8 address for each member.
+    Each,
+    /// A 127/8 address for each connection.
+    Fresh,
+    /// This one.
+    Fixed(u32),
+}
+
+/// A named group of devices.
+#[derive(Clone, Debug)]
+pub struct FleetPlan {
+    /// Name in the scenario.
+    pub name: String,
+    /// Place in [`Plan::fleets`].
+    pub index: u16,
+    /// Place in [`Plan::parties`]; `None` plays nobody (sends no credentials).
+    pub party: Option<u16>,
+    /// Protocol; empty for an administrator.
+    pub protocol: String,
+    /// Version of the protocol.
+    pub version: String,
+    /// Endpoint by name; the first one of the protocol and version unless the scenario names one.
+    pub endpoint: String,
+    /// Its place among the target's endpoints.
+    pub endpoint_id: crate::actor::EndpointId,
+    /// The endpoint asks who is there: parties send their credentials. Otherwise nobody sends any.
+    pub authenticated: bool,
+    /// We listen and the target connects.
+    pub plays_server: bool,
+    /// How many members there were before any was cut away: identities are `0..count`.
+    pub count: u32,
+    /// The members that still take part, in order; `None`: all.
+    pub only: Option<Vec<u32>>,
+    /// What they do.
+    pub behaviour: String,
+    /// Where they come from.
+    pub source: Source,
+    /// Starts are spread over this long.
+    pub ramp: Duration,
+    /// Everything that they send is `control` or `stimulus`.
+    pub part: Option<Part>,
+    /// Nothing is answered that a step does not say.
+    pub manual: bool,
+    /// The script, where the behaviour is one.
+    pub steps: Vec<StepPlan>,
+    /// Keys of the behaviour. Durations as text with unit, spreads as `a~b`; read them with [`FleetPlan::duration`].
+    pub keys: Fields,
+    /// Link faults; the scenario's unless the fleet has its own.
+    pub network: Network,
+}
+
+/// Whether a step is the legal variant or the attack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The legal variant: must succeed.
+    Control,
+    /// The attack: must reach the target.
+    Stimulus,
+}
+
+/// One action of a script.
+#[derive(Clone, Debug)]
+pub struct StepPlan {
+    /// Place in the script as it was written: stays when others are cut away.
+    pub index: u16,
+    /// The verb.
+    pub verb: String,
+    /// Name of the connection.
+    pub conn: String,
+    /// Waits for these marks first.
+    pub after: Vec<MarkId>,
+    /// Set when the step is answered (or sent).
+    pub mark: Option<MarkId>,
+    /// Control or stimulus.
+    pub part: Option<Part>,
+    /// Speaks as another party than the fleet: place in [`Plan::parties`]; `Some(None)`: as nobody.
+    pub speaks_as: Option<Option<u16>>,
+    /// What must be seen; empty: the natural answer with any reason, or being sent.
+    pub any: Vec<Alternative>,
+    /// How long to wait for it. Default 5 s.
+    pub within: Duration,
+    /// The canary that is this step's payload.
+    pub canary: Option<CanaryId>,
+    /// The send goes on at this pace while later steps run: bytes, period.
+    pub pace: Option<(u32, Duration)>,
+    /// Not before this time since the trial began.
+    pub at: Option<Duration>,
+    /// For `wait`: how long.
+    pub wait: Duration,
+    /// The verb's own fields, `{case.k}` filled in, ranges drawn. `"$fleet.name"` stands for a bound value, see `uses`.
+    pub fields: Fields,
+    /// The bound values that `fields` use: (text as written, id).
+    pub uses: Vec<(String, BindId)>,
+}
+
+/// One thing that an `expect` accepts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alternative {
+    /// FIN or reset.
+    pub closed: bool,
+    /// Nothing arrives for this long.
+    pub silence: Option<Duration>,
+    /// A packet whose fields match: each field holds one of the values, or a class name of the protocol. `type` is among them.
+    pub fields: Vec<(String, Vec<Value>)>,
+    /// The packet carries this canary.
+    pub canary: Option<CanaryId>,
+    /// Fields of the packet that are kept.
+    pub bind: Vec<(String, BindId)>,
+}
+
+/// The second arm: the same plan without some steps.
+#[derive(Clone, Debug)]
+pub struct ControlArm {
+    /// Marks of the steps that are left out.
+    pub without: Vec<MarkId>,
+    /// Must be seen there.
+    pub canary: Option<(CanaryId, String)>,
+    /// Must be seen there: a packet at a fleet.
+    pub packet: Option<(Alternative, String)>,
+}
+
+/// One rule that must hold.
+#[derive(Clone, Debug)]
+pub struct Expect {
+    /// Id of the oracle.
+    pub oracle: String,
+    /// The fleets that it is about.
+    pub of: Vec<String>,
+    /// Its own keys.
+    pub keys: Fields,
+}
+
+impl Plan {
+    /// The fleet of this name.
+    #[must_use]
+    pub fn fleet(&self, name: &str) -> Option<&FleetPlan> {
+        self.fleets.iter().find(|fleet| fleet.name == name)
+    }
+
+    /// The canary of this name.
+    #[must_use]
+    pub fn canary(&self, name: &str) -> Option<CanaryId> {
+        self.canaries.iter().position(|(n, _)| n == name).map(|at| CanaryId(at as u16))
+    }
+}
+
+impl FleetPlan {
+    /// The duration at a key of the behaviour, or a range that is drawn at every use; `default` where it is not set.
+    /// The loader has checked the text.
+    #[must_use]
+    pub fn duration(&self, key: &str, default: Duration) -> Spread<Duration> {
+        self.keys.text(key).and_then(|text| crate::spread::durations(text).ok()).unwrap_or(Spread::Fixed(default))
+    }
+
+    /// The identities that take part, in order.
+    pub fn members(&self) -> impl Iterator<Item = u32> + '_ {
+        let all = if self.only.is_some() { 0..0 } else { 0..self.count };
+        all.chain(self.only.iter().flatten().copied())
+    }
+
+    /// Source address of a member's `nth` connection.
+    #[must_use]
+    pub fn source(&self, member: u32, nth: u32) -> Addr {
+        /// 127.16.0.0: above the few addresses that people use by hand, with room for 15 million members.
+        const EACH: u32 = 0x7f10_0000;
+        let ip = match self.source {
+            Source::One => 0x7f00_0001,
+            Source::Fixed(ip) => ip,
+            Source::Each => EACH + (u32::from(self.index) << 20 | member & 0xf_ffff) % 0xe0_0000,
+            Source::Fresh => {
+                EACH + (u32::from(self.index) << 20 | (member.wrapping_mul(977) + nth) & 0xf_ffff) % 0xe0_0000
+            }
+        };
+        Addr { ip, port: 0 }
+    }
+}

@@ -1,0 +1,171 @@
+//! What a protocol gives the engine: rows and plain functions, so that `core` can stay ignorant of every protocol.
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::actor::Crowd;
+use crate::oracle::Oracle;
+use crate::plan::{FleetPlan, Plan, StepPlan};
+use crate::registry::Registry;
+use crate::time::Time;
+use crate::transcript::Packet;
+use crate::value::{Fields, Value};
+
+/// One key that a verb, a behaviour or an oracle understands.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// As files write it.
+    pub name: &'static str,
+    /// What may stand there.
+    pub kind: Kind,
+    /// One line for `explain` and editors, with the unit.
+    pub doc: &'static str,
+}
+
+/// What may stand at a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Any text, taken as it is.
+    Text,
+    /// `true` or `false`.
+    Bool,
+    /// A whole number, or a range of them.
+    Int,
+    /// A duration such as `"250ms"`, or a range of them. In a plan: text in the largest whole unit.
+    Duration,
+    /// `"99%"`.
+    Percent,
+    /// A number with a fraction.
+    Float,
+    /// Hex digits with white space; `{mid}` and `{case.k}` are filled in.
+    Hex,
+    /// A name of a fleet, or several.
+    Fleets,
+    /// Any value: taken as it is.
+    Any,
+}
+
+/// A step that a script can say.
+#[derive(Clone, Copy, Debug)]
+pub struct Verb {
+    /// As `do = "..."` writes it.
+    pub name: &'static str,
+    /// The keys that it knows, beside those that every step knows.
+    pub keys: &'static [Key],
+    /// One line for `explain`.
+    pub doc: &'static str,
+}
+
+/// What a fleet does.
+#[derive(Clone, Copy)]
+pub struct Behaviour {
+    /// As `behaviour = "..."` writes it.
+    pub name: &'static str,
+    /// The keys that it knows, beside those that every fleet knows.
+    pub keys: &'static [Key],
+    /// One line for `explain`.
+    pub doc: &'static str,
+    /// Builds the fleet.
+    pub crowd: fn(&FleetPlan, &Plan, &Registry) -> Box<dyn Crowd>,
+    /// Whether it ends by itself. A trial ends when all that end have ended.
+    pub ends: fn(&FleetPlan) -> bool,
+}
+
+/// One row of a named list of cases: what `{case.k}` stands for.
+#[derive(Clone, Debug)]
+pub struct CaseRow {
+    /// Name of the case, unique in its list.
+    pub name: String,
+    /// The values.
+    pub fields: Fields,
+}
+
+/// A named list of cases in Rust: `cases = "mqtt.property-matrix"`.
+#[derive(Clone, Copy)]
+pub struct CaseList {
+    /// As scenarios write it.
+    pub name: &'static str,
+    /// The rows, in a fixed order, for one protocol version.
+    pub rows: fn(version: &str) -> Vec<CaseRow>,
+}
+
+/// Something that a target may be able to do; `needs` names it.
+#[derive(Clone, Copy, Debug)]
+pub struct Capability {
+    /// As `needs`, `claims` and `lacks` write it.
+    pub name: &'static str,
+    /// A scenario (TOML) that passes where the target can, or `None` where only a declaration tells.
+    pub probe: Option<&'static str>,
+    /// One line for `explain`.
+    pub doc: &'static str,
+}
+
+/// A protocol: everything that the engine may ask of it.
+#[derive(Clone, Copy)]
+pub struct Protocol {
+    /// `mqtt`.
+    pub name: &'static str,
+    /// Versions, oldest first, as files write them. Empty where the protocol has only one.
+    pub versions: &'static [&'static str],
+    /// Scheme of a target URL and its port: `("mqtt", 1883)`.
+    pub scheme: (&'static str, u16),
+    /// Steps.
+    pub verbs: &'static [Verb],
+    /// Behaviours beside `script` and `admin`, which every protocol has.
+    pub behaviours: &'static [Behaviour],
+    /// Oracles beside the generic ones.
+    pub oracles: &'static [Oracle],
+    /// Named lists of cases.
+    pub case_lists: &'static [CaseList],
+    /// What targets may be able to do.
+    pub capabilities: &'static [Capability],
+    /// The protocol's side of one scripted connection.
+    pub dialog: fn(&FleetPlan, &Plan, member: u32) -> Box<dyn Dialog>,
+    /// Reads a stream for the transcript: one per connection and direction.
+    pub describe: fn(version: &str, from: From) -> Box<dyn Describe>,
+    /// The value is one of a class of the protocol: `refused` for a reason of at least 0x80. `None`: no such class.
+    pub class: fn(version: &str, packet: &Packet, field: &str, class: &str) -> Option<bool>,
+    /// Checks a frame or step at load time, so that a mistake has a line: `Err` says what is wrong with which key.
+    pub check: fn(version: &str, step: &StepPlan) -> Result<(), (String, String)>,
+    /// Whether a party with this filter in `may` covers a topic or path: policy oracles ask.
+    pub covers: fn(filter: &str, name: &str) -> bool,
+}
+
+/// Which side of a connection bytes come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The side that connected.
+    Client,
+    /// The side that was connected to.
+    Server,
+}
+
+/// One scripted connection in the words of its protocol.
+pub trait Dialog: Send {
+    /// Writes what `step` says. `values` are the step's fields with `$bindings` and canaries filled in.
+    /// `first` is the packet's natural answer, if it awaits one; a raw or hostile step awaits none.
+    ///
+    /// # Errors
+    /// Says why the step cannot be said now.
+    fn say(&mut self, step: &StepPlan, values: &Fields, now: Time, out: &mut Vec<u8>)
+    -> Result<Option<Awaits>, String>;
+    /// Takes bytes of the peer: packets that are complete go to `packets`; automatic answers (not for a manual session) to `reply`.
+    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Packet>, reply: &mut Vec<u8>);
+    /// The time has come that `hear` or `say` asked for: writes what is due (keep-alive, retransmission), returns the next moment.
+    fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time>;
+}
+
+/// The natural answer of a packet.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Awaits {
+    /// Type of the packet: `connack`.
+    pub kind: &'static str,
+    /// Fields that it must carry, such as the packet id.
+    pub fields: Vec<(&'static str, Value)>,
+}
+
+/// Reads one direction of a stream (or datagrams) into packets, however it is cut, legal or not.
+pub trait Describe: Send {
+    /// Takes the next bytes; pushes what they complete. Never fails: what cannot be read is a packet with `malformed`.
+    fn bytes(&mut self, bytes: &[u8], packets: &mut Vec<Packet>);
+}

@@ -1,0 +1,79 @@
+//! Everything that is known to this build: plain lists, filled in one place by the command line.
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::actor::Actor;
+use crate::oracle::Oracle;
+use crate::plan::Plan;
+use crate::protocol::{Behaviour, CaseList, Protocol};
+use crate::seed::Seed;
+
+/// The lists.
+#[derive(Clone, Default)]
+pub struct Registry {
+    /// Protocols.
+    pub protocols: Vec<Protocol>,
+    /// In-process targets.
+    pub builds: Vec<Build>,
+    /// Planted flaws: name and one line.
+    pub flaws: Vec<(&'static str, &'static str)>,
+}
+
+/// An in-process target that can be built: `build = "broker"`.
+#[derive(Clone, Copy)]
+pub struct Build {
+    /// As target files write it.
+    pub name: &'static str,
+    /// One line.
+    pub doc: &'static str,
+    /// Builds it.
+    pub build: fn(&BuildPlan<'_>) -> Result<Box<dyn Actor>, String>,
+}
+
+/// What an in-process target is built from.
+#[derive(Clone, Copy)]
+pub struct BuildPlan<'a> {
+    /// The plan: its parties become accounts.
+    pub plan: &'a Plan,
+    /// Whether accounts and rights are enforced (`claims` has `authenticated`, `acl`).
+    pub claims: &'a [String],
+    /// Planted flaws by name.
+    pub flaws: &'a [String],
+    /// Randomness of the target.
+    pub seed: Seed,
+}
+
+impl Registry {
+    /// The protocol of this name.
+    #[must_use]
+    pub fn protocol(&self, name: &str) -> Option<&Protocol> {
+        self.protocols.iter().find(|p| p.name == name)
+    }
+
+    /// The oracle of this id: generic, or of any protocol.
+    #[must_use]
+    pub fn oracle(&self, id: &str) -> Option<&Oracle> {
+        self.oracles().find(|o| o.id == id)
+    }
+
+    /// All oracles, generic ones first.
+    pub fn oracles(&self) -> impl Iterator<Item = &Oracle> {
+        crate::oracle::GENERIC.iter().chain(self.protocols.iter().flat_map(|p| p.oracles))
+    }
+
+    /// The behaviour of this name for a protocol.
+    #[must_use]
+    pub fn behaviour(&self, protocol: &str, name: &str) -> Option<&Behaviour> {
+        crate::script::BEHAVIOURS
+            .iter()
+            .chain(self.protocol(protocol).into_iter().flat_map(|p| p.behaviours))
+            .find(|b| b.name == name)
+    }
+
+    /// The named list of cases.
+    #[must_use]
+    pub fn case_list(&self, name: &str) -> Option<&CaseList> {
+        self.protocols.iter().flat_map(|p| p.case_lists).find(|c| c.name == name)
+    }
+}

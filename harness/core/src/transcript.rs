@@ -1,0 +1,333 @@
+//! What crossed the wire and what was observed of the target, in order. The exact record that is judged.
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::actor::{Addr, Close, Conn};
+use crate::admin::Order;
+use crate::seed::Seed;
+use crate::time::Time;
+use crate::value::{Fields, Value};
+use crate::verdict::EntryId;
+
+/// Version of the stored format. Older ones are read for ever.
+pub const FORMAT: u32 = 1;
+
+/// First line of `transcript.jsonl`: which trial this is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`FORMAT`] at the time of writing.
+    pub format: u32,
+    /// Path-like id of the scenario: `mqtt/mc-03-takeover`.
+    pub scenario: String,
+    /// Name of the case; empty where there is one only.
+    pub case: String,
+    /// Seed of the trial.
+    pub seed: Seed,
+    /// Name of the target.
+    pub target: String,
+    /// `sim` or `live`.
+    pub clock: String,
+    /// `main`, or `control` for the second arm.
+    pub arm: String,
+}
+
+/// A whole record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transcript {
+    /// Which trial this is.
+    pub header: Header,
+    /// Everything seen, in order; the place is the [`EntryId`].
+    pub entries: Vec<Entry>,
+}
+
+impl Transcript {
+    /// Every entry with its id.
+    pub fn iter(&self) -> impl Iterator<Item = (EntryId, &Entry)> {
+        self.entries.iter().enumerate().map(|(n, entry)| (EntryId(n as u32), entry))
+    }
+}
+
+/// One thing seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// When.
+    pub at: Time,
+    /// Who saw or did it.
+    pub who: Who,
+    /// What.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// Who an entry is about.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Who {
+    /// Member of a fleet, by the fleet's name and the member's stable index.
+    Member(String, u32),
+    /// The system under test.
+    Target,
+    /// Ourselves.
+    Harness,
+}
+
+/// Who ended a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum By {
+    /// The actor.
+    Us,
+    /// The target.
+    Peer,
+    /// A limit of our own machine.
+    Limit,
+}
+
+/// State of a scripted step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepState {
+    /// Begun: what it says was handed to the connection, or it began to wait.
+    Started,
+    /// Done: sent, waited, or answered as it expects.
+    Met,
+    /// Something else came, or the connection ended, or time ran out.
+    Unmet,
+    /// Could not be said at all (the connection was gone).
+    Unsaid,
+}
+
+/// What a witness found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum WitnessState {
+    /// A whole round trip, nanoseconds; `late` is how much later than planned it began (our own lateness).
+    Served {
+        /// Nanoseconds from request to answer.
+        rtt: u64,
+        /// Nanoseconds that we ourselves were late.
+        late: u64,
+    },
+    /// No answer within the deadline.
+    Missed {
+        /// Nanoseconds waited.
+        waited: u64,
+        /// Nanoseconds that we ourselves were late.
+        late: u64,
+    },
+    /// Refused or thrown out.
+    Lost,
+}
+
+/// Life of the target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+pub enum Life {
+    /// Started; `version` where it says one.
+    Started {
+        /// As the target prints it; empty where unknown.
+        version: String,
+    },
+    /// Answers its readiness probe.
+    Ready,
+    /// Ended by itself with a code.
+    Exited {
+        /// The exit code.
+        code: i32,
+    },
+    /// Ended by a signal that we did not send.
+    Signalled {
+        /// The signal's number.
+        signal: i32,
+    },
+    /// A line of its log (masked, control characters escaped).
+    Log {
+        /// The line.
+        line: String,
+    },
+    /// A line that reads like a panic, sanitizer report or unhandled exception.
+    Panic {
+        /// The line.
+        line: String,
+    },
+    /// We stopped it at the end of the trial.
+    Stopped,
+}
+
+/// What an entry says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+pub enum Event {
+    /// A connection stands (`from` is our side unless we accepted it).
+    Opened {
+        /// The connection; numbers are unique in a transcript.
+        conn: u32,
+        /// Name of the connection in the script: `main`.
+        label: String,
+        /// Who began it.
+        from: Addr,
+        /// To whom.
+        to: Addr,
+    },
+    /// A connection is over, or never stood.
+    Closed {
+        /// The connection.
+        conn: u32,
+        /// Who ended it.
+        by: By,
+        /// How.
+        how: Close,
+    },
+    /// Bytes that a member sent, and the packets completed by them.
+    Sent(Bytes),
+    /// Bytes that a member received, and the packets completed by them.
+    Received(Bytes),
+    /// Bytes that could not be written because the connection was already ended by the peer.
+    Undelivered {
+        /// The connection.
+        conn: u32,
+        /// How many bytes.
+        len: u64,
+    },
+    /// A step of a script.
+    Step {
+        /// Index in the fleet's script.
+        index: u16,
+        /// The verb.
+        verb: String,
+        /// The connection, where there is one.
+        conn: Option<u32>,
+        /// What became of it.
+        state: StepState,
+        /// `control`, `stimulus` or empty.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        part: String,
+        /// What matched, or what came instead.
+        #[serde(default, skip_serializing_if = "String::is_empty")]
+        detail: String,
+    },
+    /// A mark was set.
+    Mark {
+        /// `fleet.mark`.
+        name: String,
+    },
+    /// A value was bound.
+    Bound {
+        /// `fleet.name`.
+        name: String,
+        /// The value.
+        value: Value,
+    },
+    /// A canary left a member by its own will.
+    Planted {
+        /// Name of the canary.
+        canary: String,
+        /// The connection.
+        conn: u32,
+    },
+    /// A canary arrived somewhere: searched in every byte, before any cut and across segments.
+    Seen {
+        /// Name of the canary.
+        canary: String,
+        /// The connection that it arrived on.
+        conn: u32,
+    },
+    /// An administrator asked for a change.
+    Ordered {
+        /// The change.
+        #[serde(flatten)]
+        order: Order,
+    },
+    /// A right took effect or ended.
+    Grant {
+        /// Name of the party.
+        party: String,
+        /// The right.
+        grant: String,
+        /// Given, or taken away.
+        allow: bool,
+    },
+    /// A link did something to a message.
+    Fate {
+        /// The connection.
+        conn: u32,
+        /// What: `cut`, `stall`, ...
+        fate: String,
+    },
+    /// Life of the target.
+    Life(Life),
+    /// A measured number.
+    Gauge {
+        /// Name with unit: `rss-bytes`.
+        name: String,
+        /// The number.
+        value: u64,
+    },
+    /// A round trip of the witness.
+    Witness(WitnessState),
+    /// Our own limits and their use: descriptors, ports, slip, null sink.
+    Calibration {
+        /// Name with unit: `descriptors-soft-limit`.
+        name: String,
+        /// The number.
+        value: u64,
+    },
+    /// A member has nothing more to do.
+    Finished,
+    /// The trial's `limit` was reached before everybody had finished.
+    Limit,
+    /// A fleet's traffic in `record = "edges"`: totals instead of messages.
+    Totals(Fields),
+}
+
+/// Bytes on a connection in one direction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Bytes {
+    /// The connection.
+    pub conn: u32,
+    /// Lower-case hex, at most 64 KiB of bytes.
+    pub hex: String,
+    /// How many bytes there were, where `hex` was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub len: Option<u64>,
+    /// SHA-256 of all of them, where `hex` was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
+    /// The packets completed by these bytes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packets: Vec<Packet>,
+}
+
+/// A packet in names and values, as its protocol describes it. What scripts and oracles match on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Packet {
+    /// Type in lower case: `connack`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Flat list of fields.
+    #[serde(flatten)]
+    pub fields: Fields,
+    /// Why the strict decoder refuses it, with the clause; empty for a legal packet.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub malformed: String,
+}
+
+impl Event {
+    /// The connection that this is about.
+    #[must_use]
+    pub fn conn(&self) -> Option<Conn> {
+        match self {
+            Event::Opened { conn, .. }
+            | Event::Closed { conn, .. }
+            | Event::Undelivered { conn, .. }
+            | Event::Planted { conn, .. }
+            | Event::Seen { conn, .. }
+            | Event::Fate { conn, .. } => Some(Conn(*conn)),
+            Event::Sent(bytes) | Event::Received(bytes) => Some(Conn(bytes.conn)),
+            Event::Step { conn, .. } => conn.map(Conn),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! One trial: (scenario, case, seed, target) -> plan, transcripts, judgements.
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::plan::Plan;
+use crate::transcript::Transcript;
+use crate::verdict::{Judgement, Verdict};
+
+/// What came of one trial.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What was planned.
+    pub plan: Plan,
+    /// What was seen.
+    pub transcript: Transcript,
+    /// What was seen in the control arm, where there is one.
+    pub control: Option<Transcript>,
+    /// Every rule's answer.
+    pub judgements: Vec<Judgement>,
+}
+
+impl Outcome {
+    /// The worst of the judgements.
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
+        Verdict::all(self.judgements.iter().map(|j| j.verdict))
+    }
+
+    /// One line that says why.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        let verdict = self.verdict();
+        self.judgements
+            .iter()
+            .find(|j| j.verdict == verdict)
+            .map(|j| alloc::format!("{}: {}", j.oracle, j.reason))
+            .unwrap_or_default()
+    }
+}
