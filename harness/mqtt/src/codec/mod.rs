@@ -28,8 +28,6 @@ mod rules;
 mod strings;
 mod suback;
 mod subscribe;
-#[cfg(test)]
-mod tests;
 pub mod topic;
 mod unsuback;
 mod unsubscribe;

@@ -58,7 +58,7 @@ impl<'a> Text<'a> {
     /// # Errors
     /// U+0000, or more than 65,535 bytes \[MQTT5 1.5.4-2\].
     pub fn new(text: &'a str) -> Result<Self, Reason> {
-        fits(text.as_bytes())?;
+        fits(Version::V5, text.as_bytes())?;
         Self::read(Version::V5, text)
     }
 
@@ -151,7 +151,7 @@ impl<'a> Binary<'a> {
     /// # Errors
     /// More than 65,535 bytes.
     pub fn new(bytes: &'a [u8]) -> Result<Self, Reason> {
-        fits(bytes)?;
+        fits(Version::V5, bytes)?;
         Ok(Self(bytes))
     }
 
@@ -179,8 +179,8 @@ impl Deref for Binary<'_> {
 }
 
 /// At most 65,535 bytes.
-pub(crate) fn fits(bytes: &[u8]) -> Result<(), Reason> {
-    rules::TEXT_TOO_LONG.require(bytes.len() <= FIELD_MAX, Version::V5)
+pub(crate) fn fits(version: Version, bytes: &[u8]) -> Result<(), Reason> {
+    rules::TEXT_TOO_LONG.require(bytes.len() <= FIELD_MAX, version)
 }
 
 /// No U+0000. A fold without an early exit is what the compiler turns into wide loads.

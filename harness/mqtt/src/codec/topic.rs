@@ -26,7 +26,7 @@ const fn invalid(v3: &'static str, v5: &'static str, what: &'static str) -> Rule
 /// Empty, a wildcard, U+0000, or more than 65,535 bytes \[MQTT5 4.7.3-1, 4.7.0-1, 1.5.4-2, 4.7.3-3\].
 pub fn valid_name(version: Version, name: &str) -> Result<(), Reason> {
     EMPTY_NAME.require(!name.is_empty(), version)?;
-    fits(name.as_bytes())?;
+    fits(version, name.as_bytes())?;
     no_nul_no_wildcard(version, name, WILDCARD)
 }
 
@@ -36,7 +36,7 @@ pub fn valid_name(version: Version, name: &str) -> Result<(), Reason> {
 /// Empty, a wildcard out of place, a broken share, U+0000, or more than 65,535 bytes
 /// \[MQTT5 4.7.3-1, 4.7.1-1, 4.7.1-2, 4.8.2-1, 4.8.2-2, 1.5.4-2, 4.7.3-3\].
 pub fn valid_filter(version: Version, filter: &str) -> Result<(), Reason> {
-    fits(filter.as_bytes())?;
+    fits(version, filter.as_bytes())?;
     no_nul(version, filter)?;
     EMPTY_FILTER.require(!filter.is_empty(), version)?;
     match filter.strip_prefix("$share/") {
@@ -69,7 +69,8 @@ pub fn matches(filter: &str, name: &str) -> bool {
 /// One pass for all that a topic name may not contain.
 #[inline]
 pub(crate) fn no_nul_no_wildcard(version: Version, name: &str, wildcard: Rule) -> Result<(), Reason> {
-    let seen = name.bytes().fold(0, |seen, byte| seen | u8::from(byte == 0) | (u8::from(byte == b'+' || byte == b'#') << 1));
+    let seen =
+        name.bytes().fold(0, |seen, byte| seen | u8::from(byte == 0) | (u8::from(byte == b'+' || byte == b'#') << 1));
     rules::NUL_IN_TEXT.require(seen & 1 == 0, version)?;
     wildcard.require(seen == 0, version)
 }

@@ -1,0 +1,172 @@
+//! The other way round: properties from values, checked as they are added.
+
+use alloc::vec::Vec;
+
+use super::{CUT_SHORT, Place, Properties, PropertyId, Value, ValueKind, in_range, may_stand, pair_text};
+use crate::codec::reader::varint_len;
+use crate::codec::strings::{fits, no_nul};
+use crate::codec::{REMAINING_LENGTH_MAX, Reason, Version, writer};
+
+/// Properties under construction, for one place. Refuses what a decoder would refuse.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PropertiesBuf {
+    place: Place,
+    seen: u64,
+    bytes: Vec<u8>,
+}
+
+impl PropertiesBuf {
+    /// None yet.
+    #[must_use]
+    pub const fn new(place: Place) -> Self {
+        Self { place, seen: 0, bytes: Vec::new() }
+    }
+
+    /// Adds one property.
+    ///
+    /// # Errors
+    /// Not allowed here, there already, of another type, or out of range; nothing is added then.
+    pub fn push<'a>(&mut self, id: PropertyId, value: impl Into<Value<'a>>) -> Result<(), Reason> {
+        let value = value.into();
+        let seen = may_stand(id, self.place, self.seen)?;
+        of_kind(id.row().kind, value)?;
+        in_range(id, value, self.place)?;
+        self.seen = seen;
+        self.bytes.push(id as u8);
+        write_value(id.row().kind, value, &mut self.bytes);
+        Ok(())
+    }
+
+    /// The same with one property more.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn with<'a>(mut self, id: PropertyId, value: impl Into<Value<'a>>) -> Result<Self, Reason> {
+        self.push(id, value)?;
+        Ok(self)
+    }
+
+    /// What packets hold.
+    #[must_use]
+    pub fn view(&self) -> Properties<'_> {
+        if self.bytes.is_empty() { Properties::EMPTY } else { Properties { bytes: &self.bytes, place: self.place } }
+    }
+
+    /// Removes all; the memory stays for the next packet.
+    pub fn clear(&mut self) {
+        self.seen = 0;
+        self.bytes.clear();
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Int(value.into())
+    }
+}
+
+impl From<u8> for Value<'_> {
+    fn from(value: u8) -> Self {
+        Self::Int(value.into())
+    }
+}
+
+impl From<u16> for Value<'_> {
+    fn from(value: u16) -> Self {
+        Self::Int(value.into())
+    }
+}
+
+impl From<u32> for Value<'_> {
+    fn from(value: u32) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl<'a> From<(&'a str, &'a str)> for Value<'a> {
+    fn from((name, value): (&'a str, &'a str)) -> Self {
+        Self::Pair(name, value)
+    }
+}
+
+/// Whether a value fits the type of its property \[MQTT5 §2.2.2.2\].
+fn of_kind(kind: ValueKind, value: Value<'_>) -> Result<(), Reason> {
+    let width = |value, max| CUT_SHORT.require(value <= max, Version::V5);
+    match (kind, value) {
+        (ValueKind::Byte, Value::Int(value)) => width(value, u8::MAX.into()),
+        (ValueKind::TwoBytes, Value::Int(value)) => width(value, u16::MAX.into()),
+        (ValueKind::FourBytes, Value::Int(_)) => Ok(()),
+        (ValueKind::Varint, Value::Int(value)) => width(value, REMAINING_LENGTH_MAX),
+        (ValueKind::Text, Value::Text(text)) => {
+            fits(Version::V5, text.as_bytes())?;
+            no_nul(Version::V5, text)
+        }
+        (ValueKind::Binary, Value::Binary(bytes)) => fits(Version::V5, bytes),
+        (ValueKind::Pair, Value::Pair(name, value)) => {
+            fits(Version::V5, name.as_bytes())?;
+            fits(Version::V5, value.as_bytes())?;
+            pair_text(name)?;
+            pair_text(value)
+        }
+        _ => Err(CUT_SHORT.refuse(Version::V5)),
+    }
+}
+
+/// `of_kind` held.
+fn write_value(kind: ValueKind, value: Value<'_>, out: &mut Vec<u8>) {
+    match value {
+        Value::Int(value) => match kind {
+            ValueKind::Byte => out.push(value as u8),
+            ValueKind::TwoBytes => writer::two_bytes(out, value as u16),
+            ValueKind::Varint => writer::varint(out, value),
+            _ => writer::four_bytes(out, value),
+        },
+        Value::Text(text) => writer::field(out, text.as_bytes()),
+        Value::Binary(bytes) => writer::field(out, bytes),
+        Value::Pair(name, value) => {
+            writer::field(out, name.as_bytes());
+            writer::field(out, value.as_bytes());
+        }
+    }
+}
+
+impl Properties<'_> {
+    /// Bytes on the wire, with the Property Length; 0 in 3.1.1.
+    #[inline]
+    pub(crate) const fn encoded_len(self, version: Version) -> usize {
+        match version {
+            Version::V311 => 0,
+            // Longer than any packet may be: refused by its caller before it is written.
+            Version::V5 if self.bytes.len() > REMAINING_LENGTH_MAX as usize => self.bytes.len(),
+            Version::V5 => varint_len(self.bytes.len() as u32) + self.bytes.len(),
+        }
+    }
+
+    /// Property Length and properties; nothing in 3.1.1.
+    #[inline]
+    pub(crate) fn write(self, version: Version, out: &mut Vec<u8>) {
+        if version == Version::V5 {
+            writer::varint(out, self.bytes.len() as u32);
+            out.extend_from_slice(self.bytes);
+        }
+    }
+
+    /// An owned copy, to be kept or added to.
+    #[must_use]
+    pub fn to_buf(self) -> PropertiesBuf {
+        let seen = self.iter().fold(0, |seen, (id, _)| seen | 1 << id as u8);
+        PropertiesBuf { place: self.place, seen, bytes: self.bytes.to_vec() }
+    }
+}

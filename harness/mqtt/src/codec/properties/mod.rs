@@ -1,0 +1,398 @@
+//! Properties of MQTT 5: a slice that was checked once, read through an iterator or typed getters.
+//!
+//! [`Properties`] is what packets hold, whether it was cut from the wire or built with [`PropertiesBuf`]: the same bytes, the
+//! same checks. Values that other packets limit (an alias above the maximum, a feature that was not announced) are not judged.
+
+mod build;
+mod getters;
+mod table;
+
+use core::{fmt, str};
+
+use super::reader::Reader;
+use super::rules::{self, Rule};
+use super::topic::no_nul_no_wildcard;
+use super::{Kind, Reason, ReasonCode, Sender, Version, strings};
+
+pub use build::PropertiesBuf;
+pub use table::{PROPERTIES, PropertyId, PropertyRow};
+
+/// Where properties stand: in a packet, or in the Will of a CONNECT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+#[expect(missing_docs, reason = "the names are those of the packets")]
+pub enum Place {
+    Will = 0,
+    Connect = 1,
+    Connack = 2,
+    Publish = 3,
+    Puback = 4,
+    Pubrec = 5,
+    Pubrel = 6,
+    Pubcomp = 7,
+    Subscribe = 8,
+    Suback = 9,
+    Unsubscribe = 10,
+    Unsuback = 11,
+    Disconnect = 14,
+    Auth = 15,
+}
+
+impl Place {
+    /// Every place, by number of the packet type; the Will comes first.
+    pub const ALL: [Self; 14] = [
+        Self::Will,
+        Self::Connect,
+        Self::Connack,
+        Self::Publish,
+        Self::Puback,
+        Self::Pubrec,
+        Self::Pubrel,
+        Self::Pubcomp,
+        Self::Subscribe,
+        Self::Suback,
+        Self::Unsubscribe,
+        Self::Unsuback,
+        Self::Disconnect,
+        Self::Auth,
+    ];
+
+    const fn bit(self) -> u16 {
+        1 << self as u8
+    }
+}
+
+/// The type of a property's value \[MQTT5 §2.2.2.2\].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ValueKind {
+    /// One byte.
+    Byte,
+    /// A two byte integer.
+    TwoBytes,
+    /// A four byte integer.
+    FourBytes,
+    /// A variable byte integer of at most four bytes.
+    Varint,
+    /// A string.
+    Text,
+    /// Binary data of at most 65,535 bytes.
+    Binary,
+    /// Two strings: name and value.
+    Pair,
+}
+
+/// The value of a property. Integers have one variant: their width follows from the property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// A byte, a two or four byte integer, or a variable byte integer.
+    Int(u32),
+    /// A string.
+    Text(&'a str),
+    /// Binary data.
+    Binary(&'a [u8]),
+    /// Name and value of a user property.
+    Pair(&'a str, &'a str),
+}
+
+/// Properties that may stand where they stand: known, allowed there, of their type, in range, repeated only where that is allowed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Properties<'a> {
+    bytes: &'a [u8],
+    place: Place,
+}
+
+impl Default for Properties<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<'a> Properties<'a> {
+    /// No properties; legal everywhere, also in 3.1.1.
+    pub const EMPTY: Self = Self { bytes: &[], place: Place::Will };
+
+    /// Checks a run of properties, without its Property Length.
+    ///
+    /// # Errors
+    /// Unknown, foreign to this place, cut short, out of range, or repeated \[MQTT5 §2.2.2.2 and the property's section\].
+    pub fn new(place: Place, bytes: &'a [u8]) -> Result<Self, Reason> {
+        if bytes.is_empty() {
+            return Ok(Self::EMPTY);
+        }
+        check(place, bytes)?;
+        Ok(Self { bytes, place })
+    }
+
+    /// Property Length and properties. In 3.1.1 there are none, and nothing is read.
+    #[inline]
+    pub(crate) fn read(place: Place, reader: &mut Reader<'a>) -> Result<Self, Reason> {
+        if reader.version == Version::V311 {
+            return Ok(Self::EMPTY);
+        }
+        if reader.is_empty() {
+            return Err(NO_LENGTH.refuse(Version::V5));
+        }
+        let len = reader.varint()?;
+        if len == 0 {
+            return Ok(Self::EMPTY);
+        }
+        Self::new(place, reader.take(len as usize)?)
+    }
+
+    /// The properties as they stand on the wire, without the Property Length.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// No properties at all.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Every property in the order of the wire.
+    #[must_use]
+    pub const fn iter(self) -> Iter<'a> {
+        Iter { rest: self.bytes }
+    }
+
+    /// These properties in MQTT 5, none in 3.1.1: for a packet that goes to peers of both versions.
+    #[must_use]
+    pub const fn for_version(self, version: Version) -> Self {
+        match version {
+            Version::V311 => Self::EMPTY,
+            Version::V5 => self,
+        }
+    }
+
+    /// `Err` if these properties were made for another place, or for a version without any.
+    pub(crate) fn fit(self, place: Place, version: Version) -> Result<(), Reason> {
+        if self.is_empty() {
+            return Ok(());
+        }
+        rules::ONLY_IN_V5.require(version == Version::V5, version)?;
+        NOT_HERE.require(self.place == place, version)
+    }
+}
+
+impl<'a> IntoIterator for Properties<'a> {
+    type Item = (PropertyId, Value<'a>);
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Properties<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
+
+/// Reads properties one by one.
+#[derive(Clone, Copy, Debug)]
+pub struct Iter<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = (PropertyId, Value<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut reader = Reader::new(Version::V5, Kind::Auth, self.rest);
+        let row = ROW_OF.get(usize::from(reader.byte().ok()?))?.as_ref()?;
+        let value = read_value(row.kind, &mut reader).ok()?;
+        self.rest = reader.left();
+        Some((row.id, value))
+    }
+}
+
+const NO_LENGTH: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 2.2.2-1", "the Property Length is left out");
+const UNKNOWN: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 §2.2.2.2", "an unknown property");
+const NOT_HERE: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 §2.2.2.2", "a property that this packet may not carry");
+const CUT_SHORT: Rule =
+    Rule::malformed("MQTT3 7.0.0-2", "MQTT5 §2.2.2.2", "a property that ends after the Property Length");
+const WILDCARD: Rule = Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.3.2-14", "a wildcard in a Response Topic");
+const PAIR_TEXT: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 1.5.7-1", "a user property that is not well-formed");
+const ALIAS_ZERO: Rule =
+    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.3.2-8", "Topic Alias 0").answer(ReasonCode::TOPIC_ALIAS_INVALID);
+const IDENTIFIER_FROM_CLIENT: Rule =
+    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.3.4-6", "a Subscription Identifier in a PUBLISH from a client");
+const EXPIRY_FROM_SERVER: Rule =
+    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.14.2-2", "a Session Expiry Interval in a DISCONNECT from a server");
+const REFERENCE_FROM_CLIENT: Rule =
+    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 §3.14.2.2.5", "a Server Reference in a DISCONNECT from a client");
+
+/// `PROPERTIES` by identifier; what is not in it is unknown.
+static ROW_OF: [Option<PropertyRow>; 43] = {
+    let mut rows = [None; 43];
+    let mut at = 0;
+    while at < PROPERTIES.len() {
+        rows[PROPERTIES[at].id as usize] = Some(PROPERTIES[at]);
+        at += 1;
+    }
+    rows
+};
+
+/// For each identifier one bit per place: where it may stand, and where it may repeat.
+static BITS: [(u16, u16); 43] = {
+    let mut bits = [(0, 0); 43];
+    let mut at = 0;
+    while at < PROPERTIES.len() {
+        let row = PROPERTIES[at];
+        let (mut places, mut repeats) = (0, 0);
+        let mut place = 0;
+        while place < row.places.len() {
+            places |= row.places[place].0.bit();
+            place += 1;
+        }
+        place = 0;
+        while place < row.repeats.len() {
+            repeats |= row.repeats[place].bit();
+            place += 1;
+        }
+        bits[row.id as usize] = (places, repeats);
+        at += 1;
+    }
+    bits
+};
+
+impl PropertyId {
+    /// The row of the table.
+    #[must_use]
+    pub fn row(self) -> &'static PropertyRow {
+        ROW_OF[self as usize].as_ref().expect("every identifier has a row")
+    }
+
+    /// The name the standard gives it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// The section that describes this property at this place; of its first place if it may not stand here.
+    fn section(self, place: Place) -> &'static str {
+        let places = self.row().places;
+        places.iter().find(|(p, _)| *p == place).unwrap_or(&places[0]).1
+    }
+}
+
+/// Walks over all properties and refuses the first that may not be there.
+fn check(place: Place, bytes: &[u8]) -> Result<(), Reason> {
+    let mut reader = Reader::new(Version::V5, Kind::Auth, bytes);
+    let mut seen = 0_u64;
+    while !reader.is_empty() {
+        let row = read_id(&mut reader)?;
+        seen = may_stand(row.id, place, seen)?;
+        let value = read_value(row.kind, &mut reader)?;
+        in_range(row.id, value, place)?;
+    }
+    Ok(())
+}
+
+/// The identifier is a variable byte integer, though all known ones take one byte.
+#[inline]
+fn read_id(reader: &mut Reader<'_>) -> Result<&'static PropertyRow, Reason> {
+    let id = cut_short(reader.varint())?;
+    ROW_OF.get(id as usize).and_then(Option::as_ref).ok_or_else(|| UNKNOWN.refuse(Version::V5))
+}
+
+/// Whether a property may stand here, given those before it; yields the new set.
+#[inline]
+fn may_stand(id: PropertyId, place: Place, seen: u64) -> Result<u64, Reason> {
+    let (places, repeats) = BITS[id as usize];
+    let bit = 1 << id as u8;
+    if places & place.bit() == 0 {
+        return Err(NOT_HERE.refuse(Version::V5));
+    }
+    if seen & bit != 0 && repeats & place.bit() == 0 {
+        return Err(broken(id, place, "a property that may stand only once stands twice"));
+    }
+    Ok(seen | bit)
+}
+
+#[inline]
+fn read_value<'a>(kind: ValueKind, reader: &mut Reader<'a>) -> Result<Value<'a>, Reason> {
+    cut_short(match kind {
+        ValueKind::Byte => reader.byte().map(|value| Value::Int(value.into())),
+        ValueKind::TwoBytes => reader.two_bytes().map(|value| Value::Int(value.into())),
+        ValueKind::FourBytes => reader.four_bytes().map(Value::Int),
+        ValueKind::Varint => reader.varint().map(Value::Int),
+        ValueKind::Text => reader.text().map(|text| Value::Text(text.as_str())),
+        ValueKind::Binary => reader.field().map(Value::Binary),
+        ValueKind::Pair => return read_pair(reader),
+    })
+}
+
+fn read_pair<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Reason> {
+    let (name, value) = (cut_short(reader.field())?, cut_short(reader.field())?);
+    let string = |bytes| str::from_utf8(bytes).map_err(|_| PAIR_TEXT.refuse(Version::V5));
+    let (name, value) = (string(name)?, string(value)?);
+    pair_text(name)?;
+    pair_text(value)?;
+    Ok(Value::Pair(name, value))
+}
+
+fn pair_text(text: &str) -> Result<(), Reason> {
+    strings::no_nul(Version::V5, text).map_err(|_| PAIR_TEXT.refuse(Version::V5))
+}
+
+/// A value that runs out of bytes is not of its data type.
+#[inline]
+fn cut_short<T>(value: Result<T, Reason>) -> Result<T, Reason> {
+    value.map_err(|reason| {
+        let short = rules::short(Kind::Auth).refuse(Version::V5);
+        if reason == short { CUT_SHORT.refuse(Version::V5) } else { reason }
+    })
+}
+
+/// The ranges that a property's own section gives.
+#[inline]
+fn in_range(id: PropertyId, value: Value<'_>, place: Place) -> Result<(), Reason> {
+    use PropertyId as Id;
+    match (id, value) {
+        (
+            Id::PayloadFormatIndicator
+            | Id::RequestProblemInformation
+            | Id::RequestResponseInformation
+            | Id::MaximumQoS
+            | Id::RetainAvailable
+            | Id::WildcardSubscriptionAvailable
+            | Id::SubscriptionIdentifierAvailable
+            | Id::SharedSubscriptionAvailable,
+            Value::Int(2..),
+        ) => Err(broken(id, place, "a property other than 0 or 1")),
+        (Id::ReceiveMaximum | Id::MaximumPacketSize | Id::SubscriptionIdentifier, Value::Int(0)) => {
+            Err(broken(id, place, "a property that may not be 0"))
+        }
+        (Id::TopicAlias, Value::Int(0)) => Err(ALIAS_ZERO.refuse(Version::V5)),
+        (Id::ResponseTopic, Value::Text(topic)) => no_nul_no_wildcard(Version::V5, topic, WILDCARD),
+        _ => Ok(()),
+    }
+}
+
+#[cold]
+fn broken(id: PropertyId, place: Place, what: &'static str) -> Reason {
+    Reason { clause: id.section(place), code: ReasonCode::PROTOCOL_ERROR, what }
+}
+
+/// What one side may not put into PUBLISH or DISCONNECT although the table allows it there.
+pub(crate) fn sent_by(properties: Properties<'_>, sender: Sender) -> Result<(), Reason> {
+    use PropertyId as Id;
+    if properties.is_empty() {
+        return Ok(());
+    }
+    let rule = |id| match (properties.place, id, sender) {
+        (Place::Publish, Id::SubscriptionIdentifier, Sender::Client) => Some(IDENTIFIER_FROM_CLIENT),
+        (Place::Disconnect, Id::SessionExpiryInterval, Sender::Server) => Some(EXPIRY_FROM_SERVER),
+        (Place::Disconnect, Id::ServerReference, Sender::Client) => Some(REFERENCE_FROM_CLIENT),
+        _ => None,
+    };
+    match properties.iter().find_map(|(id, _)| rule(id)) {
+        Some(rule) => Err(rule.refuse(Version::V5)),
+        None => Ok(()),
+    }
+}
