@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::reader::Reader;
 use super::rules::{self, Rule};
-use super::{Kind, Place, Properties, Reason, ReasonCode, Sender, Version};
+use super::{Kind, Place, Properties, PropertyId, Reason, ReasonCode, Sender, Version};
 
 const NO_METHOD: Rule = Rule::protocol("MQTT3 4.8.0-1", "MQTT5 §3.15.2.2.2", "AUTH without Authentication Method");
 
@@ -33,7 +33,7 @@ impl<'a> Auth<'a> {
             auth.properties = Properties::read(Place::Auth, &mut reader)?;
         }
         reader.finish()?;
-        NO_METHOD.require(whole.is_empty() || auth.properties.authentication_method().is_some(), Version::V5)?;
+        NO_METHOD.require(whole.is_empty() || auth.properties.has(PropertyId::AuthenticationMethod), Version::V5)?;
         Ok(auth)
     }
 
@@ -42,7 +42,7 @@ impl<'a> Auth<'a> {
         self.properties.fit(Place::Auth, version)?;
         let legal = Sender::ALL.into_iter().any(|sender| self.reason.legal(version, Kind::Auth, sender));
         rules::bad_code(Kind::Auth).require(legal, version)?;
-        NO_METHOD.require(self.len(version) == 0 || self.properties.authentication_method().is_some(), version)
+        NO_METHOD.require(self.len(version) == 0 || self.properties.has(PropertyId::AuthenticationMethod), version)
     }
 
     pub(crate) fn len(&self, version: Version) -> usize {

@@ -6,7 +6,7 @@ use super::framer::Cut;
 use super::reader::Reader;
 use super::rules::{self, Rule};
 use super::strings::{Binary, Text, TopicName};
-use super::{Kind, Place, Properties, QoS, Reason, ReasonCode, Version, topic, writer};
+use super::{Kind, Place, Properties, PropertyId, QoS, Reason, ReasonCode, Version, topic, writer};
 
 const NAME: &[u8] = b"MQTT";
 /// The name that MQTT 3.1 used, with level 3.
@@ -139,11 +139,9 @@ impl<'a> Connect<'a> {
     }
 
     fn has_method(&self, version: Version) -> Result<(), Reason> {
-        if self.properties.is_empty() {
-            return Ok(());
-        }
-        let data = self.properties.authentication_data().is_some();
-        DATA_WITHOUT_METHOD.require(!data || self.properties.authentication_method().is_some(), version)
+        let has = |id| self.properties.has(id);
+        let lonely = has(PropertyId::AuthenticationData) && !has(PropertyId::AuthenticationMethod);
+        DATA_WITHOUT_METHOD.require(!lonely, version)
     }
 
     pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {

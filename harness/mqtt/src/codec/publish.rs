@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::reader::Reader;
 use super::rules::Rule;
-use super::{PacketId, Place, Properties, QoS, Reason, ReasonCode, Sender, TopicName, Version, properties, writer};
+use super::{PacketId, Place, Properties, PropertyId, QoS, Reason, ReasonCode, Sender, TopicName, Version, properties, writer};
 
 const QOS_3: Rule = Rule::malformed("MQTT3 3.3.1-4", "MQTT5 3.3.1-4", "QoS 3");
 const DUP_AT_QOS_0: Rule = Rule::malformed("MQTT3 3.3.1-2", "MQTT5 3.3.1-2", "DUP on a QoS 0 message");
@@ -119,7 +119,7 @@ impl<'a> Publish<'a> {
     /// An empty Topic Name needs an alias.
     #[inline]
     fn has_topic(&self, version: Version) -> Result<(), Reason> {
-        NO_TOPIC.require(!self.topic.is_empty() || self.properties.topic_alias().is_some(), version)
+        NO_TOPIC.require(!self.topic.is_empty() || self.properties.has(PropertyId::TopicAlias), version)
     }
 
     #[inline]

@@ -136,7 +136,7 @@ impl<'a> Reader<'a> {
         self.take(usize::from(len))
     }
 
-    /// A field of binary data \[MQTT5 §1.5.6\].
+    /// A field of binary data.
     #[inline]
     pub(crate) fn binary(&mut self) -> Result<Binary<'a>, Reason> {
         self.field().map(Binary::trusted)

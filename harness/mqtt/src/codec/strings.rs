@@ -138,7 +138,7 @@ pub struct Share<'a> {
     pub filter: &'a str,
 }
 
-/// Binary data of at most 65,535 bytes \[MQTT5 §1.5.6\].
+/// Binary data of at most 65,535 bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Binary<'a>(&'a [u8]);
 

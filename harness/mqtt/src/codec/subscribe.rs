@@ -107,17 +107,17 @@ impl<'a> Subscription<'a> {
 }
 
 /// A run of subscriptions as it stands on the wire, checked once.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Subscriptions<'a> {
     bytes: &'a [u8],
-    /// Legal in 3.1.1 and in MQTT 5: a run that was checked for one version only is checked again for the other.
-    version: Option<Version>,
+    /// The version that it was checked for; for the other one it is checked again.
+    version: Version,
 }
 
 impl<'a> Subscriptions<'a> {
     /// Each filter with its options, in order.
     pub fn iter(self) -> impl Iterator<Item = Subscription<'a>> + Clone {
-        let mut reader = Reader::new(self.version.unwrap_or(Version::V5), Kind::Subscribe, self.bytes);
+        let mut reader = Reader::new(self.version, Kind::Subscribe, self.bytes);
         core::iter::from_fn(move || Subscription::read(&mut reader).ok())
     }
 
@@ -126,12 +126,12 @@ impl<'a> Subscriptions<'a> {
         while !reader.is_empty() {
             Subscription::read(reader)?;
         }
-        Ok(Self { bytes, version: Some(version) })
+        Ok(Self { bytes, version })
     }
 
     fn check(self, version: Version) -> Result<(), Reason> {
         EMPTY.require(!self.bytes.is_empty(), version)?;
-        if self.version == Some(version) {
+        if self.version == version {
             return Ok(());
         }
         Self::read(&mut Reader::new(version, Kind::Subscribe, self.bytes)).map(|_| ())
@@ -185,7 +185,7 @@ impl SubscriptionsBuf {
     /// What SUBSCRIBE holds.
     #[must_use]
     pub fn view(&self) -> Subscriptions<'_> {
-        Subscriptions { bytes: &self.bytes, version: Some(self.version) }
+        Subscriptions { bytes: &self.bytes, version: self.version }
     }
 
     /// Removes all; the memory stays for the next packet.

@@ -49,7 +49,7 @@ impl PropertiesBuf {
     /// What packets hold.
     #[must_use]
     pub fn view(&self) -> Properties<'_> {
-        if self.bytes.is_empty() { Properties::EMPTY } else { Properties { bytes: &self.bytes, place: self.place } }
+        if self.bytes.is_empty() { Properties::EMPTY } else { Properties { bytes: &self.bytes, seen: self.seen, place: self.place } }
     }
 
     /// Removes all; the memory stays for the next packet.
@@ -166,7 +166,6 @@ impl Properties<'_> {
     /// An owned copy, to be kept or added to.
     #[must_use]
     pub fn to_buf(self) -> PropertiesBuf {
-        let seen = self.iter().fold(0, |seen, (id, _)| seen | 1 << id as u8);
-        PropertiesBuf { place: self.place, seen, bytes: self.bytes.to_vec() }
+        PropertiesBuf { place: self.place, seen: self.seen, bytes: self.bytes.to_vec() }
     }
 }

@@ -6,6 +6,9 @@ impl<'a> Properties<'a> {
     /// The first value of a property.
     #[must_use]
     pub fn find(self, wanted: PropertyId) -> Option<Value<'a>> {
+        if !self.has(wanted) {
+            return None;
+        }
         self.iter().find(|(id, _)| *id == wanted).map(|(_, value)| value)
     }
 

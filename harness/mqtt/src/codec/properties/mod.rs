@@ -98,6 +98,8 @@ pub enum Value<'a> {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Properties<'a> {
     bytes: &'a [u8],
+    /// One bit per identifier that is there: what is not there is not searched for.
+    seen: u64,
     place: Place,
 }
 
@@ -109,7 +111,7 @@ impl Default for Properties<'_> {
 
 impl<'a> Properties<'a> {
     /// No properties; legal everywhere, also in 3.1.1.
-    pub const EMPTY: Self = Self { bytes: &[], place: Place::Will };
+    pub const EMPTY: Self = Self { bytes: &[], seen: 0, place: Place::Will };
 
     /// Checks a run of properties, without its Property Length.
     ///
@@ -119,8 +121,8 @@ impl<'a> Properties<'a> {
         if bytes.is_empty() {
             return Ok(Self::EMPTY);
         }
-        check(place, bytes)?;
-        Ok(Self { bytes, place })
+        let seen = check(place, bytes)?;
+        Ok(Self { bytes, seen, place })
     }
 
     /// Property Length and properties. In 3.1.1 there are none, and nothing is read.
@@ -150,6 +152,13 @@ impl<'a> Properties<'a> {
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.bytes.is_empty()
+    }
+
+    /// Whether this property is there.
+    #[inline]
+    #[must_use]
+    pub const fn has(self, id: PropertyId) -> bool {
+        self.seen & 1 << id as u8 != 0
     }
 
     /// Every property in the order of the wire.
@@ -280,8 +289,8 @@ impl PropertyId {
     }
 }
 
-/// Walks over all properties and refuses the first that may not be there.
-fn check(place: Place, bytes: &[u8]) -> Result<(), Reason> {
+/// Walks over all properties and refuses the first that may not be there; yields the set of those that are.
+fn check(place: Place, bytes: &[u8]) -> Result<u64, Reason> {
     let mut reader = Reader::new(Version::V5, Kind::Auth, bytes);
     let mut seen = 0_u64;
     while !reader.is_empty() {
@@ -290,7 +299,7 @@ fn check(place: Place, bytes: &[u8]) -> Result<(), Reason> {
         let value = read_value(row.kind, &mut reader)?;
         in_range(row.id, value, place)?;
     }
-    Ok(())
+    Ok(seen)
 }
 
 /// The identifier is a variable byte integer, though all known ones take one byte.
@@ -380,19 +389,14 @@ fn broken(id: PropertyId, place: Place, what: &'static str) -> Reason {
 }
 
 /// What one side may not put into PUBLISH or DISCONNECT although the table allows it there.
+#[inline]
 pub(crate) fn sent_by(properties: Properties<'_>, sender: Sender) -> Result<(), Reason> {
     use PropertyId as Id;
-    if properties.is_empty() {
-        return Ok(());
-    }
-    let rule = |id| match (properties.place, id, sender) {
-        (Place::Publish, Id::SubscriptionIdentifier, Sender::Client) => Some(IDENTIFIER_FROM_CLIENT),
-        (Place::Disconnect, Id::SessionExpiryInterval, Sender::Server) => Some(EXPIRY_FROM_SERVER),
-        (Place::Disconnect, Id::ServerReference, Sender::Client) => Some(REFERENCE_FROM_CLIENT),
-        _ => None,
+    let (id, rule) = match (properties.place, sender) {
+        (Place::Publish, Sender::Client) => (Id::SubscriptionIdentifier, IDENTIFIER_FROM_CLIENT),
+        (Place::Disconnect, Sender::Server) => (Id::SessionExpiryInterval, EXPIRY_FROM_SERVER),
+        (Place::Disconnect, Sender::Client) => (Id::ServerReference, REFERENCE_FROM_CLIENT),
+        _ => return Ok(()),
     };
-    match properties.iter().find_map(|(id, _)| rule(id)) {
-        Some(rule) => Err(rule.refuse(Version::V5)),
-        None => Ok(()),
-    }
+    rule.require(!properties.has(id), Version::V5)
 }
