@@ -227,11 +227,15 @@ pub struct StepPlan {
     pub pace: Option<(u32, Duration)>,
     /// Not before this time since the trial began.
     pub at: Option<Duration>,
+    /// The control arm leaves it out: its mark is set as soon as its own `after` holds.
+    pub skip: bool,
     /// For `wait`: how long.
     pub wait: Duration,
+    /// Left out (control arm): the script sets its mark as soon as `after` holds, and does nothing.
+    pub skip: bool,
     /// The verb's own fields, `{case.k}` filled in, ranges drawn. `"$fleet.name"` stands for a bound value, see `uses`.
     pub fields: Fields,
-    /// The bound values that `fields` use: (text as written, id).
+    /// The bound values that `fields` and `any` use: (text as written, id).
     pub uses: Vec<(String, BindId)>,
 }
 
@@ -273,6 +277,17 @@ pub struct Expect {
 }
 
 impl Plan {
+    /// The second arm: the same plan, the steps of [`ControlArm::without`] skipped. `None` where there is no such arm.
+    #[must_use]
+    pub fn control_arm(&self) -> Option<Plan> {
+        let without = &self.control.as_ref()?.without;
+        let mut arm = self.clone();
+        for step in arm.fleets.iter_mut().flat_map(|fleet| &mut fleet.steps) {
+            step.skip |= step.mark.is_some_and(|mark| without.contains(&mark));
+        }
+        Some(arm)
+    }
+
     /// The fleet of this name.
     #[must_use]
     pub fn fleet(&self, name: &str) -> Option<&FleetPlan> {
