@@ -174,6 +174,9 @@ pub enum Note {
         /// For people, and for oracles that show it: what matched or what came instead.
         detail: String,
     },
+    /// The script's name for a connection that it has just asked to open; noted right after [`Outbox::open`], and only where it is
+    /// not `main`.
+    Label(Conn, String),
     /// A canary left this member in plain sight, by its own will.
     Planted(CanaryId, Conn),
     /// An administrator's order for the target; answered by [`Input::Done`].

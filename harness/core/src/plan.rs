@@ -231,8 +231,6 @@ pub struct StepPlan {
     pub skip: bool,
     /// For `wait`: how long.
     pub wait: Duration,
-    /// Left out (control arm): the script sets its mark as soon as `after` holds, and does nothing.
-    pub skip: bool,
     /// The verb's own fields, `{case.k}` filled in, ranges drawn. `"$fleet.name"` stands for a bound value, see `uses`.
     pub fields: Fields,
     /// The bound values that `fields` and `any` use: (text as written, id).

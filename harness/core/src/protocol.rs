@@ -151,7 +151,8 @@ pub trait Dialog: Send {
     -> Result<Option<Awaits>, String>;
     /// Takes bytes of the peer: packets that are complete go to `packets`; automatic answers (not for a manual session) to `reply`.
     fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Packet>, reply: &mut Vec<u8>);
-    /// The time has come that `hear` or `say` asked for: writes what is due (keep-alive, retransmission), returns the next moment.
+    /// Writes what is due by now (keep-alive, retransmission), and returns the next moment at which something will be.
+    /// Called after every `say` and `hear`, and at the moments that it returned itself.
     fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time>;
 }
 
@@ -162,6 +163,11 @@ pub struct Awaits {
     pub kind: &'static str,
     /// Fields that it must carry, such as the packet id.
     pub fields: Vec<(&'static str, Value)>,
+}
+
+impl Awaits {
+    /// The peer ends the connection. Where it does not within a second, the script ends it: a goodbye is never unmet.
+    pub const CLOSED: Awaits = Awaits { kind: "closed", fields: Vec::new() };
 }
 
 /// Reads one direction of a stream (or datagrams) into packets, however it is cut, legal or not.
