@@ -20,7 +20,7 @@ pub struct BindId(pub u16);
 pub struct CanaryId(pub u16);
 
 /// Everything that is decided before a trial begins.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The scenario as it was planned: what `plan.toml` prints and the shrinker cuts.
     pub tree: Located,
@@ -149,7 +149,7 @@ pub enum Source {
 }
 
 /// A named group of devices.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FleetPlan {
     /// Name in the scenario.
     pub name: String,
@@ -201,7 +201,7 @@ pub enum Part {
 }
 
 /// One action of a script.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StepPlan {
     /// Place in the script as it was written: stays when others are cut away.
     pub index: u16,
@@ -253,7 +253,7 @@ pub struct Alternative {
 }
 
 /// The second arm: the same plan without some steps.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ControlArm {
     /// Marks of the steps that are left out.
     pub without: Vec<MarkId>,
@@ -264,7 +264,7 @@ pub struct ControlArm {
 }
 
 /// One rule that must hold.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Expect {
     /// Id of the oracle.
     pub oracle: String,
