@@ -1,0 +1,87 @@
+//! Every expectation that the steps of a fleet state is met.
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::record::{Record, StepRun, ids};
+use super::{CLAUSE, Needs, Oracle};
+use crate::plan::{Alternative, Expect, FleetPlan, Part, Plan, StepPlan};
+use crate::transcript::{StepState, Transcript};
+use crate::value::Value;
+use crate::verdict::{Judgement, Violation};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "answer-in-set",
+    doc: "every `expect` of these fleets' steps is met: the answer is in the set that the scenario lists",
+    clauses: &[],
+    needs: Needs::Full,
+    kind: "conformance",
+    keys: &[CLAUSE],
+    reads_steps: true,
+    judge,
+};
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let (mut met, mut violations, mut open) = (Vec::new(), Vec::new(), None);
+    let mut failed = BTreeSet::new();
+    for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
+        for (member, step) in asked(fleet) {
+            let run = record.steps.get(&(fleet.name.as_str(), member, step.index));
+            match run.and_then(|run| run.ended.map(|(moment, state)| (run, moment, state))) {
+                Some((_, moment, StepState::Met)) => met.push(moment),
+                // What follows a wrong answer follows from it: one violation a member.
+                Some((run, _, StepState::Unmet)) => {
+                    if failed.insert((fleet.name.as_str(), member)) {
+                        violations.push(violation(expect, plan, &record, run, step));
+                    }
+                }
+                _ => open = open.or(Some(format!("{}[{member}] step {}", fleet.name, step.index))),
+            }
+        }
+    }
+    match (violations.is_empty(), open) {
+        (false, _) => Judgement::fail(ORACLE.id, violations),
+        (true, Some(step)) => Judgement::inconclusive(ORACLE.id, format!("{step} was never evaluated")),
+        (true, None) => {
+            let reason = format!("{} answers were in their sets", met.len());
+            Judgement::pass(ORACLE.id, ids(met), reason)
+        }
+    }
+}
+
+/// Steps that state an expectation; those of controls are preconditions.
+fn asked(fleet: &FleetPlan) -> impl Iterator<Item = (u32, &StepPlan)> {
+    let asks = |step: &&StepPlan| !step.any.is_empty() && !step.skip && step.part.or(fleet.part) != Some(Part::Control);
+    fleet.members().flat_map(move |member| fleet.steps.iter().filter(asks).map(move |step| (member, step)))
+}
+
+fn violation(expect: &Expect, plan: &Plan, record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Violation {
+    let set: Vec<String> = step.any.iter().map(in_words).collect();
+    let place = run.conn.map_or_else(|| String::from("no-connection"), |conn| record.place(conn));
+    Violation {
+        expected: set.join(", or "),
+        actual: if run.detail.is_empty() { String::from("nothing of it in time") } else { String::from(run.detail) },
+        clause: expect.clause(plan),
+        place,
+        entries: ids(run.started.into_iter().chain(run.last())),
+    }
+}
+
+/// An alternative as a person says it: `connack reason=0`, `the connection ended`.
+fn in_words(alternative: &Alternative) -> String {
+    if alternative.closed {
+        return String::from("the connection ended");
+    }
+    if let Some(silence) = alternative.silence {
+        return format!("silence for {} ms", silence.as_millis());
+    }
+    let words: Vec<String> = alternative.fields.iter().map(field_in_words).collect();
+    words.join(" ")
+}
+
+fn field_in_words((name, values): &(String, Vec<Value>)) -> String {
+    let values: Vec<String> = values.iter().map(|value| format!("{value}")).collect();
+    if name == "type" { values.join("/") } else { format!("{name}={}", values.join("/")) }
+}

@@ -1,0 +1,147 @@
+//! Every connection that carried the attack is ended by the target in time.
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use super::record::{Connection, Moment, Record, StepRun, ids};
+use super::{CLAUSE, Needs, Oracle};
+use crate::plan::{Expect, Plan};
+use crate::protocol::{Key, Kind};
+use crate::time::Duration;
+use crate::transcript::{By, Transcript};
+use crate::verdict::{Judgement, Violation};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "closes-in-time",
+    doc: "the target ends every connection of these fleets that carried a stimulus (without one: every connection) within this time",
+    clauses: &[],
+    needs: Needs::Edges,
+    kind: "conformance",
+    keys: &[
+        Key { name: "within", kind: Kind::Duration, doc: "from the last stimulus, or from the opening; default 5s" },
+        Key { name: "at_least", kind: Kind::Percent, doc: "share of the connections that must be ended; default 100%" },
+        CLAUSE,
+    ],
+    reads_steps: true,
+    judge,
+};
+
+/// What the catalogue calls O-close.
+const WITHIN: Duration = Duration::from_secs(5);
+
+/// What became of one connection.
+enum Fate {
+    InTime(Moment),
+    /// Still open at the deadline: since when, and the entry that ends or fails to end it.
+    Open(Moment),
+    /// We ended it ourselves, or the record ends, before the deadline.
+    Undecided,
+}
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let within = expect.duration("within", WITHIN);
+    let (mut closed, mut open, mut undecided) = (Vec::new(), Vec::new(), 0_usize);
+    for (conn, since) in subjects(expect, &record) {
+        match fate(&record.connections[&conn], &record, since, within) {
+            Fate::InTime(moment) => closed.extend([since, moment]),
+            Fate::Open(moment) => open.push((conn, since, moment)),
+            Fate::Undecided => undecided += 1,
+        }
+    }
+    let in_time = closed.len() / 2;
+    let all = in_time + open.len() + undecided;
+    let needed = needed(all, expect.share("at_least", 1.0));
+    if all == 0 {
+        return Judgement::inconclusive(ORACLE.id, "no connection carried the attack");
+    }
+    if in_time >= needed {
+        return Judgement::pass(ORACLE.id, ids(closed), format!("{in_time} of {all} connections were ended in time"));
+    }
+    if open.len() > all - needed {
+        return Judgement::fail(ORACLE.id, violations(expect, plan, &record, &open, within, all));
+    }
+    Judgement::inconclusive(
+        ORACLE.id,
+        format!("{undecided} of {all} connections were over before the target's time was"),
+    )
+}
+
+/// The least number of `all` that is at least this share.
+fn needed(all: usize, share: f64) -> usize {
+    (0..=all).find(|n| *n as f64 >= share * all as f64 - 1e-9).unwrap_or(all)
+}
+
+/// Connections to judge, each with the moment from which its time runs.
+fn subjects(expect: &Expect, record: &Record<'_>) -> Vec<(u32, Moment)> {
+    let mut subjects: Vec<(u32, Moment)> = Vec::new();
+    for fleet in fleets(expect, record) {
+        let mine = |step: &&StepRun<'_>| step.fleet == fleet && step.was_said();
+        let stimuli: Vec<&StepRun<'_>> = record.stimuli().filter(mine).collect();
+        for (conn, connection) in record.connections.iter().filter(|(_, c)| c.fleet == fleet) {
+            let Some(opened) = connection.opened else { continue };
+            let last = stimuli.iter().filter(|step| step.conn == Some(*conn)).filter_map(|step| step.started).max();
+            match last {
+                Some(started) => subjects.push((*conn, said_at(record, *conn, started).max(opened))),
+                None if stimuli.is_empty() => subjects.push((*conn, opened)),
+                None => {}
+            }
+        }
+    }
+    subjects
+}
+
+/// A `connect` begins before its connection stands: the time runs from its first byte.
+fn said_at(record: &Record<'_>, conn: u32, started: Moment) -> Moment {
+    record.sent_since(conn, started.at).filter(|sent| sent.at.since(started.at) < WITHIN).unwrap_or(started)
+}
+
+fn fleets<'a>(expect: &Expect, record: &Record<'a>) -> Vec<&'a str> {
+    let mut names: Vec<&str> =
+        record.connections.values().map(|c| c.fleet).filter(|name| expect.is_about(name)).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn fate(connection: &Connection<'_>, record: &Record<'_>, since: Moment, within: Duration) -> Fate {
+    let deadline = since.at + within;
+    match connection.closed {
+        Some((moment, By::Peer, _)) if moment.at <= deadline => Fate::InTime(moment),
+        Some((moment, _, _)) if moment.at > deadline => Fate::Open(moment),
+        None if record.end >= deadline => Fate::Open(since),
+        _ => Fate::Undecided,
+    }
+}
+
+/// One violation for each place, since a thousand connections that stay open for one reason are one finding.
+fn violations(
+    expect: &Expect,
+    plan: &Plan,
+    record: &Record<'_>,
+    open: &[(u32, Moment, Moment)],
+    within: Duration,
+    all: usize,
+) -> Vec<Violation> {
+    let mut found: Vec<Violation> = Vec::new();
+    for (conn, since, moment) in open {
+        let place = record.place(*conn);
+        if let Some(same) = found.iter_mut().find(|violation| violation.place == place) {
+            if same.entries.len() < ENTRIES_MAX {
+                same.entries.extend(ids([*since, *moment]));
+            }
+            continue;
+        }
+        found.push(Violation {
+            expected: format!("the target ends the connection within {} ms", within.as_millis()),
+            actual: format!("{} of {all} connections were still open then", open.len()),
+            clause: expect.clause(plan),
+            place: place.to_string(),
+            entries: ids([*since, *moment]),
+        });
+    }
+    found
+}
+
+/// Entries that one violation shows at most: enough to see it, not ten thousand.
+const ENTRIES_MAX: usize = 20;

@@ -1,0 +1,112 @@
+//! Nobody else pays for the attack: no member of a fleet loses its connection or misses an answer.
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::record::{Connection, Record, ids};
+use super::{Needs, Oracle};
+use crate::plan::{Expect, Plan};
+use crate::transcript::{By, Event, StepState, Transcript, Who};
+use crate::verdict::{EntryId, Judgement, Violation};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "fleet-undisturbed",
+    doc: "no member of these fleets is disconnected by the target, refused, or left without an answer",
+    clauses: &[],
+    needs: Needs::Edges,
+    kind: "resource",
+    keys: &[],
+    reads_steps: true,
+    judge,
+};
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let violations: Vec<Violation> = thrown_out(expect, &record).chain(unanswered(expect, &record)).collect();
+    if !violations.is_empty() {
+        return Judgement::fail(ORACLE.id, violations);
+    }
+    let (served, evidence) = served(expect, transcript);
+    let mut members = 0;
+    for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
+        for member in fleet.members() {
+            members += 1;
+            if !served.contains(&(fleet.name.as_str(), member)) && !totalled(transcript, &fleet.name) {
+                return Judgement::inconclusive(ORACLE.id, format!("{}[{member}] was never answered", fleet.name));
+            }
+        }
+    }
+    Judgement::pass(ORACLE.id, evidence, format!("{members} members kept their connections and were answered"))
+}
+
+/// Connections that the target ended although nobody had said goodbye on them.
+fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
+    let of = |(_, connection): &(&u32, &Connection<'_>)| expect.is_about(connection.fleet);
+    record.connections.iter().filter(of).filter_map(|(conn, connection)| {
+        let (moment, by, how) = connection.closed?;
+        if by != By::Peer || said_goodbye(record, *conn) {
+            return None;
+        }
+        let stood = connection.opened.is_some();
+        Some(Violation {
+            expected: "the connection stands until its owner ends it".to_string(),
+            actual: if stood {
+                format!("the target ended it ({how:?})")
+            } else {
+                format!("the target did not take it ({how:?})")
+            },
+            clause: String::new(),
+            place: if stood { "thrown-out".to_string() } else { "not-taken".to_string() },
+            entries: ids(connection.opened.into_iter().chain([moment])),
+        })
+    })
+}
+
+/// The owner's last packet or step says that it leaves.
+fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
+    let leaving = |verb: &str| matches!(verb, "disconnect" | "shutdown" | "reset");
+    record.steps.values().any(|step| step.conn == Some(conn) && leaving(step.verb))
+        || record.packets().filter(|c| c.conn == conn && c.sent).last().is_some_and(|c| leaving(&c.packet.kind))
+}
+
+fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
+    let bad = |state: StepState| matches!(state, StepState::Unmet | StepState::Unsaid);
+    record.steps.values().filter(|step| expect.is_about(step.fleet) && step.part != "stimulus").filter_map(
+        move |step| {
+            let (moment, _) = step.ended.filter(|(_, state)| bad(*state))?;
+            Some(Violation {
+                expected: "every step is answered".to_string(),
+                actual: format!(
+                    "{} was not: {}",
+                    step.verb,
+                    if step.detail.is_empty() { "nothing came" } else { step.detail }
+                ),
+                clause: String::new(),
+                place: format!("{}/unanswered", step.verb),
+                entries: ids(step.started.into_iter().chain([moment])),
+            })
+        },
+    )
+}
+
+fn served<'a>(expect: &Expect, transcript: &'a Transcript) -> (BTreeSet<(&'a str, u32)>, Vec<EntryId>) {
+    let mut who = BTreeSet::new();
+    let mut evidence = Vec::new();
+    for (id, entry) in transcript.iter() {
+        let Who::Member(fleet, member) = &entry.who else { continue };
+        let answered = matches!(entry.event, Event::Received(_) | Event::Totals(_));
+        if answered && expect.is_about(fleet) && who.insert((fleet.as_str(), *member)) {
+            evidence.push(id);
+        }
+    }
+    (who, evidence)
+}
+
+/// A fleet recorded on edges has totals instead of messages.
+fn totalled(transcript: &Transcript, fleet: &str) -> bool {
+    transcript
+        .entries
+        .iter()
+        .any(|entry| matches!((&entry.who, &entry.event), (Who::Member(name, _), Event::Totals(_)) if name == fleet))
+}

@@ -1,0 +1,80 @@
+//! A canary never arrives where it must not be.
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::canary::{At, sightings};
+use super::record::{Record, ids, kind_of};
+use super::{CLAUSE, Needs, Oracle};
+use crate::plan::{Expect, Plan};
+use crate::protocol::{Key, Kind};
+use crate::transcript::{Event, Transcript};
+use crate::verdict::{EntryId, Judgement, Violation};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "never-at",
+    doc: "a canary that was sent never arrives at a fleet (`fleet`, or `fleet:filter` for some of its topics or paths)",
+    clauses: &[],
+    needs: Needs::Full,
+    kind: "disclosure",
+    keys: &[
+        Key { name: "canary", kind: Kind::Text, doc: "name of the canary" },
+        Key { name: "at", kind: Kind::Text, doc: "`fleet`, or `fleet:filter`" },
+        CLAUSE,
+    ],
+    reads_steps: false,
+    judge,
+};
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let (Some(canary), Some(at)) = (expect.keys.text("canary"), expect.keys.text("at")) else {
+        return Judgement::inconclusive(ORACLE.id, "`canary` and `at` say what to look for and where");
+    };
+    let record = Record::new(transcript);
+    let at = At::parse(at);
+    let planted = planted(transcript, canary);
+    if planted.is_empty() {
+        return Judgement::inconclusive(ORACLE.id, format!("canary {canary:?} was never sent"));
+    }
+    let (mut violations, mut unknown) = (Vec::<Violation>::new(), false);
+    for seen in sightings(plan, &record, canary) {
+        match at.holds(&seen) {
+            Some(true) => violations.push(Violation {
+                expected: format!("canary {canary:?} never arrives at {}", at.text),
+                actual: format!(
+                    "it arrived at {}[{}] in a {}",
+                    seen.fleet,
+                    seen.member,
+                    seen.packet.map_or("fragment", |p| &p.kind)
+                ),
+                clause: expect.clause(plan),
+                place: seen.packet.map_or_else(|| String::from("unknown"), kind_of),
+                entries: planted.iter().copied().chain(ids([seen.moment])).collect(),
+            }),
+            Some(false) => {}
+            None => unknown = true,
+        }
+    }
+    if !violations.is_empty() {
+        return Judgement::fail(ORACLE.id, violations);
+    }
+    if unknown {
+        return Judgement::inconclusive(
+            ORACLE.id,
+            format!("canary {canary:?} arrived at {}, but on which topic is not known", at.fleet),
+        );
+    }
+    if !record.connections.values().any(|connection| connection.fleet == at.fleet && connection.opened.is_some()) {
+        return Judgement::inconclusive(ORACLE.id, format!("{} was not there to see anything", at.fleet));
+    }
+    Judgement::pass(
+        ORACLE.id,
+        planted,
+        format!("canary {canary:?} was sent and never arrived at {}", at.text.to_string()),
+    )
+}
+
+fn planted(transcript: &Transcript, name: &str) -> Vec<EntryId> {
+    let planted = |event: &Event| matches!(event, Event::Planted { canary, .. } if canary == name);
+    transcript.iter().filter(|(_, entry)| planted(&entry.event)).map(|(id, _)| id).collect()
+}

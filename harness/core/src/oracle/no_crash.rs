@@ -1,0 +1,117 @@
+//! The target neither ends by itself nor is ended by a signal that we did not send.
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::record::{Moment, Record};
+use super::{Needs, Oracle};
+use crate::admin::Order;
+use crate::plan::{Expect, Plan};
+use crate::time::Time;
+use crate::transcript::{Event, Life, Transcript};
+use crate::verdict::{EntryId, Judgement, Violation};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "no-crash",
+    doc: "the target's process neither exits nor dies by a signal before we stop it",
+    clauses: &[],
+    needs: Needs::Edges,
+    kind: "crash",
+    keys: &[],
+    reads_steps: false,
+    judge,
+};
+
+fn judge(_expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    if let Some((death, how)) = death(transcript) {
+        let words = last_words(transcript, death.id);
+        let mut entries: Vec<EntryId> = words.iter().map(|(id, _)| *id).collect();
+        entries.push(death.id);
+        let place = words.map_or(how.clone(), |(_, line)| format!("{how}: {}", template(line)));
+        return Judgement::fail(
+            ORACLE.id,
+            alloc::vec![Violation {
+                expected: "the target runs until the trial ends".to_string(),
+                actual: format!("the target ended by itself: {how}"),
+                clause: String::new(),
+                place,
+                entries,
+            }],
+        );
+    }
+    let since = record.attack().map_or(Time::ZERO, |(_, last)| last.at);
+    match record.served_after(since) {
+        Some(moment) => Judgement::pass(
+            ORACLE.id,
+            alloc::vec![moment.id],
+            "the target still served the witness after the last stimulus",
+        ),
+        None => {
+            Judgement::inconclusive(ORACLE.id, "no end was seen, but nobody was served after the last stimulus either")
+        }
+    }
+}
+
+/// The first end that nobody asked for: an ordered restart, or our own stop, excuses what follows it at once.
+pub(super) fn death(transcript: &Transcript) -> Option<(Moment, String)> {
+    let mut asked = false;
+    for (id, entry) in transcript.iter() {
+        let how = match &entry.event {
+            Event::Ordered { order: Order::Restart } | Event::Life(Life::Stopped) => {
+                asked = true;
+                continue;
+            }
+            Event::Life(Life::Started { .. }) => {
+                asked = false;
+                continue;
+            }
+            Event::Life(Life::Exited { code }) => format!("exit code {code}"),
+            Event::Life(Life::Signalled { signal }) => format!("signal {signal}"),
+            _ => continue,
+        };
+        if !asked {
+            return Some((Moment { at: entry.at, id }, how));
+        }
+    }
+    None
+}
+
+/// The last panic or sanitizer line before (or reported right after) the end.
+fn last_words(transcript: &Transcript, death: EntryId) -> Option<(EntryId, &str)> {
+    let panics = transcript.iter().filter_map(|(id, entry)| match &entry.event {
+        Event::Life(Life::Panic { line }) => Some((id, line.as_str())),
+        _ => None,
+    });
+    let panics: Vec<(EntryId, &str)> = panics.collect();
+    panics.iter().rev().find(|(id, _)| *id < death).or(panics.first()).copied()
+}
+
+/// A log line with everything that differs from run to run taken out: numbers and quoted text become `_`.
+pub(super) fn template(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut chars = line.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '0'..='9' => {
+                while chars.peek().is_some_and(|c| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | 'x')) {
+                    chars.next();
+                }
+                out.push('_');
+            }
+            '"' | '\'' | '`' => {
+                for inside in chars.by_ref() {
+                    if inside == c {
+                        break;
+                    }
+                }
+                out.push('_');
+            }
+            c => out.push(c),
+        }
+    }
+    out.chars().take(TEMPLATE_MAX).collect()
+}
+
+/// Longest template in characters: a line of a log, not a dump.
+const TEMPLATE_MAX: usize = 160;

@@ -1,0 +1,260 @@
+//! What any PASS rests on: every control met, every stimulus on the wire, the witness served afterwards, the limit not reached.
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::WITNESS;
+use super::record::{Moment, Record, ids};
+use crate::actor::Close;
+use crate::plan::{FleetPlan, Part, Plan, Record as Kept, StepPlan};
+use crate::registry::Registry;
+use crate::time::Time;
+use crate::transcript::{By, Event, StepState, Transcript, Who};
+use crate::verdict::{EntryId, Judgement};
+
+/// Id under which the preconditions are judged.
+pub const ID: &str = "preconditions";
+
+/// Share of a fleet's members whose stimulus must have been said. Below 100 members that is all of them; in a crowd of thousands
+/// one may lose the race for a port.
+const REACHED_MIN: (usize, usize) = (99, 100);
+
+/// What is missing, and what was there.
+#[derive(Clone, Debug, Default)]
+pub struct Preconditions {
+    controls: Vec<String>,
+    gaps: Vec<String>,
+    evidence: Vec<EntryId>,
+}
+
+impl Preconditions {
+    /// PASS with every entry that it rests on, or INCONCLUSIVE with the first thing that is missing.
+    #[must_use]
+    pub fn judgement(&self) -> Judgement {
+        let missing: Vec<&String> = self.controls.iter().chain(&self.gaps).collect();
+        match missing.as_slice() {
+            [] => {
+                let reason = format!("{} entries show controls, stimuli and the witness", self.evidence.len());
+                Judgement::pass(ID, self.evidence.clone(), reason)
+            }
+            [one] => Judgement::inconclusive(ID, one.as_str()),
+            [first, rest @ ..] => Judgement::inconclusive(ID, format!("{first}; and {} more", rest.len())),
+        }
+    }
+
+    /// The first control that was not met: other rules have nothing to compare with then.
+    #[must_use]
+    pub fn broken_control(&self) -> Option<&str> {
+        self.controls.first().map(String::as_str)
+    }
+
+    /// Everything that is missing, broken controls first.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.controls.iter().chain(&self.gaps).map(String::as_str)
+    }
+}
+
+/// Looks for all of them.
+#[must_use]
+pub fn check(plan: &Plan, transcript: &Transcript, control: Option<&Transcript>, registry: &Registry) -> Preconditions {
+    let record = Record::new(transcript);
+    let mut found = Preconditions::default();
+    for fleet in plan.fleets.iter().filter(|fleet| fleet.name != WITNESS) {
+        check_fleet(plan, &record, fleet, &mut found);
+    }
+    check_limit(plan, &record, registry, &mut found);
+    check_witness(plan, &record, &mut found);
+    check_arm(plan, control, &mut found);
+    found.evidence.sort_unstable();
+    found.evidence.dedup();
+    found
+}
+
+fn check_fleet(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, found: &mut Preconditions) {
+    for step in fleet.steps.iter().filter(|step| !step.skip) {
+        match step.part.or(fleet.part) {
+            Some(Part::Control) => check_control(record, fleet, step, found),
+            Some(Part::Stimulus) => check_stimulus(plan, record, fleet, step, found),
+            None => {}
+        }
+    }
+    if let (Some(part), true) = (fleet.part, fleet.steps.is_empty()) {
+        check_traffic(record, fleet, part, found);
+    }
+}
+
+fn check_control(record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found: &mut Preconditions) {
+    for member in fleet.members() {
+        let run = record.steps.get(&(fleet.name.as_str(), member, step.index));
+        match run.and_then(|run| run.ended) {
+            Some((moment, StepState::Met)) => found.evidence.push(moment.id),
+            ended => {
+                let why = match (run, ended) {
+                    (Some(run), Some((_, StepState::Unsaid))) => {
+                        format!("could not be said {}", in_brackets(run.detail))
+                    }
+                    (Some(run), Some(_)) => format!("was not met {}", in_brackets(run.detail)),
+                    (Some(_), None) => "was never answered".to_string(),
+                    (None, _) => "was never reached".to_string(),
+                };
+                found.controls.push(format!("control {} {}", step_name(fleet, member, step), why.trim_end()));
+                return;
+            }
+        }
+    }
+}
+
+fn check_stimulus(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found: &mut Preconditions) {
+    let mut missing = Vec::new();
+    let mut members = 0_usize;
+    for member in fleet.members() {
+        members += 1;
+        match stimulus_reached(plan, record, fleet, member, step) {
+            Ok(moments) => found.evidence.extend(ids(moments)),
+            Err(why) => missing.push((member, why)),
+        }
+    }
+    let (share, of) = REACHED_MIN;
+    if (members - missing.len()) * of >= members * share && members > missing.len() {
+        return;
+    }
+    if let Some((member, why)) = missing.first() {
+        let who = step_name(fleet, *member, step);
+        let rest = if members > 1 { format!(" ({} of {members} members)", missing.len()) } else { String::new() };
+        found.gaps.push(format!("stimulus {who} {why}{rest}"));
+    }
+}
+
+/// The entries that show that a stimulus was written, or why it was not.
+fn stimulus_reached(
+    plan: &Plan,
+    record: &Record<'_>,
+    fleet: &FleetPlan,
+    member: u32,
+    step: &StepPlan,
+) -> Result<Vec<Moment>, String> {
+    let run = record.steps.get(&(fleet.name.as_str(), member, step.index)).ok_or("was never reached")?;
+    if !run.was_said() {
+        return Err(format!("could not be said {}", in_brackets(run.detail)).trim_end().to_string());
+    }
+    let started = run.started.or(run.last()).ok_or("was never begun")?;
+    let Some(conn) = run.conn else { return Ok(alloc::vec![started]) };
+    match record.connections.get(&conn) {
+        Some(connection) if connection.opened.is_some() => {}
+        Some(connection) => {
+            return Err(match connection.closed {
+                Some((_, _, Close::LocalLimit)) => "found no port or descriptor left on our own side".to_string(),
+                _ => "found nobody to connect to".to_string(),
+            });
+        }
+        None if plan.record == Kept::Edges => return Ok(alloc::vec![started]),
+        None => return Err("has no connection".to_string()),
+    }
+    if !writes(&step.verb) || plan.record == Kept::Edges {
+        return Ok(alloc::vec![started]);
+    }
+    let sent = record.sent_since(conn, started.at).ok_or("put no byte on the wire")?;
+    Ok(alloc::vec![started, sent])
+}
+
+/// Verbs of the engine that put no byte on the wire; every verb of a protocol does.
+fn writes(verb: &str) -> bool {
+    !matches!(verb, "open" | "wait" | "expect" | "shutdown" | "reset" | "stop-reading")
+}
+
+/// A fleet without steps whose whole traffic is control (must be answered) or stimulus (must be sent).
+fn check_traffic(record: &Record<'_>, fleet: &FleetPlan, part: Part, found: &mut Preconditions) {
+    let seen = record.transcript.iter().find(|(_, entry)| {
+        let own = matches!(&entry.who, Who::Member(name, _) if *name == fleet.name);
+        own && match (&entry.event, part) {
+            (Event::Sent(_), Part::Stimulus) | (Event::Received(_), Part::Control) => true,
+            (Event::Totals(totals), Part::Stimulus) => totals.int("sent-bytes").is_some_and(|n| n > 0),
+            (Event::Totals(totals), Part::Control) => totals.int("received-bytes").is_some_and(|n| n > 0),
+            _ => false,
+        }
+    });
+    match (seen, part) {
+        (Some((id, _)), _) => found.evidence.push(id),
+        (None, Part::Control) => found.controls.push(format!("control {} was never answered", fleet.name)),
+        (None, Part::Stimulus) => found.gaps.push(format!("stimulus {} sent nothing", fleet.name)),
+    }
+}
+
+/// The limit is a gap only where somebody who ends by himself had not ended.
+fn check_limit(plan: &Plan, record: &Record<'_>, registry: &Registry, found: &mut Preconditions) {
+    if !record.transcript.entries.iter().any(|entry| entry.event == Event::Limit) {
+        return;
+    }
+    let mut finished: BTreeMap<&str, u32> = BTreeMap::new();
+    for entry in &record.transcript.entries {
+        if let (Who::Member(fleet, _), Event::Finished) = (&entry.who, &entry.event) {
+            *finished.entry(fleet).or_default() += 1;
+        }
+    }
+    let ends = |fleet: &&FleetPlan| {
+        let behaviour = registry.behaviour(&fleet.protocol, &fleet.behaviour);
+        fleet.name != WITNESS && behaviour.is_none_or(|behaviour| (behaviour.ends)(fleet))
+    };
+    for fleet in plan.fleets.iter().filter(ends) {
+        let done = finished.get(fleet.name.as_str()).copied().unwrap_or(0);
+        let all = u32::try_from(fleet.members().count()).unwrap_or(u32::MAX);
+        if done < all {
+            found.gaps.push(format!("the limit was reached: {done} of {all} members of {} had finished", fleet.name));
+        }
+    }
+}
+
+fn check_witness(plan: &Plan, record: &Record<'_>, found: &mut Preconditions) {
+    if plan.fleet(WITNESS).is_none() {
+        found.gaps.push("nobody played the witness".to_string());
+        return;
+    }
+    let since = record.attack().map_or(Time::ZERO, |(_, last)| last.at);
+    match record.served_after(since) {
+        Some(moment) => found.evidence.push(moment.id),
+        None => found.gaps.push("the witness was not served after the last stimulus".to_string()),
+    }
+}
+
+/// The second arm must show what the first is compared with.
+fn check_arm(plan: &Plan, control: Option<&Transcript>, found: &mut Preconditions) {
+    let Some(arm) = &plan.control else { return };
+    let Some(transcript) = control else {
+        found.controls.push("the control arm was not run".to_string());
+        return;
+    };
+    let record = Record::new(transcript);
+    if let Some((canary, at)) = &arm.canary {
+        let name = plan.canaries.get(usize::from(canary.0)).map_or("", |(name, _)| name);
+        let at = super::canary::At::parse(at);
+        if !super::canary::sightings(plan, &record, name).iter().any(|seen| at.holds(seen) == Some(true)) {
+            found.controls.push(format!("in the control arm canary {name:?} was not seen at {}", at.text));
+        }
+    }
+    if let Some((wanted, fleet)) = &arm.packet {
+        let seen = record.packets().filter(|crossing| !crossing.sent).any(|crossing| {
+            let own = record.connections.get(&crossing.conn).is_some_and(|connection| connection.fleet == fleet);
+            own && wanted.fields.iter().all(|(name, values)| match name.as_str() {
+                "type" => values.iter().any(|value| value.as_text() == Some(&crossing.packet.kind)),
+                name => crossing.packet.fields.find(name).is_some_and(|value| values.contains(value)),
+            })
+        });
+        if !seen {
+            found.controls.push(format!("in the control arm {fleet} did not receive what it must"));
+        }
+    }
+    let limit = |connection: &super::record::Connection<'_>| matches!(connection.closed, Some((_, By::Limit, _)));
+    if record.connections.values().any(limit) {
+        found.gaps.push("in the control arm our own limits ended a connection".to_string());
+    }
+}
+
+fn step_name(fleet: &FleetPlan, member: u32, step: &StepPlan) -> String {
+    let who = if fleet.count == 1 { fleet.name.clone() } else { format!("{}[{member}]", fleet.name) };
+    format!("{who} step {} ({})", step.index, step.verb)
+}
+
+fn in_brackets(detail: &str) -> String {
+    if detail.is_empty() { String::new() } else { format!("({detail})") }
+}

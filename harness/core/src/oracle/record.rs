@@ -1,0 +1,253 @@
+//! A transcript with its connections and steps gathered: what oracles ask again and again.
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::actor::Close;
+use crate::time::Time;
+use crate::transcript::{By, Entry, Event, Packet, StepState, Transcript, Who, WitnessState};
+use crate::verdict::EntryId;
+
+/// An entry and its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// When.
+    pub at: Time,
+    /// Which entry.
+    pub id: EntryId,
+}
+
+/// Life of one connection of a member.
+#[derive(Clone, Debug)]
+pub struct Connection<'a> {
+    /// Name of the fleet.
+    pub fleet: &'a str,
+    /// The member.
+    pub member: u32,
+    /// Name in the script.
+    pub label: &'a str,
+    /// When it stood; `None`: it never did.
+    pub opened: Option<Moment>,
+    /// When it ended, by whom and how.
+    pub closed: Option<(Moment, By, Close)>,
+}
+
+/// What became of one step of one member.
+#[derive(Clone, Debug)]
+pub struct StepRun<'a> {
+    /// Name of the fleet.
+    pub fleet: &'a str,
+    /// The member.
+    pub member: u32,
+    /// Index in the fleet's script.
+    pub index: u16,
+    /// The verb.
+    pub verb: &'a str,
+    /// `control`, `stimulus` or empty.
+    pub part: &'a str,
+    /// The connection that it worked on.
+    pub conn: Option<u32>,
+    /// When it began.
+    pub started: Option<Moment>,
+    /// When it ended and how: met, unmet or unsaid.
+    pub ended: Option<(Moment, StepState)>,
+    /// What matched, or what came instead.
+    pub detail: &'a str,
+}
+
+impl StepRun<'_> {
+    /// The last that was seen of it.
+    #[must_use]
+    pub fn last(&self) -> Option<Moment> {
+        self.ended.map(|(moment, _)| moment).or(self.started)
+    }
+
+    /// It was handed to the connection, whatever was answered.
+    #[must_use]
+    pub fn was_said(&self) -> bool {
+        match self.ended {
+            Some((_, StepState::Unsaid)) => false,
+            Some(_) => true,
+            None => self.started.is_some(),
+        }
+    }
+
+    /// As messages name it: `foe[3] step 2 (publish)`.
+    #[must_use]
+    pub fn name(&self) -> String {
+        format!("{}[{}] step {} ({})", self.fleet, self.member, self.index, self.verb)
+    }
+}
+
+/// The gathered transcript.
+pub struct Record<'a> {
+    /// What it was gathered from.
+    pub transcript: &'a Transcript,
+    /// Every connection by number.
+    pub connections: BTreeMap<u32, Connection<'a>>,
+    /// Every step that was begun or could not be, by fleet, member and index.
+    pub steps: BTreeMap<(&'a str, u32, u16), StepRun<'a>>,
+    /// Time of the last entry.
+    pub end: Time,
+}
+
+impl<'a> Record<'a> {
+    /// Gathers.
+    #[must_use]
+    pub fn new(transcript: &'a Transcript) -> Record<'a> {
+        let mut record = Record { transcript, connections: BTreeMap::new(), steps: BTreeMap::new(), end: Time::ZERO };
+        for (id, entry) in transcript.iter() {
+            record.end = record.end.max(entry.at);
+            record.take(id, entry);
+        }
+        record
+    }
+
+    fn take(&mut self, id: EntryId, entry: &'a Entry) {
+        let Who::Member(fleet, member) = &entry.who else { return };
+        let moment = Moment { at: entry.at, id };
+        match &entry.event {
+            Event::Opened { conn, label, .. } => {
+                let connection = Connection { fleet, member: *member, label, opened: Some(moment), closed: None };
+                self.connections.insert(*conn, connection);
+            }
+            Event::Closed { conn, by, how } => {
+                let connection = self.connections.entry(*conn).or_insert(Connection {
+                    fleet,
+                    member: *member,
+                    label: "",
+                    opened: None,
+                    closed: None,
+                });
+                connection.closed = Some((moment, *by, *how));
+            }
+            Event::Step { index, verb, conn, state, part, detail } => {
+                let step = self.steps.entry((fleet, *member, *index)).or_insert(StepRun {
+                    fleet,
+                    member: *member,
+                    index: *index,
+                    verb,
+                    part,
+                    conn: None,
+                    started: None,
+                    ended: None,
+                    detail: "",
+                });
+                step.conn = conn.or(step.conn);
+                match state {
+                    StepState::Started => step.started = step.started.or(Some(moment)),
+                    ended => {
+                        step.ended = Some((moment, *ended));
+                        step.detail = detail;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Steps of the attack.
+    pub fn stimuli(&self) -> impl Iterator<Item = &StepRun<'a>> {
+        self.steps.values().filter(|step| step.part == "stimulus")
+    }
+
+    /// The first and the last entry of the attack; `None` where there was none.
+    #[must_use]
+    pub fn attack(&self) -> Option<(Moment, Moment)> {
+        let first = self.stimuli().filter_map(|step| step.started.or_else(|| step.last())).min()?;
+        let last = self.stimuli().filter_map(StepRun::last).max()?;
+        Some((first, last))
+    }
+
+    /// Round trips of the witness, in order.
+    pub fn witness(&self) -> impl Iterator<Item = (Moment, WitnessState)> {
+        self.transcript.iter().filter_map(|(id, entry)| match entry.event {
+            Event::Witness(state) => Some((Moment { at: entry.at, id }, state)),
+            _ => None,
+        })
+    }
+
+    /// The first whole round trip of the witness that began at or after `since`.
+    #[must_use]
+    pub fn served_after(&self, since: Time) -> Option<Moment> {
+        self.witness().find_map(|(moment, state)| match state {
+            WitnessState::Served { rtt, .. } if moment.at.0.saturating_sub(rtt) >= since.0 => Some(moment),
+            _ => None,
+        })
+    }
+
+    /// Every packet that a member sent (`true`) or received, with its entry and connection, in order.
+    pub fn packets(&self) -> impl Iterator<Item = Crossing<'a>> {
+        self.transcript.iter().flat_map(|(id, entry)| {
+            let (sent, bytes) = match &entry.event {
+                Event::Sent(bytes) => (true, Some(bytes)),
+                Event::Received(bytes) => (false, Some(bytes)),
+                _ => (false, None),
+            };
+            let moment = Moment { at: entry.at, id };
+            bytes.into_iter().flat_map(move |bytes| {
+                bytes.packets.iter().map(move |packet| Crossing { moment, conn: bytes.conn, sent, packet })
+            })
+        })
+    }
+
+    /// Where a connection's last packet stood, in the target's own terms: `publish/qos1/after-connack`. Never a number that
+    /// differs from seed to seed: it is part of a finding's signature.
+    #[must_use]
+    pub fn place(&self, conn: u32) -> String {
+        let mut first_answer = None;
+        let mut last_said: Option<(&Packet, Option<&str>)> = None;
+        for crossing in self.packets().filter(|crossing| crossing.conn == conn) {
+            if crossing.sent {
+                last_said = Some((crossing.packet, first_answer));
+            } else if first_answer.is_none() {
+                first_answer = Some(crossing.packet.kind.as_str());
+            }
+        }
+        match last_said {
+            None => String::from("open/no-packet"),
+            Some((packet, before)) => format!("{}/after-{}", kind_of(packet), before.unwrap_or("nothing")),
+        }
+    }
+
+    /// Whether any bytes left a member on this connection at or after `since`.
+    #[must_use]
+    pub fn sent_since(&self, conn: u32, since: Time) -> Option<Moment> {
+        self.transcript.iter().find_map(|(id, entry)| match &entry.event {
+            Event::Sent(bytes) if bytes.conn == conn && entry.at >= since => Some(Moment { at: entry.at, id }),
+            _ => None,
+        })
+    }
+}
+
+/// One packet on the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Crossing<'a> {
+    /// The entry that completed it.
+    pub moment: Moment,
+    /// The connection.
+    pub conn: u32,
+    /// By the member; otherwise by the target.
+    pub sent: bool,
+    /// The packet.
+    pub packet: &'a Packet,
+}
+
+/// `publish/qos2`, `connack`: type, and quality of service where there is one.
+#[must_use]
+pub fn kind_of(packet: &Packet) -> String {
+    match packet.fields.int("qos") {
+        Some(qos) => format!("{}/qos{qos}", packet.kind),
+        None => packet.kind.clone(),
+    }
+}
+
+/// The entries of some moments, in order and each once.
+#[must_use]
+pub fn ids(moments: impl IntoIterator<Item = Moment>) -> Vec<EntryId> {
+    let mut ids: Vec<EntryId> = moments.into_iter().map(|moment| moment.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    ids
+}
