@@ -1,1 +1,230 @@
-//! (being written)
+//! What a path does to a message: pure decisions, from a draw that its connection owns. The runner acts on them.
+//!
+//! Faults act at the transport's own level. On a stream nothing is lost, doubled or reordered: a loss shows as the delay
+//! of one retransmission, and what follows waits behind it.
+use crate::actor::Close;
+use crate::plan::Network;
+use crate::seed::{Rng, SplitMix};
+use crate::spread::Spread;
+use crate::time::{Duration, Time};
+
+/// One way over a path without delay: what loopback takes. With 0, two actors that answer each other at once would stop
+/// the clock.
+pub const WIRE: Duration = Duration::from_micros(20);
+
+/// The least that a stack waits before it sends again (Linux, RFC 6298 says 1 s): what a loss costs on a stream.
+pub const RETRANSMIT: Duration = Duration::from_millis(200);
+
+/// What becomes of one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fate {
+    /// When it arrives: never before what went before it.
+    pub arrives: Time,
+    /// Why later than the delay says, where that is the path's doing.
+    pub fault: Option<Fault>,
+}
+
+/// What a path did to a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Lost once, and sent again.
+    Lost,
+    /// Held back by a stall.
+    Stalled,
+}
+
+impl Fault {
+    /// As transcripts write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::Lost => "loss",
+            Fault::Stalled => "stall",
+        }
+    }
+}
+
+/// A message that wants to pass.
+#[derive(Clone, Copy, Debug)]
+pub struct Passage {
+    /// When it is sent.
+    pub sent: Time,
+    /// When the connection opened: cuts and stalls count from there.
+    pub opened: Time,
+    /// When the message before it, in the same direction, arrives.
+    pub before: Time,
+    /// Its length in bytes.
+    pub len: usize,
+}
+
+/// The path of one fleet's connections, in whole nanoseconds.
+#[derive(Clone, Debug)]
+pub struct Path {
+    delay: Spread<Duration>,
+    /// A draw of 53 bits below this is a loss.
+    loss: u64,
+    stall: Option<(Duration, Duration)>,
+    cut: Option<(Duration, Close)>,
+    rate: u64,
+    split: usize,
+    drawn: bool,
+}
+
+impl Path {
+    /// The path that a plan's network describes.
+    #[must_use]
+    pub fn new(network: &Network) -> Path {
+        Path {
+            delay: network.delay,
+            loss: (network.loss.clamp(0.0, 1.0) * DRAW_END as f64) as u64,
+            stall: network.stall,
+            cut: network.cut,
+            rate: network.rate,
+            split: if network.split == 0 { usize::MAX } else { network.split as usize },
+            drawn: network.loss > 0.0 || matches!(network.delay, Spread::Each(..)),
+        }
+    }
+
+    /// Decides on one message. `draws` belongs to the connection's direction and moves on only where something is drawn.
+    #[must_use]
+    pub fn fate(&self, passage: Passage, draws: &mut SplitMix) -> Fate {
+        let (delay, lost) = self.draw(draws);
+        let mut arrives = (passage.sent + delay).max(passage.before);
+        if lost {
+            arrives = arrives + RETRANSMIT;
+        }
+        if self.rate > 0 {
+            arrives = arrives + Duration::from_nanos(passage.len as u64 * 1_000_000_000 / self.rate);
+        }
+        let stalled = self.stalled_until(passage.opened, arrives);
+        Fate {
+            arrives: stalled.unwrap_or(arrives),
+            fault: stalled.map(|_| Fault::Stalled).or(lost.then_some(Fault::Lost)),
+        }
+    }
+
+    /// When and how the path ends a connection that opened at `opened`.
+    #[must_use]
+    pub fn cut(&self, opened: Time) -> Option<(Time, Close)> {
+        self.cut.map(|(after, how)| (opened + after, how))
+    }
+
+    /// The pieces in which one write arrives.
+    pub fn pieces<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+        bytes.chunks(self.split.min(bytes.len()).max(1))
+    }
+
+    /// Cuts writes into pieces of at most `len` bytes, if they are not cut smaller already.
+    pub fn split_at_most(&mut self, len: u32) {
+        self.split = self.split.min(len.max(1) as usize);
+    }
+
+    /// Whether anything depends on a draw or on when a connection opened.
+    #[must_use]
+    pub fn has_state(&self) -> bool {
+        self.drawn || self.stall.is_some()
+    }
+
+    fn draw(&self, draws: &mut SplitMix) -> (Duration, bool) {
+        if !self.drawn {
+            return (self.delay.most().max(WIRE), false);
+        }
+        let mut rng = Rng::new(draws.next());
+        (self.delay.draw(&mut rng).max(WIRE), rng.next() >> 11 < self.loss)
+    }
+
+    fn stalled_until(&self, opened: Time, arrives: Time) -> Option<Time> {
+        let (start, length) = self.stall?;
+        let start = opened + start;
+        let end = start + length;
+        (start <= arrives && arrives < end).then_some(end)
+    }
+}
+
+/// One past the largest draw: 53 bits, as many as a share can tell apart.
+const DRAW_END: u64 = 1 << 53;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+    const CLEAN: Network =
+        Network { delay: Spread::Fixed(Duration::ZERO), loss: 0.0, cut: None, stall: None, rate: 0, split: 0 };
+
+    fn passage(sent_ms: u32, before_ms: u32, len: usize) -> Passage {
+        Passage { sent: Time::ZERO + sent_ms * MS, opened: Time::ZERO, before: Time::ZERO + before_ms * MS, len }
+    }
+
+    fn check(network: Network, passage: Passage, arrives: Duration, fault: Option<Fault>) {
+        let fate = Path::new(&network).fate(passage, &mut SplitMix(1));
+        assert_eq!(fate, Fate { arrives: Time::ZERO + arrives, fault });
+    }
+
+    #[test]
+    fn a_clean_path_takes_20_us() {
+        check(CLEAN, passage(1, 0, 9), MS + WIRE, None);
+    }
+
+    #[test]
+    fn nothing_overtakes_on_a_stream() {
+        let slow = Network { delay: Spread::Fixed(5 * MS), ..CLEAN };
+        check(slow.clone(), passage(1, 0, 9), 6 * MS, None);
+        check(slow, passage(1, 7, 9), 7 * MS, None);
+    }
+
+    #[test]
+    fn a_loss_costs_one_retransmission_of_200_ms() {
+        check(Network { loss: 1.0, ..CLEAN }, passage(1, 0, 9), MS + WIRE + 200 * MS, Some(Fault::Lost));
+    }
+
+    #[test]
+    fn a_share_of_the_messages_is_lost() {
+        let path = Path::new(&Network { loss: 0.25, ..CLEAN });
+        let mut draws = SplitMix(9);
+        let lost = (0..10_000).filter(|_| path.fate(passage(0, 0, 1), &mut draws).fault.is_some()).count();
+        // 2,500 expected, standard deviation 43: five of them on either side.
+        assert!((2_285..=2_715).contains(&lost), "{lost} of 10,000 were lost at 25 %");
+    }
+
+    #[test]
+    fn a_stall_holds_what_arrives_in_it_until_it_ends() {
+        let stall = Network { delay: Spread::Fixed(MS), stall: Some((10 * MS, 5 * MS)), ..CLEAN };
+        check(stall.clone(), passage(8, 0, 1), 9 * MS, None);
+        check(stall.clone(), passage(9, 0, 1), 15 * MS, Some(Fault::Stalled));
+        check(stall.clone(), passage(13, 0, 1), 15 * MS, Some(Fault::Stalled));
+        check(stall, passage(14, 0, 1), 15 * MS, None);
+    }
+
+    #[test]
+    fn at_1000_bytes_a_second_500_bytes_take_half_a_second() {
+        let slow = Network { rate: 1_000, ..CLEAN };
+        check(slow.clone(), passage(0, 0, 500), 500 * MS + WIRE, None);
+        check(slow, passage(0, 700, 500), 1_200 * MS, None);
+    }
+
+    #[test]
+    fn a_spread_is_drawn_within_its_range_and_the_same_again() {
+        let path = Path::new(&Network { delay: Spread::Each(5 * MS, 80 * MS), ..CLEAN });
+        let run = |seed| {
+            let mut draws = SplitMix(seed);
+            let all: [Time; 50] = core::array::from_fn(|_| path.fate(passage(0, 0, 1), &mut draws).arrives);
+            all
+        };
+        let drawn = run(4);
+        assert!(drawn.iter().all(|at| (5 * MS..=80 * MS).contains(&at.since(Time::ZERO))), "{drawn:?}");
+        assert_eq!(drawn, run(4));
+        assert_ne!(drawn, run(5));
+    }
+
+    #[test]
+    fn a_write_is_cut_into_pieces_that_add_up() {
+        let lens = |split, len: usize| -> alloc::vec::Vec<usize> {
+            Path::new(&Network { split, ..CLEAN }).pieces(&alloc::vec![0; len]).map(<[u8]>::len).collect()
+        };
+        assert_eq!(lens(0, 10), [10]);
+        assert_eq!(lens(4, 10), [4, 4, 2]);
+        assert_eq!(lens(1, 3), [1, 1, 1]);
+        assert_eq!(lens(4, 4), [4]);
+    }
+}
