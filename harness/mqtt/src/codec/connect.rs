@@ -93,7 +93,10 @@ impl<'a> Connect<'a> {
     /// # Errors
     /// Another protocol name, or a level that is neither 4 nor 5. MQTT 3.1 (`MQIsdp`, 3) is known, and not supported.
     pub fn version(body: &[u8]) -> Result<Version, Reason> {
-        let mut reader = Reader::new(Version::V311, Kind::Connect, body);
+        Self::named_version(Reader::new(Version::V311, Kind::Connect, body))
+    }
+
+    fn named_version(mut reader: Reader<'_>) -> Result<Version, Reason> {
         let (name, level) = (reader.field()?, reader.byte()?);
         match (name, level) {
             (NAME, 4) => Ok(Version::V311),
@@ -129,7 +132,7 @@ impl<'a> Connect<'a> {
     /// Name and level must be those of the version that the caller speaks.
     fn read_protocol(reader: &mut Reader<'a>) -> Result<(), Reason> {
         let version = reader.version;
-        let found = Self::version(reader.left())?;
+        let found = Self::named_version(*reader)?;
         let other = match version {
             Version::V311 => OTHER_LEVEL_V3,
             Version::V5 => OTHER_LEVEL_V5,

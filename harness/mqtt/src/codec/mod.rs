@@ -28,6 +28,8 @@ mod rules;
 mod strings;
 mod suback;
 mod subscribe;
+#[cfg(test)]
+mod tests;
 pub mod topic;
 mod unsuback;
 mod unsubscribe;

@@ -4,7 +4,9 @@ use alloc::vec::Vec;
 
 use super::reader::Reader;
 use super::rules::Rule;
-use super::{PacketId, Place, Properties, PropertyId, QoS, Reason, ReasonCode, Sender, TopicName, Version, properties, writer};
+use super::{
+    PacketId, Place, Properties, PropertyId, QoS, Reason, ReasonCode, Sender, TopicName, Version, properties, writer,
+};
 
 const QOS_3: Rule = Rule::malformed("MQTT3 3.3.1-4", "MQTT5 3.3.1-4", "QoS 3");
 const DUP_AT_QOS_0: Rule = Rule::malformed("MQTT3 3.3.1-2", "MQTT5 3.3.1-2", "DUP on a QoS 0 message");

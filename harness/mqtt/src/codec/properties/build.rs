@@ -49,7 +49,11 @@ impl PropertiesBuf {
     /// What packets hold.
     #[must_use]
     pub fn view(&self) -> Properties<'_> {
-        if self.bytes.is_empty() { Properties::EMPTY } else { Properties { bytes: &self.bytes, seen: self.seen, place: self.place } }
+        if self.bytes.is_empty() {
+            Properties::EMPTY
+        } else {
+            Properties { bytes: &self.bytes, seen: self.seen, place: self.place }
+        }
     }
 
     /// Removes all; the memory stays for the next packet.
