@@ -8,8 +8,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
 
 use rumqttd::{Broker, Config, ConnectionSettings, RouterConfig, ServerSettings};
 use tracing_subscriber::filter::LevelFilter;
@@ -41,6 +43,13 @@ pub enum ServeError {
     Start(String),
     /// All listeners ended. rumqttd calls that success; for us it is a target that died.
     Ended,
+    /// The users file cannot be read.
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
     /// A line of a users file that is not `name:password`; the first line is 1.
     User {
         /// Where in the file.
@@ -57,6 +66,7 @@ impl fmt::Display for ServeError {
             Self::Taken { port, source } => write!(f, "127.0.0.1:{port}: {source}"),
             Self::Start(why) => write!(f, "rumqttd did not start: {why}"),
             Self::Ended => f.write_str("rumqttd ended: all of its listeners are gone"),
+            Self::File { path, source } => write!(f, "{}: {source}", path.display()),
             Self::User { line } => write!(f, "users file, line {line}: expected name:password"),
         }
     }
@@ -65,7 +75,7 @@ impl fmt::Display for ServeError {
 impl std::error::Error for ServeError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Taken { source, .. } => Some(source),
+            Self::Taken { source, .. } | Self::File { source, .. } => Some(source),
             _ => None,
         }
     }
@@ -93,11 +103,17 @@ pub fn serve(options: &Options) -> Result<(), ServeError> {
     Err(ServeError::Ended)
 }
 
-/// Reads a users file: one `name:password` per line; the password is everything behind the first colon. Empty lines are skipped.
+/// Reads a users file: one `name:password` per line; the password is everything behind the first colon. Empty lines are
+/// skipped. No file is no users.
 ///
 /// # Errors
-/// [`ServeError::User`] for the first line without a name or without a colon.
-pub fn users(text: &str) -> Result<Vec<(String, String)>, ServeError> {
+/// [`ServeError::File`] when it cannot be read, [`ServeError::User`] for the first line without a name or without a colon.
+pub fn users_of(file: Option<&Path>) -> Result<Vec<(String, String)>, ServeError> {
+    let Some(path) = file else { return Ok(Vec::new()) };
+    parse(&fs::read_to_string(path).map_err(|source| ServeError::File { path: path.to_owned(), source })?)
+}
+
+fn parse(text: &str) -> Result<Vec<(String, String)>, ServeError> {
     let lines = text.lines().enumerate().filter(|(_, line)| !line.is_empty());
     lines
         .map(|(index, line)| match line.split_once(':') {
@@ -187,7 +203,7 @@ mod tests {
     use super::*;
 
     fn two(text: &str) -> Vec<(String, String)> {
-        users(text).unwrap()
+        parse(text).unwrap()
     }
 
     #[test]
@@ -198,8 +214,14 @@ mod tests {
     #[test]
     fn a_line_without_a_name_is_refused_with_its_number() {
         for text in ["a:b\n:c\n", "a:b\nc\n"] {
-            assert!(matches!(users(text), Err(ServeError::User { line: 2 })), "{text:?}");
+            assert!(matches!(parse(text), Err(ServeError::User { line: 2 })), "{text:?}");
         }
+    }
+
+    #[test]
+    fn no_file_is_no_users_and_a_missing_file_is_an_error() {
+        assert_eq!(users_of(None).unwrap(), []);
+        assert!(matches!(users_of(Some(Path::new("/no/such/file"))), Err(ServeError::File { .. })));
     }
 
     #[test]
