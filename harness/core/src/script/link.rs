@@ -1,0 +1,195 @@
+//! One named connection of a script: its state, its protocol's side, and what was heard and not read yet.
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use crate::actor::{Close, CloseHow, Conn, Outbox, TimerId};
+use crate::plan::Segments;
+use crate::protocol::Dialog;
+use crate::time::{Duration, Time};
+use crate::transcript::Packet;
+
+/// Unread packets that a connection keeps. A script reads a handful; a subscriber to a busy topic must not grow without end.
+const INBOX_MAX: usize = 256;
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// Never opened.
+    Fresh,
+    /// We play the server, and nobody has connected yet.
+    Listening,
+    /// Asked for.
+    Opening(Conn),
+    /// Stands.
+    Open(Conn),
+    /// The peer, or the way to it, has ended it.
+    Lost(Conn, Close),
+    /// We have ended it.
+    Ended(Conn),
+}
+
+/// A packet that no step has taken.
+pub(super) struct Unread {
+    pub(super) packet: Packet,
+    /// How often we had spoken when it came.
+    pub(super) spoken: u32,
+}
+
+/// A send that goes on while later steps run.
+struct Pace {
+    bytes: Vec<u8>,
+    sent: usize,
+    chunk: usize,
+    period: Duration,
+}
+
+/// A named connection.
+pub(super) struct Link {
+    pub(super) state: State,
+    pub(super) inbox: VecDeque<Unread>,
+    /// How often we have spoken on it.
+    pub(super) spoken: u32,
+    /// Bytes that arrived on it.
+    pub(super) heard: u64,
+    /// Some step has already said how it ended.
+    pub(super) told: bool,
+    dialog: Option<Box<dyn Dialog>>,
+    /// The wake that is under way for the dialog.
+    wake: Time,
+    pace: Option<Pace>,
+}
+
+impl Link {
+    pub(super) fn new() -> Link {
+        Link {
+            state: State::Fresh,
+            inbox: VecDeque::new(),
+            spoken: 0,
+            heard: 0,
+            told: false,
+            dialog: None,
+            wake: Time::NEVER,
+            pace: None,
+        }
+    }
+
+    /// The connection, where there is or was one.
+    pub(super) fn conn(&self) -> Option<Conn> {
+        match self.state {
+            State::Fresh | State::Listening => None,
+            State::Opening(conn) | State::Open(conn) | State::Lost(conn, _) | State::Ended(conn) => Some(conn),
+        }
+    }
+
+    /// Whether `conn` is this connection, and not over.
+    pub(super) fn is(&self, conn: Conn) -> bool {
+        matches!(self.state, State::Opening(c) | State::Open(c) if c == conn)
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// A new connection under this name was asked for.
+    pub(super) fn opening(&mut self, conn: Conn) {
+        *self = Link { state: State::Opening(conn), ..Link::new() };
+    }
+
+    /// It stands.
+    pub(super) fn opened(&mut self, conn: Conn, dialog: Option<Box<dyn Dialog>>) {
+        *self = Link { state: State::Open(conn), dialog, ..Link::new() };
+    }
+
+    /// It is over.
+    pub(super) fn ended(&mut self, state: State) {
+        self.state = state;
+        self.dialog = None;
+        self.pace = None;
+    }
+
+    /// We end it.
+    pub(super) fn close(&mut self, how: CloseHow, out: &mut Outbox) {
+        if let State::Opening(conn) | State::Open(conn) = self.state {
+            out.close(conn, how);
+            if how != CloseHow::Half {
+                self.ended(State::Ended(conn));
+            }
+        }
+    }
+
+    /// The protocol's side, while it stands.
+    pub(super) fn dialog(&mut self) -> Option<&mut dyn Dialog> {
+        match &mut self.dialog {
+            Some(dialog) => Some(dialog.as_mut()),
+            None => None,
+        }
+    }
+
+    /// Sends what a step says.
+    pub(super) fn send(&mut self, bytes: &[u8], cut: Segments, out: &mut Outbox) {
+        let State::Open(conn) = self.state else { return };
+        self.spoken += 1;
+        let most = match cut {
+            Segments::Whole => bytes.len(),
+            Segments::Each(most) => most as usize,
+        };
+        for piece in bytes.chunks(most.max(1)) {
+            out.send(conn, |buffer| buffer.extend_from_slice(piece));
+        }
+    }
+
+    /// Begins a send that goes on at its own pace.
+    pub(super) fn begin_pace(&mut self, bytes: Vec<u8>, chunk: u32, period: Duration) {
+        self.spoken += 1;
+        self.pace = Some(Pace { bytes, sent: 0, chunk: chunk.max(1) as usize, period });
+    }
+
+    pub(super) fn is_pacing(&self) -> bool {
+        self.pace.is_some()
+    }
+
+    /// Sends the next piece of a paced send.
+    pub(super) fn pace(&mut self, now: Time, timer: TimerId, out: &mut Outbox) {
+        let (State::Open(conn), Some(pace)) = (self.state, &mut self.pace) else { return };
+        let end = (pace.sent + pace.chunk).min(pace.bytes.len());
+        out.send(conn, |buffer| buffer.extend_from_slice(&pace.bytes[pace.sent..end]));
+        pace.sent = end;
+        if end == pace.bytes.len() {
+            self.pace = None;
+        } else {
+            out.wake(now + pace.period, timer);
+        }
+    }
+
+    /// Takes bytes of the peer: packets go to the inbox, automatic answers to the peer. Yields how many packets were dropped at
+    /// the inbox's old end.
+    pub(super) fn hear(&mut self, bytes: &[u8], now: Time, out: &mut Outbox) -> usize {
+        self.heard += bytes.len() as u64;
+        let (State::Open(conn), Some(dialog)) = (self.state, &mut self.dialog) else { return 0 };
+        let mut packets = Vec::new();
+        out.send(conn, |reply| dialog.hear(bytes, now, &mut packets, reply));
+        let spoken = self.spoken;
+        self.inbox.extend(packets.into_iter().map(|packet| Unread { packet, spoken }));
+        let surplus = self.inbox.len().saturating_sub(INBOX_MAX);
+        self.inbox.drain(..surplus);
+        surplus
+    }
+
+    /// Lets the protocol do what is due, and asks for the next wake.
+    pub(super) fn tick(&mut self, now: Time, timer: TimerId, out: &mut Outbox) {
+        let (State::Open(conn), Some(dialog)) = (self.state, &mut self.dialog) else { return };
+        if self.wake <= now {
+            self.wake = Time::NEVER;
+        }
+        let mut next = None;
+        out.send(conn, |buffer| next = dialog.tick(now, buffer));
+        if let Some(next) = next
+            && next < self.wake
+        {
+            // A dialog that wants to be asked again at once would stop the clock.
+            self.wake = next.max(now + Duration::from_nanos(1));
+            out.wake(self.wake, timer);
+        }
+    }
+}

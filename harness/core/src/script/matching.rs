@@ -1,0 +1,208 @@
+//! Whether a packet is what a step awaits. Pure: packets and expectations in, a decision out.
+use alloc::string::{String, ToString};
+
+use crate::actor::Close;
+use crate::plan::Alternative;
+use crate::protocol::Awaits;
+use crate::time::Duration;
+use crate::transcript::Packet;
+use crate::value::Value;
+
+/// What the protocol's words for groups of values mean, in one version.
+#[derive(Clone, Copy)]
+pub(super) struct Class<'a> {
+    pub(super) version: &'a str,
+    pub(super) of: fn(&str, &Packet, &str, &str) -> Option<bool>,
+}
+
+/// What a step makes of a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// It is what the step awaits: the alternative, or `None` for the natural answer.
+    Met(Option<usize>),
+    /// It is of the awaited type, and wrong.
+    Wrong,
+    /// It is about something else.
+    Other,
+}
+
+/// What a step awaits: one of its alternatives, or else the natural answer.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    pub(super) any: &'a [Alternative],
+    pub(super) natural: Option<&'a Awaits>,
+    pub(super) class: Class<'a>,
+    /// The characters of each alternative's canary.
+    pub(super) canary: &'a dyn Fn(crate::plan::CanaryId) -> &'a str,
+}
+
+impl Wanted<'_> {
+    /// Looks at one packet.
+    pub(super) fn look(&self, packet: &Packet) -> Sight {
+        let ours = self.natural.is_none_or(|natural| natural.kind != packet.kind || holds(natural, packet));
+        if !ours {
+            // The answer to another request: same type, other packet id.
+            let named = self.any.iter().position(|a| names_natural(a, self.natural) && self.fits(a, packet));
+            return named.map_or(Sight::Other, |at| Sight::Met(Some(at)));
+        }
+        let answers = self.natural.is_some_and(|natural| natural.kind == packet.kind);
+        if packet.malformed.is_empty() {
+            if let Some(at) = self.any.iter().position(|a| self.fits(a, packet)) {
+                return Sight::Met(Some(at));
+            }
+            if self.any.is_empty() && answers {
+                return Sight::Met(None);
+            }
+        }
+        if answers || self.any.iter().any(|a| names_type(a, &packet.kind)) { Sight::Wrong } else { Sight::Other }
+    }
+
+    fn fits(&self, alternative: &Alternative, packet: &Packet) -> bool {
+        if alternative.closed || alternative.silence.is_some() {
+            return false;
+        }
+        let carries = alternative.canary.is_none_or(|id| carries(packet, (self.canary)(id)));
+        carries && alternative.fields.iter().all(|(name, values)| self.field(packet, name, values))
+    }
+
+    fn field(&self, packet: &Packet, name: &str, values: &[Value]) -> bool {
+        if name == "type" {
+            return values.iter().any(|value| value.as_text() == Some(&packet.kind));
+        }
+        let class = |value: &Value| {
+            value.as_text().and_then(|word| (self.class.of)(self.class.version, packet, name, word)).unwrap_or(false)
+        };
+        values.iter().any(class) || same(packet.fields.find(name), values)
+    }
+}
+
+/// One of the values stands there; in a list (one code for each filter) each of its items is one of them.
+fn same(found: Option<&Value>, values: &[Value]) -> bool {
+    match found {
+        None => values.contains(&Value::Bool(false)),
+        Some(Value::List(items)) => {
+            values.iter().any(|value| matches!(value, Value::List(all) if all == items))
+                || !items.is_empty() && items.iter().all(|item| values.iter().any(|value| equal(item, value)))
+        }
+        Some(item) => values.iter().any(|value| equal(item, value)),
+    }
+}
+
+fn equal(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        // A truth about a field that is none: whether it is there.
+        (_, Value::Bool(present)) => *present,
+        (Value::Text(_) | Value::Bytes(_), Value::Text(_) | Value::Bytes(_)) => found.as_bytes() == wanted.as_bytes(),
+        _ => found == wanted,
+    }
+}
+
+fn holds(natural: &Awaits, packet: &Packet) -> bool {
+    natural.fields.iter().all(|(name, value)| packet.fields.find(name) == Some(value))
+}
+
+/// The alternative itself says one of the fields by which the natural answer is told from others.
+fn names_natural(alternative: &Alternative, natural: Option<&Awaits>) -> bool {
+    natural.is_some_and(|n| n.fields.iter().any(|(name, _)| alternative.fields.iter().any(|(f, _)| f == name)))
+}
+
+fn names_type(alternative: &Alternative, kind: &str) -> bool {
+    alternative
+        .fields
+        .iter()
+        .any(|(name, values)| name == "type" && values.iter().any(|value| value.as_text() == Some(kind)))
+}
+
+/// The canary stands in some field.
+fn carries(packet: &Packet, canary: &str) -> bool {
+    fn inside(value: &Value, canary: &[u8]) -> bool {
+        match value {
+            Value::Text(_) | Value::Bytes(_) => {
+                value.as_bytes().is_some_and(|bytes| memchr::memmem::find(bytes, canary).is_some())
+            }
+            Value::List(all) => all.iter().any(|one| inside(one, canary)),
+            Value::Table(fields) => fields.iter().any(|(_, one)| inside(one, canary)),
+            _ => false,
+        }
+    }
+    !canary.is_empty() && packet.fields.iter().any(|(_, value)| inside(value, canary.as_bytes()))
+}
+
+/// A packet in a few words: its type, its numbers, what is true of it, and its short texts.
+pub(super) fn brief(packet: &Packet) -> String {
+    const LONGEST: usize = 48;
+    let mut text = packet.kind.clone();
+    for (name, value) in packet.fields.iter() {
+        let told = match value {
+            Value::Bool(told) => *told,
+            Value::Text(short) => short.len() <= LONGEST,
+            Value::Bytes(short) => short.len() * 2 <= LONGEST,
+            Value::Int(_) | Value::Float(_) | Value::List(_) => true,
+            Value::Table(_) => false,
+        };
+        if told {
+            let item = alloc::format!(" {name}={value}");
+            text.push_str(if item.len() > LONGEST * 2 { " ..." } else { &item });
+        }
+    }
+    if !packet.malformed.is_empty() {
+        text.push_str(&alloc::format!(" (malformed: {})", packet.malformed));
+    }
+    text
+}
+
+/// What is awaited, in a few words.
+pub(super) fn wanted(any: &[Alternative], natural: Option<&Awaits>) -> String {
+    let mut words: alloc::vec::Vec<String> = any.iter().map(alternative).collect();
+    if let (true, Some(natural)) = (any.is_empty(), natural) {
+        let mut text = natural.kind.to_string();
+        for (name, value) in &natural.fields {
+            text.push_str(&alloc::format!(" {name}={value}"));
+        }
+        words.push(text);
+    }
+    words.join(" or ")
+}
+
+fn alternative(one: &Alternative) -> String {
+    if one.closed {
+        return "connection closed".into();
+    }
+    if let Some(length) = one.silence {
+        return alloc::format!("{} of silence", span(length));
+    }
+    let named = |name: &str| one.fields.iter().find(|(f, _)| f == name);
+    let mut text = named("type").map_or_else(|| "a packet".to_string(), |(_, values)| join(values));
+    for (name, values) in one.fields.iter().filter(|(f, _)| f != "type") {
+        text.push_str(&alloc::format!(" {name}={}", join(values)));
+    }
+    if one.canary.is_some() {
+        text.push_str(" with the canary");
+    }
+    text
+}
+
+fn join(values: &[Value]) -> String {
+    let all: alloc::vec::Vec<String> = values.iter().map(ToString::to_string).collect();
+    all.join("|")
+}
+
+/// How a connection ended, as people say it.
+pub(super) fn close_name(how: Close) -> &'static str {
+    match how {
+        Close::Fin => "fin",
+        Close::Reset => "reset",
+        Close::Refused => "refused",
+        Close::TimedOut => "timed out",
+        Close::LocalLimit => "local limit",
+    }
+}
+
+/// A duration in its largest whole unit.
+pub(super) fn span(length: Duration) -> String {
+    let nanos = length.as_nanos();
+    let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
+    let (unit, one) = units.into_iter().find(|(_, one)| nanos % one == 0).unwrap_or(("ns", 1));
+    alloc::format!("{}{unit}", nanos / one)
+}

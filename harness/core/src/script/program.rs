@@ -1,0 +1,68 @@
+//! What all members of a scripted fleet share: the plan, and what the protocol knows.
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::matching::Class;
+use crate::plan::{FleetPlan, Plan, StepPlan};
+use crate::protocol::Dialog;
+use crate::registry::Registry;
+use crate::transcript::Packet;
+
+/// A fleet's script with everything that it needs, once for all members.
+pub(super) struct Program {
+    pub(super) plan: Plan,
+    pub(super) fleet: FleetPlan,
+    /// Names of the connections, in order of their first use.
+    pub(super) links: Vec<String>,
+    /// For each step the place of its connection in `links`.
+    link_of: Vec<usize>,
+    dialog: Option<fn(&FleetPlan, &Plan, u32) -> Box<dyn Dialog>>,
+    class: fn(&str, &Packet, &str, &str) -> Option<bool>,
+}
+
+impl Program {
+    pub(super) fn new(fleet: &FleetPlan, plan: &Plan, registry: &Registry) -> Program {
+        let protocol = registry.protocol(&fleet.protocol);
+        let mut links: Vec<String> = Vec::new();
+        let mut link_of = Vec::with_capacity(fleet.steps.len());
+        for step in &fleet.steps {
+            let at = links.iter().position(|name| *name == step.conn).unwrap_or_else(|| {
+                links.push(step.conn.clone());
+                links.len() - 1
+            });
+            link_of.push(at);
+        }
+        Program {
+            plan: plan.clone(),
+            fleet: fleet.clone(),
+            links,
+            link_of,
+            dialog: protocol.map(|p| p.dialog),
+            class: protocol.map_or(|_, _, _, _| None, |p| p.class),
+        }
+    }
+
+    pub(super) fn step(&self, at: usize) -> Option<&StepPlan> {
+        self.fleet.steps.get(at)
+    }
+
+    pub(super) fn link_of(&self, at: usize) -> usize {
+        self.link_of.get(at).copied().unwrap_or(0)
+    }
+
+    /// The protocol's side of a connection that stands now.
+    pub(super) fn dialog(&self, identity: u32) -> Option<Box<dyn Dialog>> {
+        self.dialog.map(|build| build(&self.fleet, &self.plan, identity))
+    }
+
+    /// What the protocol's words for groups of values mean.
+    pub(super) fn class(&self) -> Class<'_> {
+        Class { version: &self.fleet.version, of: self.class }
+    }
+
+    /// The 32 characters of a canary.
+    pub(super) fn canary(&self, id: crate::plan::CanaryId) -> &str {
+        self.plan.canaries.get(usize::from(id.0)).map_or("", |(_, text)| text)
+    }
+}
