@@ -1,2 +1,31 @@
-//! (being written)
-fn main() {}
+//! `proofhouse`: attack simulation, conformance and reproducible security findings for IoT protocol stacks.
+#![forbid(unsafe_code)]
+mod args;
+mod command;
+mod exit_code;
+mod failure;
+mod library;
+mod progress;
+mod registry;
+mod select;
+mod style;
+mod summary;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let args = args::Args::parse();
+    std::panic::set_hook(Box::new(|info| anstream::eprintln!("proofhouse: bug in Proofhouse: {info}")));
+    let result = std::panic::catch_unwind(|| command::run(args));
+    let code = match result {
+        Ok(Ok(code)) => code,
+        Ok(Err(failure)) => {
+            anstream::eprintln!("{} {failure}", style::error("error:"));
+            failure.code
+        }
+        Err(_) => exit_code::ExitCode::Bug,
+    };
+    ExitCode::from(code as u8)
+}

@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod actor;
 pub mod admin;
+pub mod board;
 pub mod document;
 pub mod finding;
 pub mod guidance;
@@ -24,6 +25,7 @@ pub mod protocol;
 pub mod queue;
 pub mod recorder;
 pub mod registry;
+pub mod results;
 pub mod scenario;
 pub mod script;
 pub mod seed;

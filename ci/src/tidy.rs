@@ -1,0 +1,131 @@
+//! What neither the compiler nor a linter knows: rules of this project, each said with file and line.
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Checks everything; says each breach in a line. Whether there was none.
+pub fn tidy(root: &Path) -> bool {
+    let files = tracked(root);
+    let mut wrong = Vec::new();
+    clauses(root, &files, &mut wrong);
+    toml_1_0(root, &files, &mut wrong);
+    arrows(root, &mut wrong);
+    for line in &wrong {
+        eprintln!("tidy: {line}");
+    }
+    eprintln!("tidy: {} files, {} breach(es)", files.len(), wrong.len());
+    wrong.is_empty()
+}
+
+fn tracked(root: &Path) -> Vec<PathBuf> {
+    let out = Command::new("git").args(["ls-files", "-z"]).current_dir(root).output().expect("git lists the files");
+    let names = String::from_utf8(out.stdout).expect("file names are UTF-8");
+    names.split('\0').filter(|name| !name.is_empty()).map(PathBuf::from).filter(|p| root.join(p).exists()).collect()
+}
+
+fn has_extension(path: &Path, wanted: &str) -> bool {
+    path.extension().is_some_and(|e| e == wanted)
+}
+
+/// Only clauses that exist are cited: `MQTT5 3.1.4-3`, and `mqtt5:3.1.4-3` in scenarios.
+fn clauses(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
+    let known = fs::read_to_string(root.join("ci/clauses.txt")).expect("ci/clauses.txt is in the repository");
+    let known: BTreeSet<&str> = known.lines().collect();
+    for path in files.iter().filter(|p| has_extension(p, "rs") || has_extension(p, "toml") || has_extension(p, "md")) {
+        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
+        for (at, line) in text.lines().enumerate() {
+            for cited in cited(line).into_iter().filter(|cited| !known.contains(cited.as_str())) {
+                wrong.push(format!("{}:{}: no such clause: {cited}", path.display(), at + 1));
+            }
+        }
+    }
+}
+
+/// The clauses in a line, in the form of `ci/clauses.txt`.
+fn cited(line: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for (prefix, version) in [("MQTT3 ", "MQTT3"), ("MQTT5 ", "MQTT5"), ("mqtt3:", "MQTT3"), ("mqtt5:", "MQTT5")] {
+        for (at, _) in line.match_indices(prefix) {
+            let rest = &line[at + prefix.len()..];
+            let (sign, rest) = rest.strip_prefix('§').map_or(("", rest), |rest| ("§", rest));
+            let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(rest.len());
+            let number = rest[..end].trim_end_matches(['.', '-']);
+            if number.contains('.') && number.starts_with(|c: char| c.is_ascii_digit()) {
+                all.push(format!("{version} {sign}{number}"));
+            }
+        }
+    }
+    all
+}
+
+/// Scenario and target files read in every TOML tool, not only in the newest.
+fn toml_1_0(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
+    let data = |p: &&PathBuf| has_extension(p, "toml") && (p.starts_with("scenarios") || p.starts_with("targets"));
+    for path in files.iter().filter(data) {
+        let text = fs::read_to_string(root.join(path)).unwrap_or_default();
+        if let Err(error) = text.parse::<toml::Table>() {
+            wrong.push(format!("{}: not TOML 1.0: {}", path.display(), error.message()));
+        }
+    }
+}
+
+/// What may stand below `core`, however deep: no socket, no thread, no clock can creep in.
+const BELOW_CORE: &[&str] = &[
+    "block-buffer",
+    "cfg-if",
+    "const-oid",
+    "cpufeatures",
+    "crypto-common",
+    "digest",
+    "hybrid-array",
+    "itoa",
+    "memchr",
+    "proc-macro2",
+    "proofhouse-core",
+    "quote",
+    "serde",
+    "serde_core",
+    "serde_derive",
+    "serde_json",
+    "serde_spanned",
+    "sha2",
+    "syn",
+    "toml",
+    "toml_datetime",
+    "toml_parser",
+    "toml_writer",
+    "typenum",
+    "unicode-ident",
+    "winnow",
+    "zmij",
+];
+
+/// `core` depends on nothing but the allow list; `mqtt` on `core` alone.
+fn arrows(root: &Path, wrong: &mut Vec<String>) {
+    for (package, more) in [("proofhouse-core", None), ("proofhouse-mqtt", Some("proofhouse-mqtt"))] {
+        let args = ["tree", "-p", package, "-e", "normal,build", "--prefix", "none", "--format", "{p}"];
+        let out = Command::new("cargo").args(args).current_dir(root).output().expect("cargo prints the tree");
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let names: BTreeSet<&str> =
+            text.lines().filter_map(|line| line.split(' ').next()).filter(|n| !n.is_empty()).collect();
+        if names.is_empty() {
+            wrong.push(format!("{package}: cargo tree says nothing: {}", String::from_utf8_lossy(&out.stderr)));
+        }
+        for name in names.iter().filter(|n| !BELOW_CORE.contains(n) && Some(**n) != more) {
+            wrong.push(format!("{package} depends on {name}, which is not on the allow list of ci/src/tidy.rs"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clauses_are_found_in_both_forms() {
+        assert_eq!(cited("[MQTT5 3.1.4-3], `mqtt3:3.1.4-2`"), ["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"]);
+        assert_eq!(cited("see MQTT5 §4.13.1."), ["MQTT5 §4.13.1"]);
+        assert!(cited("MQTT5 only, MQTT3 too").is_empty());
+    }
+}

@@ -1,0 +1,369 @@
+//! The command line.
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::exit_code;
+
+/// Attack simulation, conformance and reproducible security findings for IoT protocol stacks.
+#[derive(Debug, Parser)]
+#[command(name = "proofhouse", version, max_term_width = 110, propagate_version = true)]
+#[command(after_help = exit_code::TABLE)]
+#[command(after_long_help = concat!("Examples:
+  proofhouse run                                        the baseline suite against the embedded broker
+  proofhouse run mqtt/mc-03-takeover --target mosquitto one scenario against mosquitto from your PATH
+  proofhouse run --target mqtt://127.0.0.1:1883         everything against a broker that runs already
+  proofhouse replay runs/latest/findings/F-3f9a1c27-*   does it still happen?
+  proofhouse list scenarios                             what there is
+"))]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run scenarios against targets; with nothing else, the baseline suite against the embedded broker
+    Run(Run),
+    /// Run a finding's smallest scenario again: 100 while it reproduces, 0 once it is fixed
+    Replay(Replay),
+    /// Judge the stored transcripts of a run again, without a network
+    Judge(Judge),
+    /// Cut a finding's scenario down further
+    Shrink(Shrink),
+    /// Write the documents of a run again from its journal
+    Report(Report),
+    /// List scenarios, targets, oracles, flaws, guidance or attacks
+    List(List),
+    /// Explain a scenario, oracle, flaw, target, guidance row, verb or behaviour
+    Explain(Explain),
+    /// Prove the prover: every scenario against its planted flaws, the clean reference and the blank targets
+    Validate(Validate),
+    /// Say what this machine allows and which targets are installed
+    Doctor(Doctor),
+    /// Serve an embedded target (used by target files with program = "{self}")
+    #[command(hide = true)]
+    Serve(Serve),
+    /// Kill a process group when standard input ends
+    #[command(hide = true)]
+    Supervise,
+}
+
+/// `run`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = concat!("Selectors are scenario ids (globs too), attack ids or guidance rows; none selects everything but mqtt/bench.
+
+Examples:
+  proofhouse run
+  proofhouse run 'mqtt/mc-*' MA-01 --target mosquitto --target rumqttd --seeds 3
+  proofhouse run HRD-1 --target ./my-broker.toml --fail-on should --out runs/mine
+  proofhouse run --target mqtt://127.0.0.1:1883
+  proofhouse run --target reference --flaw keeps-both-sessions mc-03*
+  proofhouse run --resume runs/2026-11-22T10-00-00Z
+"), after_help = exit_code::TABLE)]
+pub struct Run {
+    /// Scenario ids or globs, attack ids, or guidance rows
+    pub selector: Vec<String>,
+    /// Name of an embedded target, a target file, or a URL such as mqtt://127.0.0.1:1883; may be repeated
+    #[arg(long, value_name = "NAME|FILE|URL")]
+    pub target: Vec<String>,
+    /// Plant a flaw in an in-process target; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub flaw: Vec<String>,
+    /// Seed of the first trial of every case
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// How many seeds, counted up from the first
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// Only cases with this name (a glob)
+    #[arg(long, value_name = "NAME")]
+    pub case: Option<String>,
+    /// Folder for what the run leaves; default runs/<time>
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to print on standard output at the end
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+    /// Findings of this level and above make the exit code 100
+    #[arg(long, value_enum, default_value_t = Level::Must, value_name = "LEVEL")]
+    pub fail_on: Level,
+    /// A finished run: what it found already does not count for the exit code
+    #[arg(long, value_name = "RUN")]
+    pub baseline: Option<PathBuf>,
+    /// Run only this part of the trials, such as 2/4
+    #[arg(long, value_name = "I/N", value_parser = shard)]
+    pub shard: Option<(u32, u32)>,
+    /// Go on with a run that was killed or interrupted
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "shard", "seed", "seeds", "target", "flaw", "selector", "case"])]
+    pub resume: Option<PathBuf>,
+    /// Trials side by side
+    #[arg(long, default_value_t = 8, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: u16,
+    /// Live replays that confirm a failure (at least two thirds must agree)
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub replays: u32,
+    /// Which trials are kept on disk
+    #[arg(long, value_enum, default_value_t = Keep::All)]
+    pub keep: Keep,
+    /// More scenarios, from a folder; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Vec<PathBuf>,
+    /// Repeat an address off loopback that the target file names with its owner
+    #[arg(long, value_name = "ADDRESS")]
+    pub i_own: Vec<String>,
+    /// Print the trials and how long they take, and run nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `replay`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  proofhouse replay runs/x/findings/F-3f9a1c27-rumqttd
+  proofhouse replay runs/x/findings/F-3f9a1c27-rumqttd --times 10
+  proofhouse replay runs/x/findings/F-3f9a1c27-reference --target reference    without the flaw: is it gone?
+", after_help = exit_code::TABLE)]
+pub struct Replay {
+    /// Folder of the finding
+    pub finding: PathBuf,
+    /// Another target than the one it was found on (a planted flaw is left out then)
+    #[arg(long, value_name = "NAME|FILE|URL")]
+    pub target: Option<String>,
+    /// Plant a flaw in an in-process target; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub flaw: Vec<String>,
+    /// How often
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub times: u32,
+    /// Repeat an address off loopback that the target file names with its owner
+    #[arg(long, value_name = "ADDRESS")]
+    pub i_own: Vec<String>,
+}
+
+/// `judge`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Example:
+  proofhouse judge runs/latest
+", after_help = exit_code::TABLE)]
+pub struct Judge {
+    /// Folder of the run
+    pub run: PathBuf,
+}
+
+/// `shrink`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Example:
+  proofhouse shrink runs/latest/findings/F-3f9a1c27-mosquitto --budget 200
+", after_help = exit_code::TABLE)]
+pub struct Shrink {
+    /// Folder of the finding
+    pub finding: PathBuf,
+    /// How many trials it may cost
+    #[arg(long, default_value_t = 200, value_name = "N")]
+    pub budget: u32,
+    /// Repeat an address off loopback that the target file names with its owner
+    #[arg(long, value_name = "ADDRESS")]
+    pub i_own: Vec<String>,
+}
+
+/// `report`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Example:
+  proofhouse report runs/latest
+", after_help = exit_code::TABLE)]
+pub struct Report {
+    /// Folder of the run
+    pub run: PathBuf,
+}
+
+/// `list`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  proofhouse list scenarios
+  proofhouse list oracles --by-clause
+")]
+pub struct List {
+    /// What to list
+    #[arg(value_enum)]
+    pub what: What,
+    /// For oracles and scenarios: one line per clause
+    #[arg(long)]
+    pub by_clause: bool,
+    /// More scenarios, from a folder; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Vec<PathBuf>,
+}
+
+/// What `list` lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum What {
+    /// Scenarios with attack, level and title
+    Scenarios,
+    /// Embedded target files
+    Targets,
+    /// Rules
+    Oracles,
+    /// Planted flaws of the reference targets
+    Flaws,
+    /// Rows of published guidance, and the scenarios that serve them
+    Guidance,
+    /// Attack ids, and the scenarios that implement them
+    Attacks,
+}
+
+/// `explain`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  proofhouse explain mqtt/mc-03-takeover
+  proofhouse explain closes-in-time
+  proofhouse explain HRD-1
+")]
+pub struct Explain {
+    /// Id of anything that `list` shows, or a verb or behaviour
+    pub id: String,
+    /// More scenarios, from a folder; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Vec<PathBuf>,
+}
+
+/// `validate`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Examples:
+  proofhouse validate
+  proofhouse validate 'mqtt/mb-*' --seeds 20
+  proofhouse validate --live                  the twins also as child processes over real sockets
+", after_help = exit_code::TABLE)]
+pub struct Validate {
+    /// Scenario ids or globs, attack ids, or guidance rows
+    pub selector: Vec<String>,
+    /// Seeds per (scenario, twin); the clean target gets as many
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// Also every twin over real sockets, as a child process
+    #[arg(long)]
+    pub live: bool,
+    /// Every flaw against every scenario, not only the twins
+    #[arg(long)]
+    pub full: bool,
+    /// More scenarios, from a folder; may be repeated
+    #[arg(long, value_name = "DIR")]
+    pub scenarios: Vec<PathBuf>,
+}
+
+/// `doctor`
+#[derive(Debug, ClapArgs)]
+pub struct Doctor {}
+
+/// `serve`
+#[derive(Debug, ClapArgs)]
+pub struct Serve {
+    /// Which target
+    #[command(subcommand)]
+    pub what: Served,
+}
+
+/// Embedded targets.
+#[derive(Debug, Subcommand)]
+pub enum Served {
+    /// rumqttd
+    #[command(version = "0.20.0")] // its own; targets/rumqttd.toml asks for it
+    Rumqttd {
+        /// Port for MQTT 3.1.1
+        #[arg(long)]
+        port_v4: u16,
+        /// Port for MQTT 5
+        #[arg(long)]
+        port_v5: u16,
+        /// File of users, one name:password a line, read once; without it, or when it is empty, everyone may connect
+        #[arg(long)]
+        users: Option<PathBuf>,
+    },
+    /// A reference target
+    Reference {
+        /// Port
+        #[arg(long)]
+        port: u16,
+        /// File with accounts and rights, read again when it changes
+        #[arg(long)]
+        accounts: Option<PathBuf>,
+        /// Plant a flaw; may be repeated
+        #[arg(long)]
+        flaw: Vec<String>,
+    },
+}
+
+/// What is printed at the end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A summary for people
+    Human,
+    /// results.json
+    Json,
+}
+
+/// From which level on findings move the exit code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Level {
+    /// must only
+    Must,
+    /// must and should
+    Should,
+    /// must, should and hardening
+    Hardening,
+    /// none
+    Never,
+}
+
+impl Level {
+    /// Whether a finding of `level` counts.
+    pub fn counts(self, level: &str) -> bool {
+        match self {
+            Level::Must => level == "must",
+            Level::Should => matches!(level, "must" | "should"),
+            Level::Hardening => true,
+            Level::Never => false,
+        }
+    }
+}
+
+/// Which trials are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Keep {
+    /// Every trial, so that it can be judged again
+    All,
+    /// Only those that did not pass
+    Findings,
+}
+
+fn shard(text: &str) -> Result<(u32, u32), String> {
+    let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    match parts {
+        Some((i, n)) if 1 <= i && i <= n => Ok((i, n)),
+        _ => Err("a shard reads I/N with 1 <= I <= N, such as 2/4".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_shard_has_two_numbers_in_order() {
+        assert_eq!(shard("2/4"), Ok((2, 4)));
+        for wrong in ["0/4", "5/4", "2", "a/b", "1/0"] {
+            assert!(shard(wrong).is_err(), "{wrong}");
+        }
+    }
+}

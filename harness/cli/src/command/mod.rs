@@ -1,0 +1,49 @@
+//! One file per command.
+mod doctor;
+mod explain;
+mod judge;
+mod list;
+mod replay;
+mod report;
+mod run;
+mod serve;
+mod shrink;
+mod validate;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::args::{Args, Command};
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+
+/// Does what the command line says.
+pub fn run(args: Args) -> Result<ExitCode, Failure> {
+    match args.command {
+        Command::Run(args) => run::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Judge(args) => judge::run(&args),
+        Command::Shrink(args) => shrink::run(&args),
+        Command::Report(args) => report::run(&args),
+        Command::List(args) => list::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Validate(args) => validate::run(&args),
+        Command::Doctor(_) => doctor::run(),
+        Command::Serve(args) => serve::run(args),
+        Command::Supervise => proofhouse_live::supervise(),
+    }
+}
+
+/// A flag that Ctrl-C, SIGTERM and SIGHUP set; the second one ends the process at once (targets die with their supervisor).
+fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    ctrlc::set_handler(move || {
+        if set.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(ExitCode::Interrupted as u8));
+        }
+        anstream::eprintln!("\ninterrupted: writing what was found (again to stop at once)");
+    })
+    .map_err(|e| Failure::new(ExitCode::Bug, format!("cannot listen for Ctrl-C: {e}")))?;
+    Ok(flag)
+}

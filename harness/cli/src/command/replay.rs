@@ -1,0 +1,147 @@
+//! `proofhouse replay`: a finding's smallest scenario again. 100 while it reproduces, 0 once it is fixed.
+use std::path::{Path, PathBuf};
+
+use proofhouse_core::document::parse;
+use proofhouse_core::finding::Finding;
+use proofhouse_core::plan::Plan;
+use proofhouse_core::registry::Registry;
+use proofhouse_core::scenario::PlanError;
+use proofhouse_core::seed::Seed;
+use proofhouse_live::run::Runner;
+use proofhouse_live::run::confirm;
+use proofhouse_live::run::journal::{Journal, JournalError, Record};
+
+use crate::args::Replay;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::library::{self, Target};
+use crate::registry::registry;
+
+/// A finding read from its folder.
+pub struct Stored {
+    /// `finding.toml`.
+    pub finding: Finding,
+    /// Its folder.
+    pub folder: PathBuf,
+    scenario: String,
+}
+
+impl Stored {
+    /// Reads a finding's folder.
+    pub fn read(folder: &Path) -> Result<Stored, Failure> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read_to_string(&path).map_err(|e| Failure::unreadable(&path, &e))
+        };
+        let text = read("finding.toml")?;
+        let finding = toml::from_str(&text)
+            .map_err(|e| Failure::new(ExitCode::BadFile, format!("{}: {e}", folder.join("finding.toml").display())))?;
+        Ok(Stored { finding, folder: folder.to_owned(), scenario: read("scenario.toml")? })
+    }
+
+    /// The plan for a target.
+    pub fn plan(&self, target: &Target, registry: &Registry) -> Result<Plan, Failure> {
+        let file = self.folder.join("scenario.toml").display().to_string();
+        let tree = parse(&file, &self.scenario)?;
+        let f = &self.finding;
+        let seed = f
+            .seed
+            .parse()
+            .map(Seed)
+            .map_err(|_| Failure::new(ExitCode::BadFile, format!("seed {:?} is no number", f.seed)))?;
+        Plan::read(&f.scenario, &f.case, seed, tree, &target.spec, registry).map_err(|error| match error {
+            PlanError::Load(error) => error.into(),
+            PlanError::Unmet(what) => Failure::new(ExitCode::Undecided, format!("{}: {what}", target.spec.name)),
+        })
+    }
+
+    /// The target that it was found on: the file that the run kept, with its planted flaws.
+    pub fn target(&self, other: Option<&str>, flaws: &[String], registry: &Registry) -> Result<Target, Failure> {
+        if let Some(named) = other {
+            return library::target(named, flaws, registry);
+        }
+        let flaws = if flaws.is_empty() { &self.finding.flaws } else { flaws };
+        let kept = self.folder.join("../../targets").join(format!("{}.toml", self.finding.target));
+        match std::fs::read_to_string(&kept) {
+            Ok(text) if text.contains("://") && !text.contains('=') => library::target(text.trim(), &[], registry),
+            Ok(_) => library::target(&kept.display().to_string(), flaws, registry),
+            Err(_) => library::target(&self.finding.target, flaws, registry),
+        }
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
+    let registry = registry();
+    let stored = Stored::read(&args.finding)?;
+    let target = stored.target(args.target.as_deref(), &args.flaw, &registry)?;
+    let plan = stored.plan(&target, &registry)?;
+    let interrupt = super::interrupt()?;
+    let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
+    let version = proofhouse_live::preflight(&target.spec, &registry, &live)?;
+    let runner = Runner { registry: &registry, live };
+    let before = lines(&stored.folder)?.len();
+    let mut journal = journal(&stored.folder)?;
+    anstream::eprintln!(
+        "{} on {} {version}, seed {}, {} times",
+        stored.finding.id,
+        target.spec.name,
+        plan.seed,
+        args.times
+    );
+    for nth in 1..=args.times {
+        if interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+            return Ok(ExitCode::Interrupted);
+        }
+        let Some(again) = confirm::replay(&runner, &plan, &target.spec, &stored.finding.signature) else {
+            return Err(Failure::new(ExitCode::NoTarget, format!("{} did not start", target.spec.name)));
+        };
+        let shown = again.violation.is_some();
+        anstream::eprintln!("{nth:>4}  {}", again.violation.map_or("not seen".to_owned(), |v| v.actual));
+        journal
+            .add(Record::Replay {
+                signature: stored.finding.signature.clone(),
+                nth,
+                reproduced: shown,
+                exact: false,
+                transcript: again.digest,
+            })
+            .map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))?;
+    }
+    Ok(say(&stored, &lines(&stored.folder)?[before..]))
+}
+
+/// Counts the lines that this command has written to the finding's own journal.
+fn say(stored: &Stored, lines: &[Record]) -> ExitCode {
+    let mut ran = 0;
+    let mut digests = Vec::new();
+    for line in lines {
+        if let Record::Replay { reproduced, transcript, .. } = line {
+            ran += 1;
+            if *reproduced {
+                digests.push(transcript);
+            }
+        }
+    }
+    let exact = digests.len() == ran && digests.windows(2).all(|two| two[0] == two[1]) && ran > 1;
+    let word = if exact { "exact: " } else { "" };
+    anstream::println!("{} {word}{} of {ran}", stored.finding.id, digests.len());
+    if digests.is_empty() { ExitCode::Fine } else { ExitCode::Findings }
+}
+
+fn journal(folder: &Path) -> Result<Journal, Failure> {
+    let opened = match Journal::resume(folder) {
+        Ok((journal, _)) => Ok(journal),
+        Err(JournalError::Io(_, e)) if e.kind() == std::io::ErrorKind::NotFound => Journal::create(folder),
+        Err(error) => Err(error),
+    };
+    opened.map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))
+}
+
+fn lines(folder: &Path) -> Result<Vec<Record>, Failure> {
+    match Journal::read(folder) {
+        Ok(records) => Ok(records),
+        Err(JournalError::Io(_, e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(Failure::new(ExitCode::BadFile, error.to_string())),
+    }
+}

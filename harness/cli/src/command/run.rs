@@ -1,0 +1,324 @@
+//! `proofhouse run`: select, estimate, run, sum up.
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use proofhouse_core::registry::Registry;
+use proofhouse_core::results::{FindingRow, Results};
+use proofhouse_core::scenario::Scenario;
+use proofhouse_core::target::TargetKind;
+use proofhouse_core::verdict::Verdict;
+use proofhouse_live::run::folder::Folder;
+use proofhouse_live::run::{Campaign, Job, Runner, Settings};
+use serde::{Deserialize, Serialize};
+
+use crate::args::{Format, Keep, Run};
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::library::{self, Target};
+use crate::progress::Terminal;
+use crate::registry::registry;
+use crate::select::{self, Matrix};
+use crate::{style, summary};
+
+/// Above this a scenario is slow: the baseline runs it in simulation only.
+const SLOW: Duration = Duration::from_secs(10);
+/// What one finding may cost to cut down: trials over real sockets take seconds, simulated ones milliseconds.
+const SHRINK_LIVE: u32 = 12;
+const SHRINK_SIM: u32 = 1_000;
+
+/// What a run was asked for: `run.json`, which a resume reads.
+#[derive(Debug, Serialize, Deserialize)]
+struct Asked {
+    format: u32,
+    proofhouse: String,
+    seed: u64,
+    seeds: u64,
+    selector: Vec<String>,
+    case: Option<String>,
+    shard: Option<(u32, u32)>,
+    targets: Vec<String>,
+    flaws: Vec<String>,
+    scenarios: Vec<PathBuf>,
+    replays: u32,
+    versions: BTreeMap<String, String>,
+    began: String,
+    machine: String,
+}
+
+/// Runs the command.
+pub fn run(args: &Run) -> Result<ExitCode, Failure> {
+    let registry = registry();
+    let (asked, folder) = match &args.resume {
+        Some(folder) => (reread(folder)?, folder.clone()),
+        None => (asked(args), args.out.clone().unwrap_or_else(default_folder)),
+    };
+    let selected = Selected::of(&asked, &registry)?;
+    tell_before(args, &asked, &selected, &folder, &registry);
+    if args.dry_run {
+        return Ok(ExitCode::Fine);
+    }
+    let interrupt = super::interrupt()?;
+    let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
+    let versions = preflight(&selected.targets, &registry, &live)?;
+    let out = Folder::at(&folder);
+    if args.resume.is_none() {
+        store(&out, asked, &versions, &selected)?;
+    }
+    let terminal = Terminal::new(selected.jobs.len(), args.quiet);
+    let settings = Settings {
+        jobs: usize::from(args.jobs),
+        replays: args.replays,
+        shrink_live: SHRINK_LIVE,
+        shrink_sim: SHRINK_SIM,
+        keep_all: args.keep == Keep::All,
+        interrupt: interrupt.clone(),
+    };
+    let runner = Runner { registry: &registry, live };
+    let campaign = Campaign { runner, settings, folder: out.clone(), versions, reporter: &terminal };
+    let results = campaign.run(&selected.jobs, args.resume.is_some());
+    terminal.end();
+    let results = results?;
+    out.write("results.json", results.to_json().as_bytes()).map_err(output)?;
+    out.write("report.md", proofhouse_report::markdown(&results).as_bytes()).map_err(output)?;
+    point_latest(&folder);
+    let baseline = args.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
+    let gate = gate(&results, args, &baseline, &selected.targets);
+    match args.format {
+        Format::Human => anstream::print!("{}", summary::text(&results, &gate, &folder, &selected.left_out)),
+        Format::Json => anstream::print!("{}", results.to_json()),
+    }
+    Ok(exit_code(&results, &gate, interrupt.load(Ordering::Relaxed)))
+}
+
+/// Scenarios, targets and trials that a run is about.
+struct Selected {
+    jobs: Vec<Job>,
+    targets: Vec<Target>,
+    left_out: Vec<String>,
+}
+
+impl Selected {
+    fn of(asked: &Asked, registry: &Registry) -> Result<Selected, Failure> {
+        let all = library::scenarios(&asked.scenarios, registry)?;
+        let chosen = select::scenarios(&all, &asked.selector)?;
+        let matrix =
+            Matrix { seeds: asked.seed..asked.seed + asked.seeds, case: asked.case.as_deref(), shard: asked.shard };
+        if asked.targets.is_empty() && asked.flaws.is_empty() {
+            return baseline_suite(&chosen, &matrix, registry);
+        }
+        let names = if asked.targets.is_empty() { vec!["reference".to_owned()] } else { asked.targets.clone() };
+        let targets: Vec<Target> =
+            names.iter().map(|name| library::target(name, &asked.flaws, registry)).collect::<Result<_, _>>()?;
+        let (jobs, left_out) = select::jobs(&chosen, &targets, &matrix, registry)?;
+        Ok(Selected { jobs, targets, left_out })
+    }
+}
+
+/// The main job: everything that takes at most 10 s on the embedded broker, and what takes longer in simulation.
+fn baseline_suite(chosen: &[Arc<Scenario>], matrix: &Matrix<'_>, registry: &Registry) -> Result<Selected, Failure> {
+    let reference = library::target("reference", &[], registry)?;
+    if !cfg!(feature = "embedded") {
+        let (jobs, left_out) = select::jobs(chosen, std::slice::from_ref(&reference), matrix, registry)?;
+        return Ok(Selected { jobs, targets: vec![reference], left_out });
+    }
+    let rumqttd = library::target("rumqttd", &[], registry)?;
+    let (slow, quick): (Vec<_>, Vec<_>) = chosen.iter().cloned().partition(|s| is_slow(s, &reference, registry));
+    let mut all = Selected { jobs: Vec::new(), targets: Vec::new(), left_out: Vec::new() };
+    for (scenarios, target) in [(quick, rumqttd), (slow, reference)] {
+        if scenarios.is_empty() {
+            continue;
+        }
+        let (mut jobs, left_out) = select::jobs(&scenarios, std::slice::from_ref(&target), matrix, registry)?;
+        let before = u32::try_from(all.jobs.len()).unwrap_or(u32::MAX);
+        jobs.iter_mut().for_each(|job| job.n += before);
+        all.jobs.append(&mut jobs);
+        all.left_out.extend(left_out);
+        all.targets.push(target);
+    }
+    Ok(all)
+}
+
+/// Whether a scenario's plan lasts longer than [`SLOW`] over real sockets.
+fn is_slow(scenario: &Scenario, target: &Target, registry: &Registry) -> bool {
+    let seed = proofhouse_core::seed::Seed(1);
+    let plan = scenario.cases.first().map(|case| scenario.plan(&case.name, seed, &target.spec, registry));
+    matches!(plan, Some(Ok(plan)) if plan.duration_estimate() > SLOW)
+}
+
+fn asked(args: &Run) -> Asked {
+    Asked {
+        format: 1,
+        proofhouse: env!("CARGO_PKG_VERSION").into(),
+        seed: args.seed,
+        seeds: args.seeds,
+        selector: args.selector.clone(),
+        case: args.case.clone(),
+        shard: args.shard,
+        targets: args.target.clone(),
+        flaws: args.flaw.clone(),
+        scenarios: args.scenarios.clone(),
+        replays: args.replays,
+        versions: BTreeMap::new(),
+        began: proofhouse_live::clock::utc_now(),
+        machine: proofhouse_live::clock::machine(),
+    }
+}
+
+fn reread(folder: &Path) -> Result<Asked, Failure> {
+    let path = folder.join("run.json");
+    let text = std::fs::read_to_string(&path).map_err(|e| {
+        Failure::new(ExitCode::Usage, format!("{}: {e}; --resume takes the folder of a run", path.display()))
+    })?;
+    serde_json::from_str(&text).map_err(|e| Failure::new(ExitCode::BadFile, format!("{}: {e}", path.display())))
+}
+
+fn default_folder() -> PathBuf {
+    let stamp = proofhouse_live::clock::utc_now().replace(':', "-");
+    let fresh = |n: u32| Path::new("runs").join(if n == 0 { stamp.clone() } else { format!("{stamp}-{n}") });
+    (0..).map(fresh).find(|path| !path.exists()).expect("there is always a next number")
+}
+
+/// What a person wants to know before anything happens: the seed, how many trials, how long.
+fn tell_before(args: &Run, asked: &Asked, selected: &Selected, folder: &Path, registry: &Registry) {
+    if args.quiet {
+        return;
+    }
+    let names: Vec<&str> = selected.targets.iter().map(|t| t.spec.name.as_str()).collect();
+    let about = estimate(&selected.jobs, usize::from(args.jobs), registry);
+    anstream::eprintln!(
+        "{} trials against {}, seed {}, about {} s; everything goes to {}",
+        selected.jobs.len(),
+        names.join(" and "),
+        asked.seed,
+        about.as_secs().max(1),
+        folder.display()
+    );
+    if args.dry_run {
+        for job in &selected.jobs {
+            anstream::println!("{:>5}  {} {}  {}", job.n, job.scenario.id, style::dim(&job.case), job.target.name);
+        }
+    }
+}
+
+/// Wall time when everything goes well: live plans last what they last, side by side; simulated ones next to nothing.
+fn estimate(jobs: &[Job], side_by_side: usize, registry: &Registry) -> Duration {
+    let one = |job: &Job| match job.target.kind {
+        TargetKind::InProcess { .. } => Duration::from_millis(20),
+        _ => {
+            let plan = job.scenario.plan(&job.case, job.seed, &job.target, registry);
+            // Start and stop of a target process, as measured with the embedded broker.
+            plan.map_or(Duration::ZERO, |plan| plan.duration_estimate() + Duration::from_millis(400))
+        }
+    };
+    let total: Duration = jobs.iter().map(one).sum();
+    let longest = jobs.iter().map(one).max().unwrap_or_default();
+    longest.max(total / u32::try_from(side_by_side.min(jobs.len()).max(1)).unwrap_or(1))
+}
+
+/// Starts every target once, so that a missing program is said at once and not two hundred times.
+fn preflight(
+    targets: &[Target],
+    registry: &Registry,
+    live: &proofhouse_live::LiveOptions,
+) -> Result<BTreeMap<String, String>, Failure> {
+    let mut versions = BTreeMap::new();
+    for target in targets {
+        let version = proofhouse_live::preflight(&target.spec, registry, live)?;
+        versions.insert(target.spec.name.clone(), version);
+    }
+    Ok(versions)
+}
+
+fn store(
+    out: &Folder,
+    mut asked: Asked,
+    versions: &BTreeMap<String, String>,
+    selected: &Selected,
+) -> Result<(), Failure> {
+    if out.root().join("journal.jsonl").exists() {
+        let text = format!("{} holds a run already: choose another --out, or --resume it", out.root().display());
+        return Err(Failure::new(ExitCode::NoOutput, text));
+    }
+    out.create().map_err(output)?;
+    asked.versions = versions.clone();
+    let text = serde_json::to_string_pretty(&asked).expect("text and numbers are always JSON");
+    for target in &selected.targets {
+        out.write(&format!("targets/{}.toml", target.spec.name), target.text.as_bytes()).map_err(output)?;
+    }
+    out.write("run.json", text.as_bytes()).map_err(output)
+}
+
+fn output(error: proofhouse_live::run::folder::FileError) -> Failure {
+    Failure::new(ExitCode::NoOutput, format!("cannot write {error}"))
+}
+
+/// `runs/latest` points to the newest run; a file system without links does without.
+fn point_latest(folder: &Path) {
+    if let (Some(parent), Some(name)) = (folder.parent(), folder.file_name())
+        && parent.ends_with("runs")
+    {
+        let latest = parent.join("latest");
+        if latest.is_symlink() || !latest.exists() {
+            let _ = std::fs::remove_file(&latest);
+            let _ = std::os::unix::fs::symlink(name, latest);
+        }
+    }
+}
+
+/// Signatures that another run has found.
+fn baseline(run: &Path) -> Result<Vec<String>, Failure> {
+    let path = run.join("results.json");
+    let text = std::fs::read_to_string(&path).map_err(|e| Failure::unreadable(&path, &e))?;
+    let results: Results =
+        serde_json::from_str(&text).map_err(|e| Failure::new(ExitCode::BadFile, format!("{}: {e}", path.display())))?;
+    Ok(results.findings.into_iter().map(|f| f.signature).collect())
+}
+
+fn gate<'a>(results: &'a Results, args: &Run, baseline: &[String], targets: &[Target]) -> summary::Gate<'a> {
+    let today = proofhouse_live::clock::utc_now();
+    let mut gate = summary::Gate { counted: Vec::new(), spared: Vec::new() };
+    for finding in &results.findings {
+        match spared(finding, args, baseline, targets, &today) {
+            Some(why) => gate.spared.push((finding, why)),
+            None => gate.counted.push(finding),
+        }
+    }
+    gate
+}
+
+/// Why a finding does not move the exit code. None of this changes its verdict.
+fn spared(finding: &FindingRow, args: &Run, baseline: &[String], targets: &[Target], today: &str) -> Option<String> {
+    if finding.verdict != "fail" {
+        return Some("a suspicion, not confirmed".into());
+    }
+    if !args.fail_on.counts(&finding.level) {
+        return Some(format!("level {} is below --fail-on", finding.level));
+    }
+    if baseline.contains(&finding.signature) {
+        return Some("found in the baseline already".into());
+    }
+    let target = targets.iter().find(|t| t.spec.name == finding.target)?;
+    let known = target.spec.known.iter().find(|k| k.signature == finding.signature)?;
+    match &known.until {
+        Some(until) if until.as_str() < &today[..10] => None,
+        _ => Some(format!("accepted by the target file: {}", known.reason)),
+    }
+}
+
+fn exit_code(results: &Results, gate: &summary::Gate<'_>, interrupted: bool) -> ExitCode {
+    let ran = |verdict| results.count(verdict) > 0;
+    if !gate.counted.is_empty() {
+        ExitCode::Findings
+    } else if ran(Verdict::Error) {
+        ExitCode::Bug
+    } else if interrupted {
+        ExitCode::Interrupted
+    } else if ran(Verdict::Inconclusive) || ran(Verdict::NotRun) {
+        ExitCode::Undecided
+    } else {
+        ExitCode::Fine
+    }
+}

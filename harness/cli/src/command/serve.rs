@@ -1,0 +1,29 @@
+//! `proofhouse serve`: an embedded target as a process of its own. Hidden: target files with `program = "{self}"` call it.
+use crate::args::{Serve, Served};
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+
+/// Serves until killed.
+#[cfg(feature = "embedded")]
+pub fn run(args: Serve) -> Result<ExitCode, Failure> {
+    match args.what {
+        Served::Rumqttd { port_v4, port_v5, users } => {
+            use proofhouse_embedded::rumqttd::{Options, serve, users_of};
+            users_of(users.as_deref())
+                .and_then(|users| serve(&Options { port_v4, port_v5, users }))
+                .map_err(|e| Failure::new(ExitCode::NoTarget, e.to_string()))?;
+        }
+        Served::Reference { port, accounts, flaw } => {
+            proofhouse_embedded::reference::serve_broker(port, accounts.as_deref(), &flaw)
+                .map_err(|e| Failure::new(ExitCode::NoTarget, e.to_string()))?;
+        }
+    }
+    Ok(ExitCode::Fine)
+}
+
+/// This build has none.
+#[cfg(not(feature = "embedded"))]
+pub fn run(args: Serve) -> Result<ExitCode, Failure> {
+    let Serve { what: Served::Rumqttd { .. } | Served::Reference { .. } } = args;
+    Err(Failure::new(ExitCode::Usage, "this build has no embedded targets: build it with the feature `embedded`"))
+}

@@ -1,0 +1,48 @@
+//! `proofhouse shrink`: cuts a finding's scenario down further, judged again after every cut.
+use std::sync::atomic::Ordering;
+
+use proofhouse_live::run::Runner;
+use proofhouse_live::run::confirm;
+
+use super::replay::Stored;
+use crate::args::Shrink;
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::registry::registry;
+
+/// Runs the command.
+pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
+    let registry = registry();
+    let stored = Stored::read(&args.finding)?;
+    let target = stored.target(None, &[], &registry)?;
+    let plan = stored.plan(&target, &registry)?;
+    let interrupt = super::interrupt()?;
+    let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
+    proofhouse_live::preflight(&target.spec, &registry, &live)?;
+    let runner = Runner { registry: &registry, live };
+    let signature = &stored.finding.signature;
+    let stop = || interrupt.load(Ordering::Relaxed);
+    let small = confirm::smallest(&runner, &plan, &target.spec, signature, args.budget, &stop);
+    let again = confirm::replay(&runner, &small, &target.spec, signature);
+    let Some(again) = again.filter(|again| again.violation.is_some()) else {
+        let text = format!("{} does not reproduce now: nothing was changed", stored.finding.id);
+        return Err(Failure::new(ExitCode::Undecided, text));
+    };
+    let (before, after) = (plan.to_toml(), small.to_toml());
+    let out = proofhouse_live::run::folder::Folder::at(&stored.folder);
+    let files = [
+        ("transcript.jsonl", again.outcome.transcript.to_jsonl()),
+        ("transcript.txt", again.outcome.transcript.to_text()),
+        ("scenario.toml", after.clone()),
+    ];
+    for (file, text) in files {
+        out.write(file, text.as_bytes()).map_err(|e| Failure::new(ExitCode::NoOutput, format!("cannot write {e}")))?;
+    }
+    anstream::println!(
+        "{}: scenario.toml has {} lines, had {}",
+        stored.finding.id,
+        after.lines().count(),
+        before.lines().count()
+    );
+    Ok(if stop() { ExitCode::Interrupted } else { ExitCode::Fine })
+}

@@ -1,0 +1,11 @@
+//! Everything that this build knows, in one place.
+use proofhouse_core::registry::Registry;
+
+/// The lists: one line per protocol and per in-process target.
+pub fn registry() -> Registry {
+    Registry {
+        protocols: vec![proofhouse_mqtt::MQTT],
+        builds: proofhouse_targets::BUILDS.to_vec(),
+        flaws: proofhouse_targets::flaws(),
+    }
+}

@@ -1,0 +1,154 @@
+//! Which scenarios a user means, and the trials that follow.
+use std::sync::Arc;
+
+use proofhouse_core::document::nearest;
+use proofhouse_core::registry::Registry;
+use proofhouse_core::scenario::Scenario;
+use proofhouse_core::seed::Seed;
+use proofhouse_live::run::{Job, gate};
+
+use crate::exit_code::ExitCode;
+use crate::failure::Failure;
+use crate::library::Target;
+
+/// Scenarios that are selected by name only: they take minutes.
+const BY_NAME_ONLY: &str = "bench/";
+
+/// The scenarios that any of `selectors` means: an id or glob, an attack id, or a guidance row. None: all but benches.
+pub fn scenarios(all: &[Arc<Scenario>], selectors: &[String]) -> Result<Vec<Arc<Scenario>>, Failure> {
+    if selectors.is_empty() {
+        return Ok(all.iter().filter(|s| !s.id.starts_with(BY_NAME_ONLY)).cloned().collect());
+    }
+    for selector in selectors {
+        if !all.iter().any(|scenario| means(selector, scenario)) {
+            let ids: Vec<String> = all.iter().map(|s| s.id.clone()).collect();
+            let hint = nearest(selector, &ids).map(|n| format!("; did you mean {n:?}?")).unwrap_or_default();
+            let text = format!("nothing is selected by {selector:?}{hint} (see: proofhouse list scenarios)");
+            return Err(Failure::new(ExitCode::Nothing, text));
+        }
+    }
+    Ok(all.iter().filter(|s| selectors.iter().any(|selector| means(selector, s))).cloned().collect())
+}
+
+fn means(selector: &str, scenario: &Scenario) -> bool {
+    let name = scenario.id.rsplit('/').next().unwrap_or(&scenario.id);
+    glob(selector, &scenario.id)
+        || glob(selector, name)
+        || scenario.id.starts_with(&format!("{}/", selector.trim_end_matches('/')))
+        || scenario.about.attack.eq_ignore_ascii_case(selector)
+        || scenario.about.guidance.iter().any(|row| row.eq_ignore_ascii_case(selector))
+}
+
+/// `*` stands for anything, `?` for one character.
+pub fn glob(pattern: &str, text: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => text.is_empty(),
+        Some('*') => {
+            let tails = text.char_indices().map(|(at, _)| &text[at..]).chain([""]);
+            tails.into_iter().any(|tail| glob(rest.as_str(), tail))
+        }
+        Some(c) => {
+            let mut of = text.chars();
+            of.next().is_some_and(|d| c == '?' || c == d) && glob(rest.as_str(), of.as_str())
+        }
+    }
+}
+
+/// What the user asked for, beside scenarios and targets.
+pub struct Matrix<'a> {
+    /// Seeds.
+    pub seeds: std::ops::Range<u64>,
+    /// Only cases with this name.
+    pub case: Option<&'a str>,
+    /// Only this part: I of N.
+    pub shard: Option<(u32, u32)>,
+}
+
+/// The trials: probes first, then scenario by scenario, and what was left out because no endpoint speaks its version.
+pub fn jobs(
+    scenarios: &[Arc<Scenario>],
+    targets: &[Target],
+    matrix: &Matrix<'_>,
+    registry: &Registry,
+) -> Result<(Vec<Job>, Vec<String>), Failure> {
+    let mut jobs = probes(scenarios, targets, matrix, registry)?;
+    let mut left_out = Vec::new();
+    for target in targets {
+        for scenario in scenarios {
+            for case in scenario.cases.iter().filter(|c| matrix.case.is_none_or(|glob_| glob(glob_, &c.name))) {
+                if !speaks(target, &case.version) {
+                    left_out.push(format!(
+                        "{} {}: {} declares no endpoint for it",
+                        scenario.id, case.name, target.spec.name
+                    ));
+                    continue;
+                }
+                for seed in matrix.seeds.clone() {
+                    jobs.push(job(scenario, &case.name, seed, target, None));
+                }
+            }
+        }
+    }
+    if jobs.iter().all(|job| job.probe.is_some()) {
+        return Err(Failure::new(ExitCode::Nothing, "nothing is selected: no case is left for these targets"));
+    }
+    for (at, job) in jobs.iter_mut().enumerate() {
+        job.n = u32::try_from(at + 1).map_err(|_| Failure::new(ExitCode::Usage, "more than 2^32 trials"))?;
+    }
+    if let Some((i, n)) = matrix.shard {
+        jobs.retain(|job| job.probe.is_some() || job.n % n == i - 1);
+    }
+    Ok((jobs, left_out))
+}
+
+fn speaks(target: &Target, version: &str) -> bool {
+    let mut endpoints = target.spec.endpoints.iter();
+    version.is_empty() || endpoints.any(|e| e.versions.is_empty() || e.versions.iter().any(|v| v == version))
+}
+
+/// One probe per target and capability that some selected scenario needs.
+fn probes(
+    scenarios: &[Arc<Scenario>],
+    targets: &[Target],
+    matrix: &Matrix<'_>,
+    registry: &Registry,
+) -> Result<Vec<Job>, Failure> {
+    let mut needs: Vec<&String> = scenarios.iter().flat_map(|s| &s.needs).collect();
+    needs.sort();
+    needs.dedup();
+    let mut jobs = Vec::new();
+    for target in targets {
+        for need in &needs {
+            let Some(text) = gate::probe(registry, need) else { continue };
+            let id = format!("probe/{need}");
+            let scenario = Arc::new(Scenario::load(&id, &id, text, registry)?);
+            let case = scenario.cases.iter().find(|c| speaks(target, &c.version));
+            if let Some(case) = case {
+                jobs.push(job(&scenario, &case.name, matrix.seeds.start, target, Some((*need).clone())));
+            }
+        }
+    }
+    Ok(jobs)
+}
+
+fn job(scenario: &Arc<Scenario>, case: &str, seed: u64, target: &Target, probe: Option<String>) -> Job {
+    Job { n: 0, scenario: scenario.clone(), case: case.into(), seed: Seed(seed), target: target.spec.clone(), probe }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_anything_and_a_question_mark_for_one() {
+        for (pattern, text) in
+            [("mqtt/mc-*", "mqtt/mc-03-takeover"), ("*", ""), ("a?c", "abc"), ("*b*", "abc"), ("é*", "éa")]
+        {
+            assert!(glob(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in [("mqtt/mc-*", "mqtt/mb-03"), ("a?c", "ac"), ("", "a"), ("a", "")] {
+            assert!(!glob(pattern, text), "{pattern} {text}");
+        }
+    }
+}

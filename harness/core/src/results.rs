@@ -1,0 +1,133 @@
+//! What a run came to, as machines read it: `results.json`. Stable and versioned.
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::finding::Finding;
+use crate::verdict::Verdict;
+
+/// Version of `results.json`. Older ones are read for ever.
+pub const FORMAT: u32 = 1;
+
+/// `results.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Results {
+    /// [`FORMAT`] at the time of writing.
+    pub format: u32,
+    /// Name of the run's folder.
+    pub run: String,
+    /// Every trial, by number.
+    pub trials: Vec<TrialRow>,
+    /// Every finding and suspicion, in the order of the trial that first showed it.
+    pub findings: Vec<FindingRow>,
+}
+
+/// One trial.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrialRow {
+    /// Number in the run, from 1.
+    pub n: u32,
+    /// Id of the scenario.
+    pub scenario: String,
+    /// Name of the case; empty where there is one only.
+    pub case: String,
+    /// Name of the target.
+    pub target: String,
+    /// As the target prints it; empty where unknown.
+    pub target_version: String,
+    /// The trial's seed.
+    pub seed: u64,
+    /// What it came to.
+    pub verdict: Verdict,
+    /// Why, in one line.
+    pub reason: String,
+    /// Wall time, milliseconds.
+    pub wall_ms: u64,
+}
+
+/// One finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindingRow {
+    /// `F-3f9a1c27`.
+    pub id: String,
+    /// 64 hex digits, stable across seeds and versions.
+    pub signature: String,
+    /// `fail`, or `inconclusive` for a suspicion.
+    pub verdict: String,
+    /// crash, hang, resource, disclosure, auth, config, conformance, exception, amplification.
+    pub kind: String,
+    /// must, should, hardening.
+    pub level: String,
+    /// Title of the scenario.
+    pub title: String,
+    /// Id of the scenario.
+    pub scenario: String,
+    /// Name of the case.
+    pub case: String,
+    /// Name of the target.
+    pub target: String,
+    /// The rule that was broken.
+    pub oracle: String,
+    /// The clause; may be empty.
+    pub clause: String,
+    /// What the rule demands.
+    pub expected: String,
+    /// What was seen.
+    pub actual: String,
+    /// CVSS v4 vector.
+    pub cvss: String,
+    /// CWE numbers.
+    pub cwe: Vec<u32>,
+    /// Guidance rows.
+    pub guidance: Vec<String>,
+    /// Id in the attack catalogue.
+    pub attack: String,
+    /// `exact`, or `7 of 10`.
+    pub replay: String,
+    /// Folder of the finding, below the run's.
+    pub path: String,
+}
+
+impl FindingRow {
+    /// The row of a finding that is stored at `path`, below the run's folder.
+    #[must_use]
+    pub fn of(finding: &Finding, path: &str) -> FindingRow {
+        let f = finding.clone();
+        FindingRow {
+            path: path.into(),
+            id: f.id,
+            signature: f.signature,
+            verdict: f.verdict,
+            kind: f.kind,
+            level: f.level,
+            title: f.title,
+            scenario: f.scenario,
+            case: f.case,
+            target: f.target,
+            oracle: f.oracle,
+            clause: f.clause,
+            expected: f.expected,
+            actual: f.actual,
+            cvss: f.cvss,
+            cwe: f.cwe,
+            guidance: f.guidance,
+            attack: f.attack,
+            replay: f.replay,
+        }
+    }
+}
+
+impl Results {
+    /// As JSON, indented, with a newline at the end.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("rows of text and numbers are always JSON") + "\n"
+    }
+
+    /// How many trials came to `verdict`.
+    #[must_use]
+    pub fn count(&self, verdict: Verdict) -> usize {
+        self.trials.iter().filter(|trial| trial.verdict == verdict).count()
+    }
+}

@@ -1,0 +1,363 @@
+//! Many trials: probes first, then everything side by side, what needs quiet alone, and at last every failure confirmed.
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proofhouse_core::finding::Finding;
+use proofhouse_core::oracle::Needs;
+use proofhouse_core::plan::Plan;
+use proofhouse_core::results::{Results, TrialRow};
+use proofhouse_core::scenario::{PlanError, Scenario};
+use proofhouse_core::seed::Seed;
+use proofhouse_core::target::TargetSpec;
+use proofhouse_core::trial::Outcome;
+use proofhouse_core::verdict::{Judgement, Verdict};
+
+use super::folder::{FileError, Folder};
+use super::gate::{self, Gate, Observed};
+use super::journal::{Journal, JournalError, Record};
+use super::resume::{self, Done};
+use super::trial::Runner;
+use crate::clock::Stopwatch;
+use crate::digest::sha256;
+
+/// One trial to be run.
+#[derive(Clone)]
+pub struct Job {
+    /// Number in the run, from 1.
+    pub n: u32,
+    /// What happens.
+    pub scenario: Arc<Scenario>,
+    /// Which row of its matrix.
+    pub case: String,
+    /// The seed.
+    pub seed: Seed,
+    /// To whom.
+    pub target: Arc<TargetSpec>,
+    /// The capability that this trial asks for, where it is a probe.
+    pub probe: Option<String>,
+}
+
+/// How a campaign runs.
+#[derive(Clone)]
+pub struct Settings {
+    /// Trials side by side.
+    pub jobs: usize,
+    /// Live replays that confirm a failure. In simulation one is enough, since it repeats byte for byte.
+    pub replays: u32,
+    /// Trials that cutting one live failure down may cost.
+    pub shrink_live: u32,
+    /// Trials that cutting one simulated failure down may cost.
+    pub shrink_sim: u32,
+    /// Passing trials are kept too.
+    pub keep_all: bool,
+    /// Set from outside: finish nothing new, write what was found.
+    pub interrupt: Arc<AtomicBool>,
+}
+
+/// What a campaign tells while it runs. Whatever is told is on disk already.
+pub enum Progress<'a> {
+    /// A trial begins.
+    Started(&'a Job),
+    /// A trial is over.
+    Trial(&'a TrialRow),
+    /// Failures are being confirmed and cut down: how many.
+    Confirming(usize),
+    /// A finding was written.
+    Finding(&'a Finding),
+}
+
+/// Where progress goes: a terminal, a file, nowhere.
+pub trait Reporter: Sync {
+    /// Takes one piece of news.
+    fn tell(&self, progress: Progress<'_>);
+}
+
+/// Many trials and where they leave what they saw.
+pub struct Campaign<'a> {
+    /// Runs one.
+    pub runner: Runner<'a>,
+    /// How.
+    pub settings: Settings,
+    /// Where to.
+    pub folder: Folder,
+    /// Version of each target, by name, as it prints it.
+    pub versions: BTreeMap<String, String>,
+    /// What a user types to repeat a finding, less its folder: the first words of the command.
+    pub reporter: &'a dyn Reporter,
+}
+
+/// Why a campaign could not be finished.
+#[derive(Debug)]
+pub enum CampaignError {
+    /// A file cannot be written or read.
+    File(FileError),
+    /// The journal cannot be written or read.
+    Journal(JournalError),
+    /// The folder belongs to another selection.
+    Other(String),
+}
+
+impl std::fmt::Display for CampaignError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            CampaignError::File(error) => write!(f, "cannot write {error}"),
+            CampaignError::Journal(error) => write!(f, "journal: {error}"),
+            CampaignError::Other(text) => write!(f, "{text}"),
+        }
+    }
+}
+
+impl From<FileError> for CampaignError {
+    fn from(error: FileError) -> CampaignError {
+        CampaignError::File(error)
+    }
+}
+
+impl From<JournalError> for CampaignError {
+    fn from(error: JournalError) -> CampaignError {
+        CampaignError::Journal(error)
+    }
+}
+
+/// What the workers share.
+pub(super) struct Shared {
+    pub(super) journal: Mutex<Journal>,
+    error: Mutex<Option<CampaignError>>,
+    stop: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn add(&self, record: Record) -> Result<(), CampaignError> {
+        Ok(self.journal.lock().expect("no worker panics while it writes").add(record)?)
+    }
+
+    /// Keeps the first trouble and lets nobody begin anything new.
+    pub(super) fn fail(&self, error: CampaignError) {
+        self.error.lock().expect("no worker panics while it stores an error").get_or_insert(error);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Campaign<'_> {
+    /// Runs the trials that have no line in the journal yet, confirms failures, and folds everything into results.
+    ///
+    /// # Errors
+    /// When something cannot be written; what was written before stays good for a resume.
+    pub fn run(&self, jobs: &[Job], resume: bool) -> Result<Results, CampaignError> {
+        let selection = selection(jobs);
+        let (journal, done) = if resume { self.reopen(&selection)? } else { self.begin(jobs, &selection)? };
+        let shared = Shared { journal: Mutex::new(journal), error: Mutex::new(None), stop: AtomicBool::new(false) };
+        self.all_trials(jobs, &done, &shared);
+        let records = Journal::read(self.folder.root())?;
+        if !shared.stop.load(Ordering::Relaxed) {
+            self.confirm_all(jobs, &records, &shared);
+        }
+        if let Some(error) = shared.error.into_inner().expect("no worker is left") {
+            return Err(error);
+        }
+        shared.journal.lock().expect("no worker is left").add(Record::End { interrupted: self.interrupted() })?;
+        Ok(resume::fold(&self.name(), &Journal::read(self.folder.root())?))
+    }
+
+    fn begin(&self, jobs: &[Job], selection: &str) -> Result<(Journal, Done), CampaignError> {
+        self.folder.create()?;
+        let mut journal = Journal::create(self.folder.root())?;
+        let trials = u32::try_from(jobs.len()).expect("a run has fewer than 2^32 trials");
+        journal.add(Record::Run { format: super::journal::FORMAT, selection: selection.into(), trials })?;
+        Ok((journal, Done::default()))
+    }
+
+    fn reopen(&self, selection: &str) -> Result<(Journal, Done), CampaignError> {
+        let (journal, records) = Journal::resume(self.folder.root())?;
+        match records.first() {
+            Some(Record::Run { selection: before, .. }) if before == selection => {}
+            _ => {
+                let text = "the scenarios, seeds or targets are not those that the run began with";
+                return Err(CampaignError::Other(format!("{}: {text}", self.folder.root().display())));
+            }
+        }
+        Ok((journal, Done::of(&records)))
+    }
+
+    fn all_trials(&self, jobs: &[Job], done: &Done, shared: &Shared) {
+        let open = |job: &&Job| !done.trials.contains_key(&job.n);
+        let probes: Vec<&Job> = jobs.iter().filter(|j| j.probe.is_some()).filter(open).collect();
+        let seen = Mutex::new(resume::observed(jobs, done));
+        self.side_by_side(&probes, self.settings.jobs, shared, |job| {
+            if let Some(present) = self.one(job, &Observed::new(), shared) {
+                let mut seen = seen.lock().expect("no worker panics while it notes a probe");
+                let of: &mut Observed = seen.entry(job.target.digest.clone()).or_default();
+                of.insert(job.probe.clone().expect("only probes are here"), present);
+            }
+        });
+        let seen = seen.into_inner().expect("no worker is left");
+        let none = Observed::new();
+        let rest = jobs.iter().filter(|j| j.probe.is_none()).filter(open);
+        let (quiet, crowd): (Vec<&Job>, Vec<&Job>) = rest.partition(|job| self.needs_quiet(job));
+        for (group, workers) in [(crowd, self.settings.jobs), (quiet, 1)] {
+            self.side_by_side(&group, workers, shared, |job| {
+                self.one(job, seen.get(&job.target.digest).unwrap_or(&none), shared);
+            });
+        }
+    }
+
+    fn needs_quiet(&self, job: &Job) -> bool {
+        let quiet = |id: &str| {
+            let row = self.runner.registry.oracle(id);
+            row.is_some_and(|o| matches!(o.needs, Needs::Quiet | Needs::Calibrated))
+        };
+        self.plan(job).is_ok_and(|plan| plan.expects.iter().any(|e| quiet(&e.oracle)))
+    }
+
+    /// Runs one job and journals it. For a probe: whether the capability was there.
+    fn one(&self, job: &Job, observed: &Observed, shared: &Shared) -> Option<bool> {
+        self.reporter.tell(Progress::Started(job));
+        let watch = Stopwatch::start();
+        let mut end = self.attempt(job, observed);
+        if self.interrupted() && !matches!(end.judged, Judged::Rules(ref all) if has_fail(all)) {
+            return None; // cut short by ourselves: says nothing, and a resume runs it again
+        }
+        let present = match (&job.probe, &mut end.judged) {
+            (Some(capability), Judged::Rules(all)) => gate::declaration(capability, &job.target, all),
+            _ => None,
+        };
+        let row = self.row(job, &end, watch.elapsed());
+        match self.keep(job, end, row.clone(), shared) {
+            Ok(()) => self.reporter.tell(Progress::Trial(&row)),
+            Err(error) => shared.fail(error),
+        }
+        present
+    }
+
+    fn keep(&self, job: &Job, end: End, row: TrialRow, shared: &Shared) -> Result<(), CampaignError> {
+        let (mut plan, mut transcript) = (String::new(), String::new());
+        if let Some(outcome) = &end.outcome {
+            plan = sha256(outcome.plan.to_toml().as_bytes());
+            transcript = outcome.transcript.digest();
+            if self.settings.keep_all || row.verdict != Verdict::Pass {
+                self.folder.keep_trial(job.n, outcome)?;
+            }
+        }
+        let judgements = match end.judged {
+            Judged::Rules(all) => all,
+            Judged::Outside(..) => Vec::new(),
+        };
+        shared.add(Record::Trial { row, plan, transcript, judgements })
+    }
+
+    fn attempt(&self, job: &Job, observed: &Observed) -> End {
+        let gate = gate::gate(&job.scenario.needs, &job.target, observed);
+        if let (Gate::NotApplicable(proof), None) = (&gate, &job.probe) {
+            return End::outside(Verdict::NotApplicable, proof.clone());
+        }
+        let plan = match self.plan(job) {
+            Ok(plan) => plan,
+            Err(PlanError::Unmet(what)) => return End::outside(Verdict::NotRun, what),
+            Err(PlanError::Load(error)) => return End::outside(Verdict::Error, error.to_string()),
+        };
+        match catch_unwind(AssertUnwindSafe(|| self.runner.outcome(plan, &job.target))) {
+            Ok(Ok(mut outcome)) => {
+                if let (Gate::Doubt(why), None) = (gate, &job.probe) {
+                    outcome.judgements = vec![Judgement::inconclusive("needs", why)];
+                }
+                End { judged: Judged::Rules(outcome.judgements.clone()), outcome: Some(outcome) }
+            }
+            Ok(Err(error)) => End::outside(Verdict::NotRun, error.to_string()),
+            Err(panic) => End::outside(Verdict::Error, panic_text(&*panic)),
+        }
+    }
+
+    /// The plan of a job: the same every time.
+    pub(super) fn plan(&self, job: &Job) -> Result<Plan, PlanError> {
+        job.scenario.plan(&job.case, job.seed, &job.target, self.runner.registry)
+    }
+
+    fn row(&self, job: &Job, end: &End, wall: Duration) -> TrialRow {
+        let (verdict, reason) = match &end.judged {
+            Judged::Outside(verdict, reason) => (*verdict, reason.clone()),
+            Judged::Rules(all) if all.is_empty() => (Verdict::NotApplicable, "not observed; nothing is claimed".into()),
+            Judged::Rules(all) => resume::worst(all),
+        };
+        TrialRow {
+            n: job.n,
+            scenario: job.scenario.id.clone(),
+            case: job.case.clone(),
+            target: job.target.name.clone(),
+            target_version: self.versions.get(&job.target.name).cloned().unwrap_or_default(),
+            seed: job.seed.0,
+            verdict,
+            reason,
+            wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+        }
+    }
+
+    /// Does `each` of `items` on `workers` threads, in order of the list, until somebody stops it.
+    pub(super) fn side_by_side<T: Sync>(
+        &self,
+        items: &[T],
+        workers: usize,
+        shared: &Shared,
+        each: impl Fn(&T) + Sync,
+    ) {
+        let next = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..workers.clamp(1, items.len().max(1)) {
+                scope.spawn(|| {
+                    while !self.interrupted() && !shared.stop.load(Ordering::Relaxed) {
+                        let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                        each(item);
+                    }
+                });
+            }
+        });
+    }
+
+    pub(super) fn interrupted(&self) -> bool {
+        self.settings.interrupt.load(Ordering::Relaxed)
+    }
+
+    fn name(&self) -> String {
+        self.folder.root().file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+    }
+}
+
+/// How a trial ended.
+struct End {
+    outcome: Option<Outcome>,
+    judged: Judged,
+}
+
+enum Judged {
+    /// The rules answered.
+    Rules(Vec<Judgement>),
+    /// It never came to that.
+    Outside(Verdict, String),
+}
+
+impl End {
+    fn outside(verdict: Verdict, reason: String) -> End {
+        End { outcome: None, judged: Judged::Outside(verdict, reason) }
+    }
+}
+
+fn has_fail(judgements: &[Judgement]) -> bool {
+    judgements.iter().any(|j| j.verdict == Verdict::Fail)
+}
+
+/// SHA-256 over everything that decides what the trials are.
+fn selection(jobs: &[Job]) -> String {
+    let mut text = String::new();
+    for job in jobs {
+        let scenario = sha256(job.scenario.text.as_bytes());
+        text += &format!("{} {scenario} {} {} {}\n", job.n, job.case, job.seed, job.target.digest);
+    }
+    sha256(text.as_bytes())
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+    format!("bug in Proofhouse: {}", text.unwrap_or("a panic without a message"))
+}

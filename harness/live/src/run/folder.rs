@@ -1,0 +1,192 @@
+//! The folder of a run: where trials and findings lie, and how their files are written.
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use proofhouse_core::finding::Finding;
+use proofhouse_core::plan::Plan;
+use proofhouse_core::seed::Seed;
+use proofhouse_core::transcript::{Entry, Event, Life, Transcript};
+use proofhouse_core::trial::Outcome;
+
+/// A run's folder.
+#[derive(Clone, Debug)]
+pub struct Folder {
+    root: PathBuf,
+}
+
+/// A file that could not be written or read, with its name.
+#[derive(Debug)]
+pub struct FileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system said.
+    pub error: io::Error,
+}
+
+impl std::fmt::Display for FileError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.error)
+    }
+}
+
+impl Folder {
+    /// The folder at `root`, which may not exist yet.
+    #[must_use]
+    pub fn at(root: &Path) -> Folder {
+        Folder { root: root.to_owned() }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes the folder and its parts.
+    ///
+    /// # Errors
+    /// When the system says no.
+    pub fn create(&self) -> Result<(), FileError> {
+        for part in ["trials", "findings", "targets"] {
+            let path = self.root.join(part);
+            fs::create_dir_all(&path).map_err(|error| FileError { path, error })?;
+        }
+        Ok(())
+    }
+
+    /// Writes a file whole or not at all: to a name beside it first, then renamed.
+    ///
+    /// # Errors
+    /// When the system says no.
+    pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        let path = self.root.join(name);
+        let part = path.with_extension("part");
+        let write = || -> io::Result<()> {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            let mut file = fs::File::create(&part)?;
+            file.write_all(bytes)?;
+            file.sync_data()?;
+            fs::rename(&part, &path)
+        };
+        write().map_err(|error| {
+            let _ = fs::remove_file(&part);
+            FileError { path: path.clone(), error }
+        })
+    }
+
+    /// Reads a text file of the run.
+    ///
+    /// # Errors
+    /// When the system says no.
+    pub fn read(&self, name: &str) -> Result<String, FileError> {
+        let path = self.root.join(name);
+        fs::read_to_string(&path).map_err(|error| FileError { path, error })
+    }
+
+    /// Folder of a trial, below the run's.
+    #[must_use]
+    pub fn trial(n: u32, scenario: &str, seed: Seed) -> String {
+        format!("trials/{n}-{}-{seed}", scenario.replace('/', "-"))
+    }
+
+    /// Folder of a finding, below the run's. The target stands in it, since one run may see one defect on several.
+    #[must_use]
+    pub fn finding(finding: &Finding) -> String {
+        format!("findings/{}-{}", finding.id, finding.target)
+    }
+
+    /// Keeps a trial: its plan, and its transcripts compressed.
+    ///
+    /// # Errors
+    /// When the system says no.
+    pub fn keep_trial(&self, n: u32, outcome: &Outcome) -> Result<(), FileError> {
+        let trial = Folder::trial(n, &outcome.plan.id, outcome.plan.seed);
+        self.write(&format!("{trial}/plan.toml"), outcome.plan.to_toml().as_bytes())?;
+        self.write(&format!("{trial}/transcript.jsonl.gz"), &gzip(outcome.transcript.to_jsonl().as_bytes()))?;
+        if let Some(control) = &outcome.control {
+            self.write(&format!("{trial}/control.jsonl.gz"), &gzip(control.to_jsonl().as_bytes()))?;
+        }
+        Ok(())
+    }
+
+    /// Reads a kept transcript: `transcript` or `control`. `None` where the trial has none.
+    ///
+    /// # Errors
+    /// Says which file does not read.
+    pub fn transcript(&self, trial: &str, which: &str) -> Result<Option<Transcript>, String> {
+        let path = self.root.join(trial).join(format!("{which}.jsonl.gz"));
+        let file = match fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        let mut text = String::new();
+        GzDecoder::new(file).read_to_string(&mut text).map_err(|e| format!("{}: {e}", path.display()))?;
+        Transcript::from_jsonl(&text).map(Some).map_err(|e| format!("{}: {e}", path.display()))
+    }
+
+    /// Writes a finding's folder: what it is, its smallest scenario, its record, how to repeat it.
+    ///
+    /// # Errors
+    /// When the system says no.
+    pub fn keep_finding(
+        &self,
+        finding: &Finding,
+        plan: &Plan,
+        transcript: &Transcript,
+        control: Option<&Transcript>,
+        reproduce: &str,
+    ) -> Result<(), FileError> {
+        let at = |name: &str| format!("{}/{name}", Folder::finding(finding));
+        self.write(&at("scenario.toml"), plan.to_toml().as_bytes())?;
+        self.write(&at("transcript.jsonl"), transcript.to_jsonl().as_bytes())?;
+        self.write(&at("transcript.txt"), transcript.to_text().as_bytes())?;
+        if let Some(control) = control {
+            self.write(&at("control.jsonl"), control.to_jsonl().as_bytes())?;
+        }
+        self.write(&at("target.log"), target_log(transcript).as_bytes())?;
+        self.write(&at("reproduce.md"), reproduce.as_bytes())?;
+        let text = toml::to_string(finding).expect("a finding is text, numbers and lists of them");
+        // Last: a finding folder with this file is whole.
+        self.write(&at("finding.toml"), text.as_bytes())
+    }
+}
+
+/// What the target logged, one line each, with the time in seconds.
+fn target_log(transcript: &Transcript) -> String {
+    let line = |entry: &Entry| match &entry.event {
+        Event::Life(Life::Log { line } | Life::Panic { line }) => Some(format!("{} {line}\n", entry.at)),
+        _ => None,
+    };
+    transcript.entries.iter().filter_map(line).collect()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(bytes).expect("writing to memory does not fail");
+    encoder.finish().expect("writing to memory does not fail")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_written_whole_or_not_at_all() {
+        let temp = tempfile::tempdir().unwrap();
+        let folder = Folder::at(temp.path());
+        folder.write("a/b.txt", b"whole").unwrap();
+        assert_eq!(folder.read("a/b.txt").unwrap(), "whole");
+        // A folder stands where the file should go: nothing is left beside it.
+        fs::create_dir_all(temp.path().join("c.txt")).unwrap();
+        let error = folder.write("c.txt", b"x").unwrap_err();
+        assert!(error.to_string().contains("c.txt"), "{error}");
+        assert!(!temp.path().join("c.part").exists());
+    }
+}

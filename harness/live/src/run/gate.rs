@@ -1,0 +1,153 @@
+//! What a target can do: claimed, declared absent, or asked by a probe. Observation beats declaration.
+use std::collections::BTreeMap;
+
+use proofhouse_core::registry::Registry;
+use proofhouse_core::target::TargetSpec;
+use proofhouse_core::verdict::{Judgement, Verdict, Violation};
+
+/// What the probes of one target saw: capability and whether it was there. Absent: no probe decided.
+pub type Observed = BTreeMap<String, bool>;
+
+/// Whether a scenario may run on a target.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gate {
+    /// It has what the scenario needs.
+    Run,
+    /// Neither claimed, lacking nor clearly probed: it runs and can end no better than INCONCLUSIVE.
+    Doubt(String),
+    /// Declared absent, and the attempt to refute that failed.
+    NotApplicable(String),
+}
+
+/// What stands between a scenario's `needs` and a target.
+#[must_use]
+pub fn gate(needs: &[String], target: &TargetSpec, observed: &Observed) -> Gate {
+    let mut doubt = Gate::Run;
+    for need in needs.iter().filter(|need| !structural(need)) {
+        let seen = observed.get(need).copied();
+        if seen == Some(true) || claims(target, need) {
+            continue;
+        }
+        if let Some(reason) = lacks(target, need) {
+            let attempt = match seen {
+                Some(_) => "a probe tried to refute it and did not",
+                None => "no probe can refute it",
+            };
+            return Gate::NotApplicable(format!("target declares that it lacks {need} ({reason}); {attempt}"));
+        }
+        doubt = Gate::Doubt(format!("needs {need}, which the target neither claims nor lacks, and no probe saw it"));
+    }
+    doubt
+}
+
+/// `resource.counter` and the like are looked up when planning, not probed.
+fn structural(need: &str) -> bool {
+    need.starts_with("resource.") || need.contains(".server") || need.contains(".client")
+}
+
+/// Whether any endpoint claims `need`; `admin.*` follows from `[account]`.
+#[must_use]
+pub fn claims(target: &TargetSpec, need: &str) -> bool {
+    let account = need.starts_with("admin.") && target.account.is_some();
+    account || target.endpoints.iter().any(|e| e.claims.iter().any(|c| c == need))
+}
+
+/// Why the target says that it lacks `need`.
+#[must_use]
+pub fn lacks<'a>(target: &'a TargetSpec, need: &str) -> Option<&'a str> {
+    target.endpoints.iter().flat_map(|e| &e.lacks).find(|(cap, _)| cap == need).map(|(_, reason)| reason.as_str())
+}
+
+/// The probe (a scenario) for a capability, where there is one.
+#[must_use]
+pub fn probe(registry: &Registry, capability: &str) -> Option<&'static str> {
+    registry.protocols.iter().flat_map(|p| p.capabilities).find(|c| c.name == capability).and_then(|c| c.probe)
+}
+
+/// What a probe's own judgements say about the declaration: a claim that fails is a defect, and so is an absence that is there.
+#[must_use]
+pub fn declaration(capability: &str, target: &TargetSpec, judgements: &mut Vec<Judgement>) -> Option<bool> {
+    let verdict = Verdict::all(judgements.iter().map(|j| j.verdict));
+    let present = match verdict {
+        Verdict::Pass => Some(true),
+        Verdict::Fail => Some(false),
+        _ => None,
+    };
+    match (present, claims(target, capability), lacks(target, capability)) {
+        (Some(true), _, Some(reason)) => {
+            let entries = judgements.iter().flat_map(|j| j.evidence.clone()).collect();
+            judgements.push(Judgement::fail(
+                DECLARATION,
+                vec![Violation {
+                    expected: format!("{capability} is absent, as declared ({reason})"),
+                    actual: format!("{capability} was observed"),
+                    clause: String::new(),
+                    place: format!("declaration/{capability}"),
+                    entries,
+                }],
+            ));
+        }
+        (Some(false), false, _) | (None, false, _) => {
+            // Not observed and not claimed: a probe can only add, so its own answer is no verdict on the target.
+            judgements.clear();
+        }
+        _ => {}
+    }
+    present
+}
+
+/// Id under which a wrong declaration is reported.
+pub const DECLARATION: &str = "declaration";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proofhouse_core::target::{Endpoint, TargetKind};
+    use proofhouse_core::value::Fields;
+    use proofhouse_core::verdict::EntryId;
+
+    fn target(claims: &[&str], lacks: &[&str]) -> TargetSpec {
+        TargetSpec {
+            name: "t".into(),
+            kind: TargetKind::Remote,
+            endpoints: vec![Endpoint {
+                name: "plain".into(),
+                protocol: "mqtt".into(),
+                versions: vec![],
+                client: false,
+                address: "127.0.0.1:1".into(),
+                claims: claims.iter().map(|c| (*c).into()).collect(),
+                lacks: lacks.iter().map(|c| ((*c).into(), "no such feature".into())).collect(),
+                resources: Fields::default(),
+            }],
+            account: None,
+            known: vec![],
+            digest: String::new(),
+            owner: None,
+        }
+    }
+
+    fn ask(claims: &[&str], lacks: &[&str], observed: &[(&str, bool)]) -> Gate {
+        let observed = observed.iter().map(|(c, seen)| ((*c).to_owned(), *seen)).collect();
+        gate(&["acl".to_owned()], &target(claims, lacks), &observed)
+    }
+
+    #[test]
+    fn observation_beats_declaration_beats_silence() {
+        assert_eq!(ask(&["acl"], &[], &[]), Gate::Run);
+        assert_eq!(ask(&[], &["acl"], &[("acl", true)]), Gate::Run);
+        assert!(matches!(ask(&[], &["acl"], &[("acl", false)]), Gate::NotApplicable(_)));
+        assert!(matches!(ask(&[], &[], &[("acl", false)]), Gate::Doubt(_)));
+        assert_eq!(ask(&[], &[], &[("acl", true)]), Gate::Run);
+    }
+
+    #[test]
+    fn an_absence_that_is_observed_is_a_declaration_defect() {
+        let mut seen = vec![Judgement::pass("x", vec![EntryId(3)], "there")];
+        assert_eq!(declaration("acl", &target(&[], &["acl"]), &mut seen), Some(true));
+        assert_eq!(Verdict::all(seen.iter().map(|j| j.verdict)), Verdict::Fail);
+        let mut spared = vec![Judgement::pass("x", vec![EntryId(3)], "there")];
+        assert_eq!(declaration("acl", &target(&["acl"], &[]), &mut spared), Some(true));
+        assert_eq!(Verdict::all(spared.iter().map(|j| j.verdict)), Verdict::Pass);
+    }
+}

@@ -1,0 +1,248 @@
+//! The journal of a run: append-only, one JSON object a line, each line naming the hash of the one before.
+//!
+//! A line is on disk before anything that it says is shown. A torn last line (power cut, `kill -9`) is cut when the run
+//! is resumed; a broken chain anywhere else is refused.
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use proofhouse_core::finding::Finding;
+use proofhouse_core::results::TrialRow;
+use proofhouse_core::verdict::Judgement;
+use serde::{Deserialize, Serialize};
+
+use crate::digest::sha256;
+
+/// Version of the stored format.
+pub const FORMAT: u32 = 1;
+/// Name of the file in a run's folder.
+pub const FILE: &str = "journal.jsonl";
+/// What the first line names as the one before it.
+const ROOT: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// One thing that happened in a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Record {
+    /// The run began: what was asked for, so that a resume does the same.
+    Run {
+        /// [`FORMAT`] at the time of writing.
+        format: u32,
+        /// SHA-256 of the list of trials: a resume with other scenarios or targets is refused.
+        selection: String,
+        /// How many trials there are.
+        trials: u32,
+    },
+    /// A trial is over.
+    Trial {
+        /// The row of `results.json`, before replays have confirmed a failure.
+        row: TrialRow,
+        /// SHA-256 of the printed plan.
+        plan: String,
+        /// SHA-256 of the transcript.
+        transcript: String,
+        /// Every rule's answer.
+        judgements: Vec<Judgement>,
+    },
+    /// A failing trial was run again.
+    Replay {
+        /// Signature of the finding.
+        signature: String,
+        /// From 1.
+        nth: u32,
+        /// Whether the same signature came.
+        reproduced: bool,
+        /// Whether the transcript was the same to the byte.
+        exact: bool,
+        /// SHA-256 of the transcript.
+        transcript: String,
+    },
+    /// A finding was written.
+    Finding {
+        /// Number of the trial that first showed it.
+        trial: u32,
+        /// The finding.
+        finding: Box<Finding>,
+    },
+    /// The run is over: every trial has its line and every failure its finding.
+    End {
+        /// Whether it was interrupted.
+        interrupted: bool,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Line {
+    prev: String,
+    #[serde(flatten)]
+    record: Record,
+}
+
+/// A journal that is being written.
+pub struct Journal {
+    file: File,
+    path: PathBuf,
+    last: String,
+}
+
+/// A journal that does not read.
+#[derive(Debug)]
+pub enum JournalError {
+    /// The system said no.
+    Io(PathBuf, io::Error),
+    /// A line other than the last is damaged, or does not follow from the one before.
+    Broken(PathBuf, usize, String),
+}
+
+impl std::fmt::Display for JournalError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            JournalError::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            JournalError::Broken(path, line, what) => write!(f, "{}:{line}: {what}", path.display()),
+        }
+    }
+}
+
+impl Journal {
+    /// Begins a journal in a fresh folder.
+    ///
+    /// # Errors
+    /// When the file exists or cannot be written.
+    pub fn create(folder: &Path) -> Result<Journal, JournalError> {
+        let path = folder.join(FILE);
+        let file = OpenOptions::new().append(true).create_new(true).open(&path).map_err(|e| JournalError::Io(path.clone(), e))?;
+        Ok(Journal { file, path, last: ROOT.to_owned() })
+    }
+
+    /// Goes on with a journal, less a torn last line; also returns what it says so far.
+    ///
+    /// # Errors
+    /// When it cannot be read or written, or its chain is broken.
+    pub fn resume(folder: &Path) -> Result<(Journal, Vec<Record>), JournalError> {
+        let path = folder.join(FILE);
+        let (records, length, last) = scan(&path)?;
+        let open = || -> io::Result<File> {
+            let file = OpenOptions::new().append(true).open(&path)?;
+            file.set_len(length)?;
+            file.sync_data()?;
+            Ok(file)
+        };
+        let file = open().map_err(|e| JournalError::Io(path.clone(), e))?;
+        Ok((Journal { file, path, last }, records))
+    }
+
+    /// What a journal says.
+    ///
+    /// # Errors
+    /// As [`Journal::resume`]; a torn last line is left out.
+    pub fn read(folder: &Path) -> Result<Vec<Record>, JournalError> {
+        Ok(scan(&folder.join(FILE))?.0)
+    }
+
+    /// Adds a record; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written: what was written of it is taken back, so that the journal still reads.
+    pub fn add(&mut self, record: Record) -> Result<(), JournalError> {
+        let line = Line { prev: self.last.clone(), record };
+        let mut text = serde_json::to_string(&line).expect("a record is always JSON");
+        let hash = sha256(text.as_bytes());
+        text.push('\n');
+        let before = self.file.metadata().map(|m| m.len());
+        if let Err(error) = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()) {
+            if let Ok(length) = before {
+                // A full disk can still shorten a file; if not, the resume cuts the torn line.
+                let _ = self.file.set_len(length);
+            }
+            return Err(JournalError::Io(self.path.clone(), error));
+        }
+        self.last = hash;
+        Ok(())
+    }
+}
+
+/// Records, length in bytes of the whole lines, and hash of the last one.
+fn scan(path: &Path) -> Result<(Vec<Record>, u64, String), JournalError> {
+    let bytes = std::fs::read(path).map_err(|e| JournalError::Io(path.to_owned(), e))?;
+    let mut records = Vec::new();
+    let (mut length, mut last) = (0, ROOT.to_owned());
+    for (at, line) in bytes.split_inclusive(|b| *b == b'\n').enumerate() {
+        let whole = line.strip_suffix(b"\n");
+        let broken = |what: String| JournalError::Broken(path.to_owned(), at + 1, what);
+        let parsed: Line = match (whole, whole.map(serde_json::from_slice)) {
+            (Some(_), Some(Ok(parsed))) => parsed,
+            // Only the last line may be torn: an append that the machine did not finish.
+            _ if length + line.len() == bytes.len() => break,
+            (_, Some(Err(error))) => return Err(broken(format!("damaged: {error}"))),
+            _ => unreachable!("only the last line can lack its end"),
+        };
+        if parsed.prev != last {
+            return Err(broken(format!("does not follow from the line before: {} is not {last}", parsed.prev)));
+        }
+        last = sha256(whole.expect("a parsed line is whole"));
+        length += line.len();
+        records.push(parsed.record);
+    }
+    Ok((records, length as u64, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(trials: u32) -> Record {
+        Record::Run { format: FORMAT, selection: "s".into(), trials }
+    }
+
+    fn three_lines() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut journal = Journal::create(folder.path()).unwrap();
+        for n in 0..3 {
+            journal.add(record(n)).unwrap();
+        }
+        let path = folder.path().join(FILE);
+        (folder, path)
+    }
+
+    #[test]
+    fn what_was_added_is_read() {
+        let (folder, _) = three_lines();
+        assert_eq!(Journal::read(folder.path()).unwrap(), [record(0), record(1), record(2)]);
+    }
+
+    #[test]
+    fn a_torn_last_line_is_cut_and_the_chain_goes_on() {
+        let (folder, path) = three_lines();
+        let whole = std::fs::read(&path).unwrap();
+        for cut in 1..40 {
+            std::fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+            let (mut journal, records) = Journal::resume(folder.path()).unwrap();
+            assert_eq!(records.len(), 2, "{cut} bytes were cut from the last of three lines");
+            journal.add(record(9)).unwrap();
+            assert_eq!(Journal::read(folder.path()).unwrap(), [record(0), record(1), record(9)]);
+        }
+    }
+
+    #[test]
+    fn a_changed_line_breaks_the_chain() {
+        let (folder, path) = three_lines();
+        let text = std::fs::read_to_string(&path).unwrap().replacen("\"trials\":1", "\"trials\":7", 1);
+        std::fs::write(&path, text).unwrap();
+        let error = Journal::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains(":3: does not follow"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_line_in_the_middle_is_refused() {
+        let (folder, path) = three_lines();
+        let text = std::fs::read_to_string(&path).unwrap().replacen("{\"prev\"", "{\"prev", 1);
+        std::fs::write(&path, text).unwrap();
+        assert!(matches!(Journal::read(folder.path()), Err(JournalError::Broken(_, 1, _))));
+    }
+
+    #[test]
+    fn a_second_journal_does_not_overwrite_the_first() {
+        let (folder, _) = three_lines();
+        assert!(Journal::create(folder.path()).is_err());
+    }
+}

@@ -1,0 +1,15 @@
+//! Runs: many trials, what they leave on disk, and how a killed one goes on.
+//!
+//! [`Runner`] does one trial. [`Campaign`] does many: it asks what the target can do ([`gate`]), runs trials side by side,
+//! confirms and cuts every failure, and writes all of it through the [`journal`], so that nothing found is lost.
+pub mod campaign;
+pub mod confirm;
+pub mod folder;
+pub mod gate;
+pub mod journal;
+pub mod reproduce;
+pub mod resume;
+pub mod trial;
+
+pub use campaign::{Campaign, CampaignError, Job, Progress, Reporter, Settings};
+pub use trial::Runner;
