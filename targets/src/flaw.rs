@@ -1,0 +1,195 @@
+//! Planted flaws: one defect each, by name. A flaw changes what a reference target says on the wire or holds in memory, and nothing
+//! else, so that no oracle can recognise it by anything but its effect.
+//!
+//! To add one: a row here, one `if self.flaws.has(..)` at the right place, one dialogue in the table test of its target.
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+macro_rules! flaws {
+    ($($flaw:ident = $name:literal, $place:literal, $doc:literal;)*) => {
+        /// One planted defect.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[repr(u8)]
+        pub enum Flaw { $(#[doc = $doc] $flaw,)* }
+
+        /// Every flaw, in the order of the attack catalogue.
+        pub const TABLE: &[Row] = &[$(Row { flaw: Flaw::$flaw, name: $name, place: $place, doc: $doc },)*];
+    };
+}
+
+/// What is known of a flaw.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// The flaw.
+    pub flaw: Flaw,
+    /// As scenarios and `--flaw` write it.
+    pub name: &'static str,
+    /// The attack, clause or mechanism that it belongs to.
+    pub place: &'static str,
+    /// One line.
+    pub doc: &'static str,
+}
+
+flaws! {
+    AcceptsAnonymous = "accepts-anonymous", "MA-01", "A client without credentials is let in.";
+    TellsUnknownUsers = "tells-unknown-users", "MA-05", "An unknown user and a wrong password get different codes.";
+    AcceptsEmptyPassword = "accepts-empty-password", "MA-07", "An empty password opens every account.";
+    ComparesToNul = "compares-to-nul", "MA-08", "A password is compared up to its first zero byte.";
+    TruncatesPassword = "truncates-password", "MA-09", "Only the first 72 bytes of a password count.";
+    ProcessesBeforeConnack = "processes-before-connack", "MA-12", "What follows a refused CONNECT is served for a second, with every right.";
+    PublishBeforeConnect = "publish-before-connect", "MA-13", "PUBLISH and SUBSCRIBE are served on a connection that never said CONNECT.";
+    SecondConnectChangesIdentity = "second-connect-changes-identity", "MA-14", "A second CONNECT is obeyed.";
+    IgnoresRemoval = "ignores-removal", "MA-17", "A removed or re-keyed account goes on being served while it is connected.";
+    WildcardSubscribeIgnoresAcl = "wildcard-subscribe-ignores-acl", "MB-01", "A filter with a wildcard is granted and served without asking for rights.";
+    SubscribeIgnoresAcl = "subscribe-ignores-acl", "MB-01", "Every filter is granted and served without asking for rights.";
+    DollarMatchesWildcard = "dollar-matches-wildcard", "MB-03", "A leading wildcard matches topics that begin with $.";
+    PublishIgnoresAclAtQos0 = "publish-ignores-acl-at-qos0", "MB-04", "Rights to publish are not asked for at QoS 0.";
+    PublishIgnoresAclAtQos1 = "publish-ignores-acl-at-qos1", "MB-04", "Rights to publish are not asked for at QoS 1.";
+    PublishIgnoresAclAtQos2 = "publish-ignores-acl-at-qos2", "MB-04", "Rights to publish are not asked for at QoS 2.";
+    PublishAclOnlyAtQos0 = "publish-acl-only-at-qos0", "MB-04", "Rights to publish are asked for at QoS 0 only.";
+    WillIgnoresAcl = "will-ignores-acl", "MB-06", "A Will is published without asking for rights.";
+    RetainedOutlivesAuthor = "retained-outlives-author", "MB-08", "A retained message is sent on after its author lost the right to it.";
+    QueueIgnoresRevocation = "queue-ignores-revocation", "MB-09", "What was queued is sent without asking for rights again.";
+    DeliveryIgnoresRevocation = "delivery-ignores-revocation", "MB-10", "A subscription that stands is served without asking for rights again.";
+    ShareIgnoresAcl = "share-ignores-acl", "MB-11", "A shared subscription is granted and served without asking for rights.";
+    AliasSkipsAcl = "alias-skips-acl", "MB-12", "A topic given by its alias is not checked.";
+    AliasSurvivesConnection = "alias-survives-connection", "MB-12", "Topic aliases of a client id outlive its connection.";
+    AclIgnoresCase = "acl-ignores-case", "MB-14", "Rights are compared without regard to case, topics are routed with it.";
+    SessionIgnoresIdentity = "session-ignores-identity", "MC-01", "Whoever names a client id gets its session.";
+    TakeoverLosesQueue = "takeover-loses-queue", "MC-01", "A second CONNECT with a client id, refused or not, empties its queue.";
+    KeepsBothSessions = "keeps-both-sessions", "MC-03", "A take-over leaves the first connection open.";
+    CleanStartKeepsQueue = "clean-start-keeps-queue", "MC-04", "Clean Start goes on with the old session.";
+    SessionNeverExpires = "session-never-expires", "MC-05", "A session outlives its Session Expiry Interval.";
+    GuessableClientIds = "guessable-client-ids", "MC-06", "Assigned client ids count up.";
+    NoKeepAlive = "no-keep-alive", "MC-07", "A silent connection is never closed.";
+    WillAfterDisconnect = "will-after-disconnect", "MC-08", "An orderly DISCONNECT does not take the Will away.";
+    DoubleWill = "double-will", "MC-09", "A delayed Will is published at the end of the connection and again when its delay is over.";
+    UnlimitedQos2 = "unlimited-qos2", "MC-10", "More QoS 2 messages are taken than Receive Maximum allows.";
+    ForgetsInboundQos2 = "forgets-inbound-qos2", "MC-11", "A QoS 2 message that is sent twice is delivered twice.";
+    TakeoverForgetsInboundQos2 = "takeover-forgets-inbound-qos2", "MC-11", "A take-over forgets which QoS 2 messages have arrived.";
+    UnboundedQueue = "unbounded-queue", "MC-16", "The queue of an absent client has no end.";
+    NoConnectDeadline = "no-connect-deadline", "MD-02", "A connection may take for ever to say CONNECT.";
+    ReservesAnnouncedLength = "reserves-announced-length", "MD-06", "A header reserves the memory that it announces, up to 16 MiB.";
+    AcceptsLongRemainingLength = "accepts-long-remaining-length", "ME-01", "A Remaining Length may take more than four bytes.";
+    AcceptsNonminimalLength = "accepts-nonminimal-length", "ME-01", "A Remaining Length may take more bytes than it needs.";
+    AcceptsLongPropertyLength = "accepts-long-property-length", "ME-01", "A Property Length may take more bytes than it needs, and more than four.";
+    AcceptsRepeatedProperty = "accepts-repeated-property", "ME-06", "A property that may stand only once may stand twice.";
+    AcceptsForeignProperty = "accepts-foreign-property", "ME-06", "A property of another packet is skipped.";
+    AcceptsUnknownProperty = "accepts-unknown-property", "ME-06", "An unknown property, and what follows it, is skipped.";
+    AcceptsOutOfRangeProperty = "accepts-out-of-range-property", "ME-06", "A property outside its range is skipped.";
+    AcceptsReservedFlags = "accepts-reserved-flags", "ME-05", "The reserved flags of a packet's first byte are not looked at.";
+    AcceptsQos3 = "accepts-qos3", "ME-05", "A PUBLISH of QoS 3 is taken as one of QoS 2.";
+    AcceptsSurplusBytes = "accepts-surplus-bytes", "ME-12", "Bytes after the last field of a packet are skipped.";
+    ExitsOnRepeatedProperty = "exits-on-repeated-property", "ME-06, crash", "A repeated property ends the process.";
+    ExitsOnMalformed = "exits-on-malformed", "ME, crash", "A malformed packet after CONNECT ends the process.";
+    HangsOnMalformed = "hangs-on-malformed", "ME, hang", "After a malformed packet nobody is answered any more.";
+    LeaksPerConnection = "leaks-per-connection", "MD-16, memory", "Every connection leaves 16 KiB behind.";
+    AnswersWrongPacketId = "answers-wrong-packet-id", "MQTT5 2.2.1-5", "PUBACK and PUBREC carry another packet identifier.";
+    DropsEveryTenth = "drops-every-tenth", "MQTT5 4.3.2", "Every tenth message that is delivered at QoS 1 or 2 is lost.";
+    RetainThenClearCrashes = "retain-then-clear-crashes", "crash in two steps", "A client whose id ends in -17 ends the process when it retains a message and then clears it.";
+    FlakyBySeed = "flaky-by-seed", "one seed of two", "With every other seed, QoS 1 messages are not acknowledged.";
+}
+
+/// The row of each flaw, by its name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Row> {
+    TABLE.iter().find(|row| row.name == name)
+}
+
+/// Name and one line of every flaw, for [`Registry::flaws`](proofhouse_core::registry::Registry::flaws).
+#[must_use]
+pub fn lines() -> Vec<(&'static str, &'static str)> {
+    TABLE.iter().map(|row| (row.name, row.doc)).collect()
+}
+
+/// The flaws that a target is built with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flaws(u128);
+
+impl Flaws {
+    /// None: the clean target.
+    pub const NONE: Flaws = Flaws(0);
+
+    /// One.
+    #[must_use]
+    pub const fn one(flaw: Flaw) -> Flaws {
+        Flaws(1 << flaw as u8)
+    }
+
+    /// Reads names.
+    ///
+    /// # Errors
+    /// The first unknown name, with the one that is nearest to it.
+    pub fn parse<S: AsRef<str>>(names: &[S]) -> Result<Flaws, String> {
+        names.iter().try_fold(Flaws::NONE, |all, name| {
+            let name = name.as_ref();
+            let row = find(name).ok_or_else(|| format!("unknown flaw {name:?}; did you mean {:?}?", nearest(name)))?;
+            Ok(Flaws(all.0 | Flaws::one(row.flaw).0))
+        })
+    }
+
+    /// Whether this one is planted.
+    #[inline]
+    #[must_use]
+    pub const fn has(self, flaw: Flaw) -> bool {
+        self.0 & 1 << flaw as u8 != 0
+    }
+
+    /// Whether any is planted.
+    #[must_use]
+    pub const fn any(self) -> bool {
+        self.0 != 0
+    }
+}
+
+fn nearest(name: &str) -> &'static str {
+    TABLE.iter().min_by_key(|row| distance(name, row.name)).map_or("", |row| row.name)
+}
+
+/// Edits that turn one word into the other: insert, remove, replace.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = i + 1;
+        for (j, y) in b.bytes().enumerate() {
+            let replaced = diagonal + usize::from(x != y);
+            diagonal = row[j + 1];
+            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
+        }
+    }
+    row[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_read_back_as_its_flaw_alone() {
+        for row in TABLE {
+            let flaws = Flaws::parse(&[row.name]).unwrap();
+            assert!(TABLE.iter().all(|other| flaws.has(other.flaw) == (other.flaw == row.flaw)), "{}", row.name);
+        }
+    }
+
+    #[test]
+    fn names_are_unique_and_fit_the_bits() {
+        let names: alloc::collections::BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), TABLE.len());
+        assert!(TABLE.len() <= 128, "{} flaws do not fit 128 bits", TABLE.len());
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let refused = Flaws::parse(&["accepts-anonymus"]).unwrap_err();
+        assert_eq!(refused, "unknown flaw \"accepts-anonymus\"; did you mean \"accepts-anonymous\"?");
+        assert_eq!(Flaws::parse::<&str>(&[]), Ok(Flaws::NONE));
+    }
+
+    #[test]
+    fn a_distance_counts_edits() {
+        assert_eq!([distance("", "abc"), distance("abc", "abc"), distance("kitten", "sitting")], [3, 0, 3]);
+    }
+}

@@ -1,0 +1,3 @@
+//! The reference targets, one folder each.
+
+pub mod broker;
