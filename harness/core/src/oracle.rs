@@ -168,8 +168,7 @@ impl Expect {
     }
 }
 
-/// Name of the fleet that shows that everyone else is still served.
-pub const WITNESS: &str = "witness";
+pub use crate::board::WITNESS;
 
 impl Plan {
     /// The first clause of the scenario that fits the version of this case, as findings cite it; empty where there is none.

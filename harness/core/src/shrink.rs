@@ -1,8 +1,58 @@
-//! Cuts a failing plan down: connections, devices, steps, bytes and waits; judged again after every cut, never assumed.
+//! Cuts a failing plan down: fleets, members, connections, steps, bytes and waits; judged again after every cut, never assumed.
+//!
+//! The tree of a plan is cut, not the plan: what is left reads as a scenario, and [`Plan::read`](crate::plan::Plan::read) makes the
+//! smaller plan of it. Nothing is renumbered: members keep their identity through `only`, steps through `index`, so that every
+//! labelled stream of random numbers stays where it was. Same tree and same answers, same result.
 use crate::document::Located;
 
+mod ddmin;
+mod mend;
+mod passes;
+#[cfg(test)]
+mod tests;
+
 /// The smallest tree that still fails, found by asking `fails` after every cut; stops after `budget` questions.
+/// `tree` itself is taken to fail. Passes are repeated, largest cuts first, until none of them cuts anything.
 pub fn shrink(tree: &Located, budget: u32, fails: &mut dyn FnMut(&Located) -> bool) -> Located {
-    let _ = (tree, budget, fails);
-    todo!()
+    let mut cutter = Cutter { best: tree.clone(), left: budget, fails };
+    mend::number_steps(&mut cutter.best);
+    loop {
+        let before = cutter.best.clone();
+        for pass in passes::ALL {
+            pass(&mut cutter);
+        }
+        if cutter.left == 0 || cutter.best == before {
+            return cutter.best;
+        }
+    }
+}
+
+/// The best tree so far, and whom to ask about a smaller one.
+struct Cutter<'a> {
+    best: Located,
+    left: u32,
+    fails: &'a mut dyn FnMut(&Located) -> bool,
+}
+
+impl Cutter<'_> {
+    /// Mends the references of a cut tree and asks about it; a tree that still fails becomes the best one.
+    fn accepts(&mut self, mut cut: Located) -> bool {
+        mend::mend(&mut cut);
+        if self.left == 0 || cut == self.best {
+            return false;
+        }
+        self.left -= 1;
+        let fails = (self.fails)(&cut);
+        if fails {
+            self.best = cut;
+        }
+        fails
+    }
+
+    /// Changes a copy of the best tree and asks about it.
+    fn tries(&mut self, change: impl FnOnce(&mut Located)) -> bool {
+        let mut cut = self.best.clone();
+        change(&mut cut);
+        self.accepts(cut)
+    }
 }
