@@ -1,0 +1,193 @@
+//! A message that the server has acknowledged is delivered once: not twice, not never.
+//!
+//! What counts as one delivery: a PUBLISH with the canary at a member, unless it repeats one whose exchange is still open there.
+//! It repeats when it carries DUP and a packet identifier for which that member has not yet sent PUBACK (QoS 1) or PUBCOMP
+//! (QoS 2): such a retransmission is what the standard asks for. The exchange outlives the connection, as the session does.
+//! A loss is one only where the sender has the server's word: PUBACK below 0x80, or PUBCOMP below 0x80. (After PUBREC alone the
+//! server may still wait for PUBREL.) At QoS 0 nothing is promised. A scenario with overlapping subscriptions cannot use this rule.
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::canary::{At, carries, covers};
+use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
+use proofhouse_core::oracle::{Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::time::Duration;
+use proofhouse_core::transcript::Transcript;
+use proofhouse_core::verdict::{Judgement, Violation};
+
+use super::identity::logins;
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "exactly-once",
+    doc: "a canary that the server has acknowledged is delivered once at every member of a fleet",
+    clauses: &["MQTT5 4.3.3-10", "MQTT3 4.3.3-2", "MQTT5 4.5.0-1", "MQTT3 4.5.0-1"],
+    needs: Needs::Full,
+    kind: "conformance",
+    keys: &[
+        Key { name: "canary", kind: Kind::Text, doc: "name of the canary" },
+        Key { name: "at", kind: Kind::Text, doc: "`fleet`, or `fleet:filter`" },
+        Key { name: "within", kind: Kind::Duration, doc: "how long an acknowledged message may take; default 1s" },
+    ],
+    reads_steps: false,
+    judge,
+};
+
+/// The witness's own round trips take less than 100 ms on a loaded loopback; ten of those.
+const WITHIN: Duration = Duration::from_secs(1);
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let (Some(canary), Some(at)) = (expect.keys.text("canary"), expect.keys.text("at")) else {
+        return Judgement::inconclusive(ORACLE.id, "`canary` and `at` say what to look for and where");
+    };
+    let Some((_, text)) = plan.canaries.iter().find(|(name, _)| name == canary) else {
+        return Judgement::inconclusive(ORACLE.id, format!("no step sends canary {canary:?}"));
+    };
+    let at = At::parse(at);
+    let Some(fleet) = plan.fleet(at.fleet) else {
+        return Judgement::inconclusive(ORACLE.id, format!("there is no fleet {:?}", at.fleet));
+    };
+    let record = Record::new(transcript);
+    let sent = Sent::of(&record, text);
+    if sent.copies.is_empty() {
+        return Judgement::inconclusive(ORACLE.id, format!("canary {canary:?} was never sent"));
+    }
+    let within = expect.duration("within", WITHIN);
+    let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
+    for member in fleet.members() {
+        let deliveries = deliveries(&record, &at, member, text);
+        match deliveries.as_slice() {
+            [one] => evidence.extend(ids(sent.copies.iter().copied().chain([*one]))),
+            [] => match sent.acknowledged {
+                Some(word) if listened(&record, &at, member, word, within) => violations.push(lost(plan, &sent, word)),
+                Some(_) => {
+                    open =
+                        Some(format!("{}[{member}] was not there for long enough after the acknowledgement", at.fleet))
+                }
+                None => open = Some("it was neither acknowledged nor delivered".to_string()),
+            },
+            [first, rest @ ..] => violations.push(repeated(plan, &sent, *first, rest)),
+        }
+    }
+    match (violations.is_empty(), open) {
+        (false, _) => Judgement::fail(ORACLE.id, violations),
+        (true, Some(why)) => Judgement::inconclusive(ORACLE.id, format!("canary {canary:?}: {why}")),
+        (true, None) => {
+            Judgement::pass(ORACLE.id, evidence, format!("canary {canary:?} was delivered once at {}", at.text))
+        }
+    }
+}
+
+/// What the sender did and was told.
+struct Sent {
+    copies: Vec<Moment>,
+    acknowledged: Option<Moment>,
+    qos: i64,
+    taken_over: bool,
+}
+
+impl Sent {
+    fn of(record: &Record<'_>, text: &str) -> Sent {
+        let logins = logins(record);
+        let mut sent = Sent { copies: Vec::new(), acknowledged: None, qos: 0, taken_over: false };
+        let mut open: BTreeSet<(&str, i64)> = BTreeSet::new();
+        let mut conns: BTreeSet<u32> = BTreeSet::new();
+        for Crossing { moment, conn, sent: ours, packet } in record.packets() {
+            let client = logins.get(&conn).map_or("", |login| login.client_id);
+            let id = packet.fields.int("packet_id").unwrap_or(0);
+            match (ours, packet.kind.as_str()) {
+                (true, "publish") if carries(packet, text) => {
+                    sent.copies.push(moment);
+                    sent.qos = packet.fields.int("qos").unwrap_or(0);
+                    conns.insert(conn);
+                    if sent.qos > 0 {
+                        open.insert((client, id));
+                    }
+                }
+                (false, "puback" | "pubcomp") if open.contains(&(client, id)) && is_yes(packet) => {
+                    sent.acknowledged = sent.acknowledged.or(Some(moment));
+                }
+                _ => {}
+            }
+        }
+        sent.taken_over = conns.len() > 1;
+        sent
+    }
+}
+
+/// Below 0x80, or without a reason: success. 0x10 (nobody subscribes) is one too.
+fn is_yes(packet: &proofhouse_core::transcript::Packet) -> bool {
+    packet.fields.int("reason").is_none_or(|reason| reason < 0x80)
+}
+
+/// The deliveries of the canary at one member, repeats of open exchanges left out.
+fn deliveries(record: &Record<'_>, at: &At<'_>, member: u32, text: &str) -> Vec<Moment> {
+    let mut open: BTreeMap<i64, bool> = BTreeMap::new();
+    let mut found = Vec::new();
+    for Crossing { moment, conn, sent, packet } in record.packets() {
+        let own = record.connections.get(&conn).is_some_and(|c| c.fleet == at.fleet && c.member == member);
+        if !own {
+            continue;
+        }
+        let id = packet.fields.int("packet_id").unwrap_or(0);
+        match (sent, packet.kind.as_str()) {
+            (true, "puback" | "pubcomp") => {
+                open.insert(id, false);
+            }
+            (false, "publish") if carries(packet, text) && on_topic(packet, at) => {
+                let qos = packet.fields.int("qos").unwrap_or(0);
+                let repeats = packet.fields.truth("dup") == Some(true) && open.get(&id) == Some(&true);
+                if qos > 0 {
+                    open.insert(id, true);
+                }
+                if !repeats {
+                    found.push(moment);
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+fn on_topic(packet: &proofhouse_core::transcript::Packet, at: &At<'_>) -> bool {
+    at.filter.is_none_or(|filter| packet.fields.text("topic").is_none_or(|topic| covers(filter, topic)))
+}
+
+/// Whether a member had a session open for the whole time in which the message had to come.
+fn listened(record: &Record<'_>, at: &At<'_>, member: u32, word: Moment, within: Duration) -> bool {
+    let logins = logins(record);
+    record.connections.iter().any(|(conn, connection)| {
+        let Some(accepted) = logins.get(conn).and_then(|login| login.accepted) else { return false };
+        let until = connection.closed.map_or(record.end, |(moment, ..)| moment.at);
+        let from = accepted.at.max(word.at);
+        connection.fleet == at.fleet && connection.member == member && until.since(from) >= within
+    })
+}
+
+fn repeated(plan: &Plan, sent: &Sent, first: Moment, rest: &[Moment]) -> Violation {
+    let clause = if plan.version == "5" { "MQTT5 4.3.3-10" } else { "MQTT3 4.3.3-2" };
+    let state = if sent.taken_over { "after-takeover" } else { "repeated" };
+    Violation {
+        expected: "the message is delivered once".to_string(),
+        actual: format!("it was delivered {} times", rest.len() + 1),
+        clause: clause.to_string(),
+        place: format!("publish/qos{}/{state}/delivered-again", sent.qos),
+        entries: ids(sent.copies.iter().copied().chain([first]).chain(rest.iter().copied())),
+    }
+}
+
+fn lost(plan: &Plan, sent: &Sent, word: Moment) -> Violation {
+    let clause = if plan.version == "5" { "MQTT5 4.5.0-1" } else { "MQTT3 4.5.0-1" };
+    let state = if sent.taken_over { "after-takeover" } else { "acknowledged" };
+    Violation {
+        expected: "an acknowledged message is delivered".to_string(),
+        actual: String::from("it never came"),
+        clause: clause.to_string(),
+        place: format!("publish/qos{}/{state}/lost", sent.qos),
+        entries: ids(sent.copies.iter().copied().chain([word])),
+    }
+}

@@ -1,0 +1,100 @@
+//! A log-in that must not succeed does not: refused, or the connection is ended.
+use alloc::format;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Moment, Record, ids};
+use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::time::Duration;
+use proofhouse_core::transcript::{By, Transcript};
+use proofhouse_core::verdict::{Judgement, Violation};
+
+use super::identity::accepts;
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "refused",
+    doc: "a connection of these fleets that carries the attack gets no CONNACK with success: it is refused, or ended in time",
+    clauses: &["MQTT5 3.1.4-2"],
+    needs: Needs::Full,
+    kind: "auth",
+    keys: &[Key { name: "within", kind: Kind::Duration, doc: "from the stimulus; default 5s" }, CLAUSE],
+    reads_steps: true,
+    judge,
+};
+
+/// O-close of the catalogue.
+const WITHIN: Duration = Duration::from_secs(5);
+
+enum Answer {
+    Accepted(Moment),
+    Refused(Moment),
+    Ended(Moment),
+    LeftOpen,
+    Undecided,
+}
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let within = expect.duration("within", WITHIN);
+    let (mut violations, mut evidence, mut undecided) = (Vec::new(), Vec::new(), 0);
+    for (conn, since) in subjects(expect, &record) {
+        let mut breach = |actual: &str, place: &str, moments: Vec<Moment>| {
+            violations.push(Violation {
+                expected: format!("the log-in is refused, or the connection ended within {} ms", within.as_millis()),
+                actual: actual.to_string(),
+                clause: expect.clause(plan),
+                place: place.to_string(),
+                entries: ids(moments),
+            });
+        };
+        match answer(&record, conn, since, within) {
+            Answer::Accepted(moment) => breach("it was accepted", "connect/accepted", alloc::vec![since, moment]),
+            Answer::LeftOpen => breach("it was neither", "connect/left-open", alloc::vec![since]),
+            Answer::Refused(moment) | Answer::Ended(moment) => evidence.extend(ids([since, moment])),
+            Answer::Undecided => undecided += 1,
+        }
+    }
+    if !violations.is_empty() {
+        return Judgement::fail(ORACLE.id, violations);
+    }
+    if undecided > 0 {
+        return Judgement::inconclusive(
+            ORACLE.id,
+            format!("{undecided} connections were over before the server's time was"),
+        );
+    }
+    Judgement::pass(ORACLE.id, evidence, "every log-in of the attack was refused")
+}
+
+/// Connections that carried the attack, each with the moment at which it first did.
+fn subjects(expect: &Expect, record: &Record<'_>) -> Vec<(u32, Moment)> {
+    let of = record.stimuli().filter(|step| expect.is_about(step.fleet) && step.was_said());
+    let mut subjects: Vec<(u32, Moment)> =
+        of.filter_map(|step| Some((step.conn?, step.started.or(step.last())?))).collect();
+    subjects.sort_unstable();
+    subjects.dedup_by_key(|(conn, _)| *conn);
+    subjects
+}
+
+fn answer(record: &Record<'_>, conn: u32, since: Moment, within: Duration) -> Answer {
+    let connacks =
+        record.packets().filter(|c| c.conn == conn && !c.sent && c.packet.kind == "connack" && c.moment.at >= since.at);
+    let mut refused = None;
+    for crossing in connacks {
+        if accepts(crossing.packet) {
+            return Answer::Accepted(crossing.moment);
+        }
+        refused = refused.or(Some(crossing.moment));
+    }
+    let deadline = since.at + within;
+    let closed = record.connections.get(&conn).and_then(|connection| connection.closed);
+    match (refused, closed) {
+        (Some(moment), _) if moment.at <= deadline => Answer::Refused(moment),
+        (_, Some((moment, By::Peer, _))) if moment.at <= deadline => Answer::Ended(moment),
+        (_, Some((moment, ..))) if moment.at > deadline => Answer::LeftOpen,
+        (_, None) if record.end >= deadline => Answer::LeftOpen,
+        _ => Answer::Undecided,
+    }
+}

@@ -1,0 +1,132 @@
+//! One client id, one connection: a take-over ends the older one.
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Moment, Record, ids};
+use proofhouse_core::oracle::{Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::time::Duration;
+use proofhouse_core::transcript::{By, Transcript};
+use proofhouse_core::verdict::{Judgement, Violation};
+
+use super::identity::{Login, logins};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "session-exclusive",
+    doc: "after a second log-in with the same client id and user, the first connection is ended",
+    clauses: &["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"],
+    needs: Needs::Full,
+    kind: "conformance",
+    keys: &[Key { name: "within", kind: Kind::Duration, doc: "from the second CONNACK; default 1s" }],
+    reads_steps: true,
+    judge,
+};
+
+/// MC-03 of the catalogue.
+const WITHIN: Duration = Duration::from_secs(1);
+/// Session taken over.
+const TAKEN_OVER: i64 = 0x8e;
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let within = expect.duration("within", WITHIN);
+    let (mut violations, mut evidence, mut undecided, mut silent) = (Vec::new(), Vec::new(), 0, 0);
+    for pair in takeovers(expect, &record) {
+        match pair.ended(&record, within) {
+            Ended::InTime(moment) => {
+                evidence.extend(ids([pair.second, moment]));
+                silent += usize::from(plan.version == "5" && !was_told(&record, pair.first_conn));
+            }
+            Ended::Late => violations.push(pair.violation(plan, within)),
+            Ended::Undecided => undecided += 1,
+        }
+    }
+    if !violations.is_empty() {
+        return Judgement::fail(ORACLE.id, violations);
+    }
+    if undecided > 0 {
+        return Judgement::inconclusive(ORACLE.id, "the first connection was over before the server's time was");
+    }
+    if evidence.is_empty() {
+        return Judgement::inconclusive(ORACLE.id, "no second log-in with the same client id was accepted");
+    }
+    let told = if silent > 0 { format!("; {silent} without DISCONNECT 0x8E, which is legal") } else { String::new() };
+    Judgement::pass(ORACLE.id, evidence, format!("every take-over ended the first connection{told}"))
+}
+
+/// A second log-in that was accepted while the first stood.
+struct Takeover {
+    first_conn: u32,
+    /// CONNACK of the first.
+    first: Moment,
+    /// CONNACK of the second.
+    second: Moment,
+}
+
+enum Ended {
+    InTime(Moment),
+    Late,
+    Undecided,
+}
+
+fn takeovers(expect: &Expect, record: &Record<'_>) -> Vec<Takeover> {
+    let logins = logins(record);
+    let mut accepted: Vec<(u32, &Login<'_>, Moment)> = logins
+        .iter()
+        .filter(|(conn, login)| {
+            !login.client_id.is_empty() && record.connections.get(conn).is_some_and(|c| expect.is_about(c.fleet))
+        })
+        .filter_map(|(conn, login)| Some((*conn, login, login.accepted?)))
+        .collect();
+    accepted.sort_by_key(|(.., at)| *at);
+    let mut found = Vec::new();
+    for (n, (_, later, second)) in accepted.iter().enumerate() {
+        let same =
+            |(_, login, _): &&(u32, &Login<'_>, Moment)| login.client_id == later.client_id && login.user == later.user;
+        let stood = |(conn, ..): &&(u32, &Login<'_>, Moment)| stands(record, *conn, *second, later.connect);
+        for (conn, _, first) in accepted[..n].iter().filter(same).filter(stood) {
+            found.push(Takeover { first_conn: *conn, first: *first, second: *second });
+        }
+    }
+    found
+}
+
+/// Whether the first had not been left by its own client before the second came. That the server ended it between the second
+/// CONNECT and its CONNACK is the take-over itself.
+fn stands(record: &Record<'_>, conn: u32, second: Moment, connect: Moment) -> bool {
+    let left =
+        record.packets().any(|c| c.conn == conn && c.sent && c.packet.kind == "disconnect" && c.moment.id < second.id);
+    let closed = record.connections.get(&conn).and_then(|connection| connection.closed);
+    !left && closed.is_none_or(|(moment, by, _)| moment.id > second.id || by == By::Peer && moment.id > connect.id)
+}
+
+fn was_told(record: &Record<'_>, conn: u32) -> bool {
+    record.packets().any(|c| {
+        c.conn == conn && !c.sent && c.packet.kind == "disconnect" && c.packet.fields.int("reason") == Some(TAKEN_OVER)
+    })
+}
+
+impl Takeover {
+    fn ended(&self, record: &Record<'_>, within: Duration) -> Ended {
+        let deadline = self.second.at + within;
+        match record.connections.get(&self.first_conn).and_then(|connection| connection.closed) {
+            Some((moment, By::Peer, _)) if moment.at <= deadline => Ended::InTime(moment),
+            Some((moment, ..)) if moment.at > deadline => Ended::Late,
+            None if record.end >= deadline => Ended::Late,
+            _ => Ended::Undecided,
+        }
+    }
+
+    fn violation(&self, plan: &Plan, within: Duration) -> Violation {
+        let clause = if plan.version == "5" { "MQTT5 3.1.4-3" } else { "MQTT3 3.1.4-2" };
+        Violation {
+            expected: format!("the first connection is ended within {} ms of the second CONNACK", within.as_millis()),
+            actual: "both connections with one client id stand".to_string(),
+            clause: clause.to_string(),
+            place: "connect/takeover/first-stays".to_string(),
+            entries: ids([self.first, self.second]),
+        }
+    }
+}
