@@ -1,92 +1,382 @@
 //! Turns what a runner sees into transcript entries: decoding, canary search, caps and totals. Used by sim and live alike.
-use alloc::string::String;
+//!
+//! Only our side is recorded: a member's sends as it hands them over, its receipts as it gets them.
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use sha2::{Digest, Sha256};
 
 use crate::actor::{Addr, Close, Conn, Note};
-use crate::plan::Plan;
+use crate::plan::{FleetPlan, Part, Plan, Record};
+use crate::protocol::{Describe, From};
 use crate::registry::Registry;
 use crate::time::Time;
-use crate::transcript::{By, Event, Header, Transcript, Who};
+use crate::transcript::{self, By, Entry, Event, Header, Transcript, Who};
+use crate::value::hex;
+
+mod canary;
+mod edges;
+#[cfg(test)]
+mod tests;
+
+use canary::Canaries;
+use edges::{Edges, Way};
+
+/// Bytes of one message that an entry shows; above that, its length and digest stand for the rest.
+pub const ENTRY_MAX: usize = 64 * 1024;
+/// Size of a run's record, about: past it, traffic is no longer recorded, and an entry says so.
+pub const RECORD_MAX: u64 = 1 << 30;
+/// What an entry costs beside its bytes.
+const ENTRY_OVERHEAD: u64 = 160;
 
 /// Collects the transcript of one trial.
 pub struct Recorder {
     transcript: Transcript,
+    fleets: Vec<Fleet>,
+    names: Names,
+    readers: BTreeMap<Conn, Readers>,
+    /// Names of connections in scripts that are not `main`, until they are over.
+    labels: BTreeMap<Conn, String>,
+    canaries: Canaries,
+    found: Vec<usize>,
+    secrets: Vec<Vec<u8>>,
+    edges: Option<Edges>,
+    size: u64,
+    size_max: u64,
+}
+
+/// What the recorder must know of a fleet.
+struct Fleet {
+    name: String,
+    version: String,
+    describe: Option<fn(&str, From) -> Box<dyn Describe>>,
+    /// Which side of a connection its members are on.
+    side: From,
+    steps: BTreeMap<u16, Step>,
+}
+
+struct Step {
+    verb: String,
+    part: &'static str,
+}
+
+struct Names {
+    marks: Vec<String>,
+    binds: Vec<String>,
+}
+
+/// One connection's bytes, read into packets.
+struct Readers {
+    sent: Box<dyn Describe>,
+    received: Box<dyn Describe>,
 }
 
 impl Recorder {
     /// An empty record of this trial.
     #[must_use]
     pub fn new(header: Header, plan: &Plan, registry: &Registry) -> Recorder {
-        let _ = (plan, registry);
-        Recorder { transcript: Transcript { header, entries: alloc::vec::Vec::new() } }
+        Recorder {
+            transcript: Transcript { header, entries: Vec::new() },
+            fleets: plan.fleets.iter().map(|fleet| Fleet::new(fleet, registry)).collect(),
+            names: Names {
+                marks: plan.marks.iter().map(|(name, _)| name.clone()).collect(),
+                binds: plan.binds.clone(),
+            },
+            readers: BTreeMap::new(),
+            labels: BTreeMap::new(),
+            canaries: Canaries::new(&plan.canaries),
+            found: Vec::new(),
+            secrets: Vec::new(),
+            edges: (plan.record == Record::Edges).then(|| Edges::new(&plan.fleets)),
+            size: 0,
+            size_max: RECORD_MAX,
+        }
     }
 
-    /// A connection of `member` of `fleet` stands. `label` is the script's name for it.
+    /// From now on `secret` is written as as many `*`. Only for secrets that came from outside: made up ones are none.
+    /// A secret that arrives cut into segments is not found.
+    pub fn mask(&mut self, secret: &[u8]) {
+        if !secret.is_empty() {
+            self.secrets.push(secret.to_vec());
+        }
+    }
+
+    /// A member begins to open `conn`: what is said of it from now on is about the new connection. Needed only where the
+    /// runner gives a `Conn` out again, which it does not where everything is recorded.
+    pub fn opening(&mut self, conn: Conn) {
+        if let Some(edges) = &mut self.edges {
+            edges.opening(conn);
+        }
+    }
+
+    /// A connection of `member` of `fleet` stands. `label` is the script's name for it; empty: as [`Note::Label`] said, else `main`.
+    #[expect(clippy::too_many_arguments, reason = "one fact each, and a struct for them would only be built to be taken apart")]
     pub fn opened(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, label: &str, from: Addr, to: Addr) {
-        let _ = (at, fleet, member, conn, label, from, to);
-        todo!()
+        let label = match (label, self.labels.get(&conn)) {
+            ("", Some(label)) => label.clone(),
+            ("", None) => "main".to_string(),
+            (label, _) => label.to_string(),
+        };
+        let keep = self.edges.as_mut().is_none_or(|edges| edges.opened(fleet, conn));
+        if keep {
+            let conn = self.number(conn);
+            self.push(at, fleet, member, Event::Opened { conn, label, from, to });
+        }
     }
 
     /// A connection is over.
     pub fn closed(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, by: By, how: Close) {
-        let _ = (at, fleet, member, conn, by, how);
-        todo!()
+        self.readers.remove(&conn);
+        self.labels.remove(&conn);
+        self.canaries.forget(conn);
+        let keep = self.edges.as_mut().is_none_or(|edges| edges.closed(fleet, conn, by, how));
+        if keep {
+            let conn = self.number(conn);
+            self.push(at, fleet, member, Event::Closed { conn, by, how });
+        }
     }
 
     /// Bytes left a member.
     pub fn sent(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, bytes: &[u8]) {
-        let _ = (at, fleet, member, conn, bytes);
-        todo!()
+        match &mut self.edges {
+            None => self.message(at, fleet, member, conn, Way::Sent, bytes),
+            Some(edges) => {
+                if edges.sent(at, fleet, member, conn, bytes) {
+                    self.lone_message(at, fleet, member, conn, Way::Sent, bytes);
+                }
+            }
+        }
     }
 
     /// Bytes reached a member.
     pub fn received(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, bytes: &[u8]) {
-        let _ = (at, fleet, member, conn, bytes);
-        todo!()
+        match &mut self.edges {
+            None => self.message(at, fleet, member, conn, Way::Received, bytes),
+            Some(edges) => {
+                if edges.received(at, fleet, member, conn, bytes) {
+                    self.lone_message(at, fleet, member, conn, Way::Received, bytes);
+                }
+            }
+        }
+        self.seek_canaries(at, fleet, member, conn, bytes);
+    }
+
+    /// Bytes of a member could not be written: the connection was over.
+    pub fn undelivered(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, len: u64) {
+        let keep = self.edges.as_mut().is_none_or(|edges| edges.undelivered(fleet, len));
+        if keep {
+            let conn = self.number(conn);
+            self.push(at, fleet, member, Event::Undelivered { conn, len });
+        }
+    }
+
+    /// A link did something to a message of a member, or to its connection.
+    pub fn fate(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, fate: &str) {
+        let keep = self.edges.as_mut().is_none_or(|edges| edges.fate(fleet, fate));
+        if keep {
+            let conn = self.number(conn);
+            self.push(at, fleet, member, Event::Fate { conn, fate: fate.to_string() });
+        }
     }
 
     /// A member noted something.
     pub fn note(&mut self, at: Time, fleet: u16, member: u32, note: &Note) {
-        let _ = (at, fleet, member, note);
-        todo!()
+        if let Note::Label(conn, label) = note {
+            self.labels.insert(*conn, label.clone());
+        }
+        let keep = self.edges.as_mut().is_none_or(|edges| edges.note(fleet, note));
+        if keep && let Some(event) = self.event(fleet, note) {
+            self.push(at, fleet, member, event);
+        }
     }
 
     /// Anything else: life of the target, gauges, calibration.
     pub fn entry(&mut self, at: Time, who: Who, event: Event) {
-        self.transcript.entries.push(crate::transcript::Entry { at, who, event });
+        self.transcript.entries.push(Entry { at, who, event });
     }
 
     /// The record, with totals of fleets recorded on edges.
     #[must_use]
-    pub fn finish(self) -> Transcript {
+    pub fn finish(mut self) -> Transcript {
+        let Some(mut edges) = self.edges.take() else { return self.transcript };
+        let at = self.transcript.entries.last().map_or(Time::ZERO, |entry| entry.at);
+        for last in edges.take_last() {
+            self.lone_message(last.at, last.fleet, last.member, Conn(last.number), last.way, &last.bytes);
+        }
+        self.transcript.entries.sort_by_key(|entry| entry.at); // stable: the last messages go back to their places
+        for (n, fleet) in self.fleets.iter().enumerate() {
+            let totals = Event::Totals(edges.totals(n, &fleet.name));
+            self.transcript.entries.push(Entry { at, who: Who::Harness, event: totals });
+        }
         self.transcript
+    }
+
+    fn event(&self, fleet: u16, note: &Note) -> Option<Event> {
+        Some(match note {
+            Note::Mark(id) => Event::Mark { name: self.names.marks[id.0 as usize].clone() },
+            Note::Bind(id, value) => {
+                Event::Bound { name: self.names.binds[id.0 as usize].clone(), value: value.clone() }
+            }
+            Note::Step { index, conn, state, detail } => {
+                let step = self.fleets[fleet as usize].steps.get(index);
+                Event::Step {
+                    index: *index,
+                    verb: step.map(|step| step.verb.clone()).unwrap_or_default(),
+                    conn: conn.map(|conn| self.number(conn)),
+                    state: *state,
+                    part: step.map(|step| step.part.to_string()).unwrap_or_default(),
+                    detail: detail.clone(),
+                }
+            }
+            Note::Planted(id, conn) => {
+                Event::Planted { canary: self.canaries.name(id.0 as usize).to_string(), conn: self.number(*conn) }
+            }
+            Note::Order(order) => Event::Ordered { order: order.clone() },
+            Note::Grant { party, grant, allow } => {
+                Event::Grant { party: party.clone(), grant: grant.clone(), allow: *allow }
+            }
+            Note::Witness(state) => Event::Witness(*state),
+            Note::Gauge(name, value) => Event::Gauge { name: (*name).to_string(), value: *value },
+            Note::Finished => Event::Finished,
+            Note::Label(..) | Note::Log(_) | Note::Exit(_) => return None,
+        })
+    }
+
+    /// A message of a connection that is read from its first byte.
+    fn message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, way: Way, bytes: &[u8]) {
+        let facts = &self.fleets[fleet as usize];
+        if !self.readers.contains_key(&conn)
+            && let Some((sent, received)) = facts.describe()
+        {
+            self.readers.insert(conn, Readers { sent, received });
+        }
+        let masked = masked(bytes, &self.secrets);
+        let bytes = masked.as_deref().unwrap_or(bytes);
+        let mut packets = Vec::new();
+        match (self.readers.get_mut(&conn), way) {
+            (Some(readers), Way::Sent) => readers.sent.bytes(bytes, &mut packets),
+            (Some(readers), Way::Received) => readers.received.bytes(bytes, &mut packets),
+            (None, _) => {}
+        }
+        let bytes = shown(conn.0, bytes, packets);
+        self.traffic(at, fleet, member, way, bytes);
+    }
+
+    /// A message whose connection was not read before: most begin with a packet.
+    fn lone_message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, way: Way, bytes: &[u8]) {
+        let masked = masked(bytes, &self.secrets);
+        let bytes = masked.as_deref().unwrap_or(bytes);
+        let mut packets = Vec::new();
+        if let Some((mut sent, mut received)) = self.fleets[fleet as usize].describe() {
+            match way {
+                Way::Sent => sent.bytes(bytes, &mut packets),
+                Way::Received => received.bytes(bytes, &mut packets),
+            }
+        }
+        let bytes = shown(self.number(conn), bytes, packets);
+        self.traffic(at, fleet, member, way, bytes);
+    }
+
+    fn traffic(&mut self, at: Time, fleet: u16, member: u32, way: Way, bytes: transcript::Bytes) {
+        if self.size > self.size_max {
+            return;
+        }
+        // Packets repeat what the bytes say in about as many characters.
+        self.size += bytes.hex.len() as u64 * 2 + ENTRY_OVERHEAD;
+        let event = match way {
+            Way::Sent => Event::Sent(bytes),
+            Way::Received => Event::Received(bytes),
+        };
+        self.push(at, fleet, member, event);
+        if self.size > self.size_max {
+            let name = "record-limit-reached-bytes".to_string();
+            self.entry(at, Who::Harness, Event::Calibration { name, value: self.size_max });
+        }
+    }
+
+    fn seek_canaries(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, bytes: &[u8]) {
+        if self.canaries.is_empty() {
+            return;
+        }
+        let mut found = core::mem::take(&mut self.found);
+        self.canaries.seek(conn, bytes, &mut found);
+        for place in found.drain(..) {
+            let canary = self.canaries.name(place).to_string();
+            let conn = self.number(conn);
+            self.push(at, fleet, member, Event::Seen { canary, conn });
+        }
+        self.found = found;
+    }
+
+    /// The connection's number in the transcript: unique, even where the runner uses a `Conn` again.
+    fn number(&self, conn: Conn) -> u32 {
+        self.edges.as_ref().map_or(conn.0, |edges| edges.number(conn))
+    }
+
+    fn push(&mut self, at: Time, fleet: u16, member: u32, event: Event) {
+        let who = Who::Member(self.fleets[fleet as usize].name.clone(), member);
+        self.entry(at, who, event);
     }
 }
 
-impl Transcript {
-    /// The record as JSON lines: the header first, then one entry a line.
-    #[must_use]
-    pub fn to_jsonl(&self) -> String {
-        todo!()
+impl Fleet {
+    fn new(fleet: &FleetPlan, registry: &Registry) -> Fleet {
+        let part = |part: Option<Part>| match part.or(fleet.part) {
+            Some(Part::Control) => "control",
+            Some(Part::Stimulus) => "stimulus",
+            None => "",
+        };
+        let steps = fleet.steps.iter().map(|step| {
+            (step.index, Step { verb: step.verb.clone(), part: part(step.part) })
+        });
+        Fleet {
+            name: fleet.name.clone(),
+            version: fleet.version.clone(),
+            describe: registry.protocol(&fleet.protocol).map(|protocol| protocol.describe),
+            side: if fleet.plays_server { From::Server } else { From::Client },
+            steps: steps.collect(),
+        }
     }
 
-    /// Reads [`Transcript::to_jsonl`].
-    ///
-    /// # Errors
-    /// Says which line is wrong.
-    pub fn from_jsonl(text: &str) -> Result<Transcript, String> {
-        let _ = text;
-        todo!()
+    /// Readers of what its members send and of what they receive.
+    fn describe(&self) -> Option<(Box<dyn Describe>, Box<dyn Describe>)> {
+        let describe = self.describe?;
+        let other = match self.side {
+            From::Client => From::Server,
+            From::Server => From::Client,
+        };
+        Some((describe(&self.version, self.side), describe(&self.version, other)))
     }
+}
 
-    /// For people: time, who, arrow, packet, one line each.
-    #[must_use]
-    pub fn to_text(&self) -> String {
-        todo!()
+/// An entry's bytes: all of them, or the first 64 KiB with the length and digest of the whole.
+fn shown(conn: u32, bytes: &[u8], packets: Vec<transcript::Packet>) -> transcript::Bytes {
+    let cut = bytes.len() > ENTRY_MAX;
+    transcript::Bytes {
+        conn,
+        hex: hex(&bytes[..bytes.len().min(ENTRY_MAX)]),
+        len: cut.then_some(bytes.len() as u64),
+        sha256: cut.then(|| hex(&Sha256::digest(bytes))),
+        packets,
     }
+}
 
-    /// SHA-256 of the JSON lines, hex.
-    #[must_use]
-    pub fn digest(&self) -> String {
-        todo!()
+/// The bytes with every secret written as `*`, or `None` where there is none in them.
+fn masked(bytes: &[u8], secrets: &[Vec<u8>]) -> Option<Vec<u8>> {
+    let mut copy: Option<Vec<u8>> = None;
+    for secret in secrets {
+        for at in memchr::memmem::find_iter(bytes, secret) {
+            copy.get_or_insert_with(|| bytes.to_vec())[at..at + secret.len()].fill(b'*');
+        }
+    }
+    copy
+}
+
+impl core::fmt::Debug for Recorder {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&format!("Recorder({} entries)", self.transcript.entries.len()))
     }
 }

@@ -11,6 +11,9 @@ use crate::time::Time;
 use crate::value::{Fields, Value};
 use crate::verdict::EntryId;
 
+mod io;
+mod text;
+
 /// Version of the stored format. Older ones are read for ever.
 pub const FORMAT: u32 = 1;
 
@@ -154,6 +157,25 @@ pub enum Life {
     },
     /// We stopped it at the end of the trial.
     Stopped,
+}
+
+impl Life {
+    /// A line of the target's log: [`Life::Panic`] where it reads like the report of a crash or of an unhandled exception.
+    #[must_use]
+    pub fn line(line: &str) -> Life {
+        const CRASHES: [&str; 8] = [
+            "panicked at",
+            "Sanitizer:",
+            "runtime error:",
+            "Traceback (most recent call last)",
+            "Segmentation fault",
+            "stack smashing detected",
+            "Uncaught exception",
+            "terminate called after throwing",
+        ];
+        let line = String::from(line);
+        if CRASHES.iter().any(|crash| line.contains(crash)) { Life::Panic { line } } else { Life::Log { line } }
+    }
 }
 
 /// What an entry says.

@@ -254,10 +254,24 @@ impl<'de> Deserialize<'de> for Value {
 
 impl<'de> Deserialize<'de> for Fields {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Fields, D::Error> {
-        match Value::deserialize(from)? {
-            Value::Table(fields) => Ok(fields),
-            other => Err(de::Error::custom(alloc::format!("expected named values, found {other}"))),
+        from.deserialize_map(NamedValues)
+    }
+}
+
+/// Always a table: a packet whose only field is called `hex` is no bytes.
+struct NamedValues;
+
+impl<'de> Visitor<'de> for NamedValues {
+    type Value = Fields;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "named values")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+        let mut fields = Fields::default();
+        while let Some(field) = map.next_entry()? {
+            fields.0.push(field);
         }
+        Ok(fields)
     }
 }
 
@@ -290,11 +304,8 @@ impl<'de> Visitor<'de> for AnyValue {
         }
         Ok(Value::List(all))
     }
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields = Fields::default();
-        while let Some((key, value)) = map.next_entry::<String, Value>()? {
-            fields.0.push((key, value));
-        }
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+        let fields = NamedValues.visit_map(map)?;
         if let [(key, Value::Text(text))] = fields.0.as_slice()
             && key == "hex"
         {
