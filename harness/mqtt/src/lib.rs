@@ -1,6 +1,8 @@
 //! Everything MQTT in Proofhouse.
 //!
-//! [`codec`] cuts, reads and writes the packets of MQTT 3.1.1 and 5.0. Nothing here opens a socket or reads a clock.
+//! [`codec`] cuts, reads and writes the packets of MQTT 3.1.1 and 5.0. [`session`] is a whole client for devices, [`behaviour`]
+//! what fleets do with it. [`dialog`], [`steps`] and [`frames`] are the words of scripts, [`describe`] those of transcripts.
+//! [`MQTT`] is the row by which the engine knows all of it. Nothing here opens a socket or reads a clock.
 
 #![no_std]
 
@@ -8,4 +10,16 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod behaviour;
+pub mod cases;
 pub mod codec;
+pub mod describe;
+pub mod dialog;
+pub mod frames;
+pub mod names;
+pub mod oracle;
+mod protocol;
+pub mod session;
+pub mod steps;
+
+pub use protocol::MQTT;

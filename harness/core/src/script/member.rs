@@ -73,11 +73,9 @@ struct Await {
     until: Time,
     /// The next unread packet to look at.
     next: usize,
-    /// The step has said something: only what comes after that is an answer.
-    said: bool,
     /// Bytes that had arrived when it began.
     heard: u64,
-    /// The moments at which a silence has lasted, in order.
+    /// Some alternative is silence.
     silent: bool,
 }
 
@@ -338,7 +336,6 @@ impl Member {
             began: now,
             until: now + patience,
             next: if said { link.inbox.len() } else { 0 },
-            said,
             heard: link.heard,
             silent: longest > Duration::ZERO,
         };

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::{Kind, PacketId, Place, Properties, Reason, ReasonCode, Sender, Version, rules, writer};
 
@@ -32,6 +33,7 @@ impl Ack<'_> {
 
 impl<'a> Ack<'a> {
     /// Reason and Property Length may be left out from the end \[MQTT5 3.4.2-1\].
+    #[inline]
     pub(crate) fn read(sender: Sender, mut reader: Reader<'a>) -> Result<Self, Reason> {
         let mut ack = Self::success(reader.packet_id(sender)?);
         if reader.is_empty() {
@@ -48,14 +50,18 @@ impl<'a> Ack<'a> {
         reader.finish()?;
         Ok(ack)
     }
+}
 
-    pub(crate) fn check(&self, version: Version, kind: Kind) -> Result<(), Reason> {
+impl Body for Ack<'_> {
+    #[inline]
+    fn check(&self, version: Version, kind: Kind) -> Result<(), Reason> {
         // Neither side has a code here that the other lacks.
         rules::bad_code(kind).require(self.reason.legal(version, kind, Sender::Client), version)?;
         self.properties.fit(place(kind), version)
     }
 
-    pub(crate) fn len(&self, version: Version) -> usize {
+    #[inline]
+    fn len(&self, version: Version) -> usize {
         match (self.reason, self.properties.is_empty()) {
             (ReasonCode::SUCCESS, true) => 2,
             (_, true) => 3,
@@ -63,7 +69,8 @@ impl<'a> Ack<'a> {
         }
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    #[inline]
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         writer::two_bytes(out, self.id.get());
         let properties = !self.properties.is_empty();
         if properties || self.reason != ReasonCode::SUCCESS {

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::rules::{self, Rule};
 use super::{Kind, Place, Properties, PropertyId, Reason, ReasonCode, Sender, Version};
@@ -36,8 +37,10 @@ impl<'a> Auth<'a> {
         NO_METHOD.require(whole.is_empty() || auth.properties.has(PropertyId::AuthenticationMethod), Version::V5)?;
         Ok(auth)
     }
+}
 
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+impl Body for Auth<'_> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         rules::NO_AUTH_IN_V311.require(version == Version::V5, version)?;
         self.properties.fit(Place::Auth, version)?;
         let legal = Sender::ALL.into_iter().any(|sender| self.reason.legal(version, Kind::Auth, sender));
@@ -45,14 +48,14 @@ impl<'a> Auth<'a> {
         NO_METHOD.require(self.len(version) == 0 || self.properties.has(PropertyId::AuthenticationMethod), version)
     }
 
-    pub(crate) fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         match (self.reason.0, self.properties.is_empty()) {
             (0, true) => 0,
             _ => 1 + self.properties.encoded_len(version),
         }
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         if self.len(version) > 0 {
             out.push(self.reason.0);
             self.properties.write(version, out);

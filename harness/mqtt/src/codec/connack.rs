@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::rules::{self, Rule};
 use super::{Kind, Place, Properties, Reason, ReasonCode, Sender, Version};
@@ -45,19 +46,21 @@ impl<'a> Connack<'a> {
         reader.finish()?;
         Ok(Self { properties, ..connack })
     }
+}
 
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+impl Body for Connack<'_> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         let legal = self.code.legal(version, Kind::Connack, Sender::Server);
         rules::bad_code(Kind::Connack).require(legal, version)?;
         PRESENT_ON_REFUSAL.require(!self.session_present || self.accepted(), version)?;
         self.properties.fit(Place::Connack, version)
     }
 
-    pub(crate) const fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         2 + self.properties.encoded_len(version)
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         out.extend_from_slice(&[self.session_present.into(), self.code.0]);
         self.properties.write(version, out);
     }

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::framer::Cut;
+use super::packet::Body;
 use super::reader::Reader;
 use super::rules::{self, Rule};
 use super::strings::{Binary, Text, TopicName};
@@ -147,7 +148,20 @@ impl<'a> Connect<'a> {
         DATA_WITHOUT_METHOD.require(!lonely, version)
     }
 
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+    fn flags(&self) -> u8 {
+        let will = self
+            .will
+            .as_ref()
+            .map_or(0, |will| WILL | will.qos.number() << WILL_QOS_SHIFT | if will.retain { WILL_RETAIN } else { 0 });
+        let set = |condition, flag| if condition { flag } else { 0 };
+        will | set(self.clean_start, CLEAN_START)
+            | set(self.user_name.is_some(), USER_NAME)
+            | set(self.password.is_some(), PASSWORD)
+    }
+}
+
+impl Body for Connect<'_> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         self.properties.fit(Place::Connect, version)?;
         self.has_method(version)?;
         if let Some(will) = &self.will {
@@ -158,7 +172,7 @@ impl<'a> Connect<'a> {
         PASSWORD_ALONE.require(!password_alone, version)
     }
 
-    pub(crate) fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         let will = self
             .will
             .as_ref()
@@ -177,7 +191,7 @@ impl<'a> Connect<'a> {
             + password
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         writer::field(out, NAME);
         out.push(version.level());
         out.push(self.flags());
@@ -195,17 +209,6 @@ impl<'a> Connect<'a> {
         if let Some(password) = self.password {
             writer::field(out, &password);
         }
-    }
-
-    fn flags(&self) -> u8 {
-        let will = self
-            .will
-            .as_ref()
-            .map_or(0, |will| WILL | will.qos.number() << WILL_QOS_SHIFT | if will.retain { WILL_RETAIN } else { 0 });
-        let set = |condition, flag| if condition { flag } else { 0 };
-        will | set(self.clean_start, CLEAN_START)
-            | set(self.user_name.is_some(), USER_NAME)
-            | set(self.password.is_some(), PASSWORD)
     }
 }
 

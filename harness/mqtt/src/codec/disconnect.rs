@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::{Kind, Place, Properties, Reason, ReasonCode, Sender, Version, properties, rules};
 
@@ -36,8 +37,10 @@ impl<'a> Disconnect<'a> {
         reader.finish()?;
         Ok(disconnect)
     }
+}
 
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+impl Body for Disconnect<'_> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         self.properties.fit(Place::Disconnect, version)?;
         let sender = Sender::ALL.into_iter().find(|&sender| {
             self.reason.legal(version, Kind::Disconnect, sender) && properties::sent_by(self.properties, sender).is_ok()
@@ -45,7 +48,7 @@ impl<'a> Disconnect<'a> {
         rules::bad_code(Kind::Disconnect).require(sender.is_some(), version)
     }
 
-    pub(crate) fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         match (self.reason.0, self.properties.is_empty()) {
             (0, true) => 0,
             (_, true) => 1,
@@ -53,7 +56,7 @@ impl<'a> Disconnect<'a> {
         }
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         let properties = !self.properties.is_empty();
         if properties || self.reason.0 != 0 {
             out.push(self.reason.0);

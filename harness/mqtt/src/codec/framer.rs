@@ -46,6 +46,7 @@ impl Cut<'_> {
 /// # Errors
 /// More than four bytes of Remaining Length \[MQTT3 §2.2.3, MQTT5 §1.5.5\], a non-minimal one in MQTT 5 \[MQTT5 1.5.5-1\], or a
 /// packet above `max` \[MQTT5 3.1.2-24, 3.2.2-15\].
+#[inline]
 pub fn split(version: Version, sender: Sender, max: u32, bytes: &[u8]) -> Result<Option<Cut<'_>>, Reason> {
     let Some(header) = Header::read(version, sender, max, bytes)? else { return Ok(None) };
     let size = header.size();

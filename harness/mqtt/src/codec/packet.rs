@@ -41,10 +41,15 @@ impl<'a> Packet<'a> {
             Kind::Connect => Connect::read(reader).map(Self::Connect),
             Kind::Connack => Connack::read(reader).map(Self::Connack),
             Kind::Publish => Publish::read(first & 0x0F, sender, reader).map(Self::Publish),
-            Kind::Puback => Ack::read(sender, reader).map(Self::Puback),
-            Kind::Pubrec => Ack::read(sender, reader).map(Self::Pubrec),
-            Kind::Pubrel => Ack::read(sender, reader).map(Self::Pubrel),
-            Kind::Pubcomp => Ack::read(sender, reader).map(Self::Pubcomp),
+            Kind::Puback | Kind::Pubrec | Kind::Pubrel | Kind::Pubcomp => {
+                let ack = Ack::read(sender, reader)?;
+                Ok(match kind {
+                    Kind::Puback => Self::Puback(ack),
+                    Kind::Pubrec => Self::Pubrec(ack),
+                    Kind::Pubrel => Self::Pubrel(ack),
+                    _ => Self::Pubcomp(ack),
+                })
+            }
             Kind::Subscribe => Subscribe::read(reader).map(Self::Subscribe),
             Kind::Suback => Suback::read(reader).map(Self::Suback),
             Kind::Unsubscribe => Unsubscribe::read(reader).map(Self::Unsubscribe),
@@ -84,14 +89,15 @@ impl<'a> Packet<'a> {
     /// What no side may send in this version: a combination of fields that the types alone do not rule out, a field that 3.1.1
     /// does not have, or a packet too large to be said. Nothing is appended then.
     pub fn encode(&self, version: Version, out: &mut Vec<u8>) -> Result<(), Reason> {
-        let len = self.checked_len(version)?;
-        out.reserve(1 + varint_len(len) + len as usize);
-        out.push(self.first());
-        writer::varint(out, len);
-        let start = out.len();
-        self.write(version, out);
-        debug_assert_eq!(out.len() - start, len as usize, "the length of {self:?} was announced wrongly");
-        Ok(())
+        let (kind, first) = (self.kind(), self.first());
+        // The two that a fleet sends all day long are not called through a table.
+        match self {
+            Self::Publish(publish) => append(kind, first, publish, version, out),
+            Self::Puback(ack) | Self::Pubrec(ack) | Self::Pubrel(ack) | Self::Pubcomp(ack) => {
+                append(kind, first, ack, version, out)
+            }
+            _ => append(kind, first, self.body(), version, out),
+        }
     }
 
     /// Bytes that [`encode`](Self::encode) would append: what a Maximum Packet Size is compared with.
@@ -99,13 +105,15 @@ impl<'a> Packet<'a> {
     /// # Errors
     /// As [`encode`](Self::encode).
     pub fn encoded_len(&self, version: Version) -> Result<usize, Reason> {
-        self.checked_len(version).map(|len| 1 + varint_len(len) + len as usize)
+        let len = remaining_length(self.kind(), self.body(), version)?;
+        Ok(1 + varint_len(len) + len as usize)
     }
 
     /// First byte and body, for a frame.
     pub(crate) fn to_parts(self, version: Version) -> Result<(u8, Vec<u8>), Reason> {
-        let mut body = Vec::with_capacity(self.checked_len(version)? as usize);
-        self.write(version, &mut body);
+        let len = remaining_length(self.kind(), self.body(), version)?;
+        let mut body = Vec::with_capacity(len as usize);
+        self.body().write(version, &mut body);
         Ok((self.first(), body))
     }
 
@@ -117,45 +125,58 @@ impl<'a> Packet<'a> {
         self.kind().number() << 4 | flags
     }
 
-    /// The Remaining Length of a packet that may be sent.
-    fn checked_len(&self, version: Version) -> Result<u32, Reason> {
-        let kind = self.kind();
-        let len = match self {
-            Self::Connect(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Connack(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Publish(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => {
-                packet.check(version, kind).map(|()| packet.len(version))
-            }
-            Self::Subscribe(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Suback(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Unsubscribe(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Unsuback(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Pingreq | Self::Pingresp => Ok(0),
-            Self::Disconnect(packet) => packet.check(version).map(|()| packet.len(version)),
-            Self::Auth(packet) => packet.check(version).map(|()| packet.len(version)),
-        }?;
-        rules::TOO_LARGE.require(len <= REMAINING_LENGTH_MAX as usize, version)?;
-        Ok(len as u32)
-    }
-
-    fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn body(&self) -> &dyn Body {
         match self {
-            Self::Connect(packet) => packet.write(version, out),
-            Self::Connack(packet) => packet.write(version, out),
-            Self::Publish(packet) => packet.write(version, out),
-            Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => {
-                packet.write(version, out);
-            }
-            Self::Subscribe(packet) => packet.write(version, out),
-            Self::Suback(packet) => packet.write(version, out),
-            Self::Unsubscribe(packet) => packet.write(version, out),
-            Self::Unsuback(packet) => packet.write(version, out),
-            Self::Pingreq | Self::Pingresp => {}
-            Self::Disconnect(packet) => packet.write(version, out),
-            Self::Auth(packet) => packet.write(version, out),
+            Self::Connect(packet) => packet,
+            Self::Connack(packet) => packet,
+            Self::Publish(packet) => packet,
+            Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => packet,
+            Self::Subscribe(packet) => packet,
+            Self::Suback(packet) => packet,
+            Self::Unsubscribe(packet) => packet,
+            Self::Unsuback(packet) => packet,
+            Self::Pingreq | Self::Pingresp => &ping::Empty,
+            Self::Disconnect(packet) => packet,
+            Self::Auth(packet) => packet,
         }
     }
+}
+
+/// What follows the fixed header when a packet is written.
+pub(crate) trait Body {
+    /// Whether any side may send this in this version. The types of the fields rule out most of what is illegal; this is the rest.
+    fn check(&self, version: Version, kind: Kind) -> Result<(), Reason>;
+
+    /// The Remaining Length, if `check` holds.
+    fn len(&self, version: Version) -> usize;
+
+    /// Appends exactly `len` bytes.
+    fn write(&self, version: Version, out: &mut Vec<u8>);
+}
+
+#[inline]
+fn remaining_length<B: Body + ?Sized>(kind: Kind, body: &B, version: Version) -> Result<u32, Reason> {
+    body.check(version, kind)?;
+    let len = body.len(version);
+    rules::TOO_LARGE.require(len <= REMAINING_LENGTH_MAX as usize, version)?;
+    Ok(len as u32)
+}
+
+#[inline]
+fn append<B: Body + ?Sized>(
+    kind: Kind,
+    first: u8,
+    body: &B,
+    version: Version,
+    out: &mut Vec<u8>,
+) -> Result<(), Reason> {
+    let len = remaining_length(kind, body, version)?;
+    out.reserve(1 + varint_len(len) + len as usize);
+    writer::header(out, first, len);
+    let start = out.len();
+    body.write(version, out);
+    debug_assert_eq!(out.len() - start, len as usize, "the length of {kind} was announced wrongly");
+    Ok(())
 }
 
 /// What can be said of a packet by its first byte alone: type, side, reserved flags.

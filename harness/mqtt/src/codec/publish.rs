@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::rules::Rule;
 use super::{
@@ -124,24 +125,26 @@ impl<'a> Publish<'a> {
         NO_TOPIC.require(!self.topic.is_empty() || self.properties.has(PropertyId::TopicAlias), version)
     }
 
+    pub(crate) const fn flags(&self) -> u8 {
+        (self.delivery.dup() as u8) << 3 | self.delivery.qos().number() << 1 | self.retain as u8
+    }
+}
+
+impl Body for Publish<'_> {
     #[inline]
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         self.properties.fit(Place::Publish, version)?;
         self.has_topic(version)
     }
 
     #[inline]
-    pub(crate) fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         let id = if self.delivery == Delivery::AtMostOnce { 0 } else { 2 };
         2 + self.topic.len() + id + self.properties.encoded_len(version) + self.payload.len()
     }
 
-    pub(crate) const fn flags(&self) -> u8 {
-        (self.delivery.dup() as u8) << 3 | self.delivery.qos().number() << 1 | self.retain as u8
-    }
-
     #[inline]
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         writer::field(out, self.topic.as_bytes());
         if let Some(id) = self.delivery.id() {
             writer::two_bytes(out, id.get());

@@ -140,6 +140,7 @@ impl ReasonCode {
     }
 
     /// Whether this side may send this code in this packet \[MQTT5 §2.4\], or this return code in 3.1.1.
+    #[inline]
     #[must_use]
     pub fn legal(self, version: Version, kind: Kind, sender: Sender) -> bool {
         match (version, kind) {

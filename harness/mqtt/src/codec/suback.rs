@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::rules::{self, Rule};
 use super::{Kind, PacketId, Place, Properties, Reason, ReasonCode, Sender, Version, writer};
@@ -38,19 +39,21 @@ impl<'a> Suback<'a> {
         suback.check(reader.version)?;
         Ok(suback)
     }
+}
 
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+impl Body for Suback<'_> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         self.properties.fit(Place::Suback, version)?;
         EMPTY.require(!self.codes.is_empty(), version)?;
         let legal = self.codes().all(|code| code.legal(version, Kind::Suback, Sender::Server));
         rules::bad_code(Kind::Suback).require(legal, version)
     }
 
-    pub(crate) const fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         2 + self.properties.encoded_len(version) + self.codes.len()
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         writer::two_bytes(out, self.id.get());
         self.properties.write(version, out);
         out.extend_from_slice(self.codes);

@@ -2,6 +2,7 @@
 
 use alloc::vec::Vec;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::rules::{self, Rule};
 use super::{Kind, PacketId, Place, Properties, Reason, ReasonCode, Sender, Version, writer};
@@ -43,8 +44,10 @@ impl<'a> Unsuback<'a> {
         unsuback.check(reader.version)?;
         Ok(unsuback)
     }
+}
 
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+impl Body for Unsuback<'_> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         self.properties.fit(Place::Unsuback, version)?;
         if version == Version::V311 {
             return rules::ONLY_IN_V5.require(self.codes.is_empty(), version);
@@ -54,11 +57,11 @@ impl<'a> Unsuback<'a> {
         rules::bad_code(Kind::Unsuback).require(legal, version)
     }
 
-    pub(crate) const fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         2 + self.properties.encoded_len(version) + self.codes.len()
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         writer::two_bytes(out, self.id.get());
         self.properties.write(version, out);
         out.extend_from_slice(self.codes);

@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::packet::Body;
 use super::reader::Reader;
 use super::rules::Rule;
 use super::{Filter, Kind, PacketId, Place, Properties, Reason, Sender, Version, writer};
@@ -109,17 +110,19 @@ impl<'a> Unsubscribe<'a> {
         EMPTY.require(!reader.is_empty(), reader.version)?;
         Ok(Self { id, properties, filters: Filters::read(&mut reader)? })
     }
+}
 
-    pub(crate) fn check(&self, version: Version) -> Result<(), Reason> {
+impl Body for Unsubscribe<'_> {
+    fn check(&self, version: Version, _: Kind) -> Result<(), Reason> {
         self.properties.fit(Place::Unsubscribe, version)?;
         self.filters.check(version)
     }
 
-    pub(crate) const fn len(&self, version: Version) -> usize {
+    fn len(&self, version: Version) -> usize {
         2 + self.properties.encoded_len(version) + self.filters.bytes.len()
     }
 
-    pub(crate) fn write(&self, version: Version, out: &mut Vec<u8>) {
+    fn write(&self, version: Version, out: &mut Vec<u8>) {
         writer::two_bytes(out, self.id.get());
         self.properties.write(version, out);
         out.extend_from_slice(self.filters.bytes);

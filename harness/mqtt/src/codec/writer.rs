@@ -2,6 +2,17 @@
 
 use alloc::vec::Vec;
 
+/// Appends a fixed header. Most packets are short: their header is appended in one step.
+#[inline]
+pub(crate) fn header(out: &mut Vec<u8>, first: u8, len: u32) {
+    if len <= 0x7F {
+        out.extend_from_slice(&[first, len as u8]);
+    } else {
+        out.push(first);
+        varint(out, len);
+    }
+}
+
 /// Appends a value below 2^28 as a variable byte integer in its shortest form.
 #[inline]
 pub(crate) fn varint(out: &mut Vec<u8>, mut value: u32) {

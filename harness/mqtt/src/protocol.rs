@@ -1,0 +1,68 @@
+//! The row by which the engine knows MQTT.
+use proofhouse_core::protocol::{Capability, Protocol};
+use proofhouse_core::transcript::Packet;
+use proofhouse_core::value::Value;
+
+use crate::codec::topic;
+use crate::{behaviour, cases, describe, dialog, oracle, steps};
+
+/// MQTT 3.1.1 and 5.0.
+pub const MQTT: Protocol = Protocol {
+    name: "mqtt",
+    versions: &["3.1.1", "5"],
+    scheme: ("mqtt", 1883),
+    verbs: steps::VERBS,
+    behaviours: behaviour::BEHAVIOURS,
+    oracles: oracle::ORACLES,
+    case_lists: cases::CASES,
+    capabilities: CAPABILITIES,
+    dialog: dialog::dialog,
+    describe: describe::describe,
+    class,
+    check: steps::check,
+    covers,
+};
+
+const fn can(name: &'static str, doc: &'static str) -> Capability {
+    Capability { name, probe: None, doc }
+}
+
+/// What a broker may be able to do.
+const CAPABILITIES: &[Capability] = &[
+    can("authenticated", "asks who is there: a connection without a known user name and password is refused"),
+    can("acl", "rights of parties on topics are enforced"),
+    can("sessions", "a session outlives its connection"),
+    can("retained", "the last retained message of a topic is kept for later subscribers"),
+    can("wills", "the Will of a client that is gone is published"),
+    can("qos-2", "messages of QoS 2 are taken and delivered once"),
+    can("shared", "shared subscriptions, MQTT 5"),
+    can("topic-alias", "topic aliases from clients, MQTT 5"),
+    can("quotas", "limits on queues, sessions or messages of one client"),
+    can("admin.grant", "rights can be given while the target runs"),
+    can("admin.revoke", "rights can be taken away while the target runs"),
+    can("admin.rekey", "passwords can be changed while the target runs"),
+    can("admin.remove", "accounts can be deleted while the target runs"),
+    can("admin.restart", "the target can be stopped and started again with what it keeps on disk"),
+];
+
+/// `ok` and `refused` of a reason: below 0x80 or not; a 3.1.1 CONNACK refuses with any code but 0. In a list all must be so.
+fn class(version: &str, packet: &Packet, field: &str, class: &str) -> Option<bool> {
+    if field != "reason" || !matches!(class, "ok" | "refused") {
+        return None;
+    }
+    let limit = if version == "3.1.1" && packet.kind == "connack" { 1 } else { 0x80 };
+    let found = packet.fields.find(field).map(Value::as_slice).unwrap_or_default();
+    // A 3.1.1 UNSUBACK, PUBACK or DISCONNECT has no code: it can only mean yes.
+    let known = !found.is_empty() || version == "3.1.1";
+    let all =
+        |is_in: fn(i64, i64) -> bool| found.iter().all(|code| code.as_int().is_some_and(|code| is_in(code, limit)));
+    Some(match class {
+        "ok" => known && all(|code, limit| code < limit),
+        _ => !found.is_empty() && all(|code, limit| code >= limit),
+    })
+}
+
+/// Rights are topic filters: those of a shared subscription are judged by the filter inside.
+fn covers(filter: &str, name: &str) -> bool {
+    topic::matches(filter, name)
+}

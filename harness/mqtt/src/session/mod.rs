@@ -1,0 +1,1 @@
+//! A whole MQTT client for devices.
