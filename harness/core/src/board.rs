@@ -40,10 +40,18 @@ pub struct Board {
     marks: Vec<Mark>,
     binds: Vec<Bind>,
     witness: Option<u16>,
+    /// The witness has had something to say, good or bad.
+    witness_spoke: bool,
     /// When the last ending member finished.
     finished_at: Option<Time>,
+    /// The witness was served, or missed, a round trip that ended after that.
     witnessed: bool,
 }
+
+/// Everybody else waits at most this long for the witness's first word: a target that does not serve it is attacked all the same.
+const WITNESS_FIRST: Duration = Duration::from_secs(2);
+/// A witness that was thrown out has this long, once everybody has finished, to be served again: a session lost and a target lost differ.
+const WITNESS_LAST: Duration = Duration::from_secs(5);
 
 struct Fleet {
     count: u32,
@@ -91,6 +99,7 @@ impl Board {
             marks: marks.collect(),
             binds: binds.collect(),
             witness: plan.fleets.iter().find(|f| f.name == WITNESS).map(|f| f.index),
+            witness_spoke: false,
             finished_at: (nobody_to_wait_for && fleets.iter().any(|f| f.ends)).then_some(Time::ZERO),
             witnessed: false,
             fleets,
@@ -108,14 +117,23 @@ impl Board {
         }
     }
 
-    /// The witness has something to say: counts once everybody has finished, and only for a round trip that began after that.
+    /// The witness has something to say. Its last word counts once everybody has finished, and only for a round trip that began
+    /// after that.
     pub fn witness(&mut self, now: Time, state: WitnessState) {
+        self.witness_spoke = true;
         let Some(finished) = self.finished_at else { return };
-        let began = match state {
-            WitnessState::Served { rtt, .. } => Time(now.0.saturating_sub(rtt)),
-            WitnessState::Missed { .. } | WitnessState::Lost => now,
+        self.witnessed |= match state {
+            WitnessState::Served { rtt, .. } => now.0.saturating_sub(rtt) >= finished.0,
+            WitnessState::Missed { .. } => true,
+            WitnessState::Lost => false,
         };
-        self.witnessed |= began >= finished;
+    }
+
+    /// Everybody but the witness may start: the witness was served once before anything happened to the target, or could not be.
+    /// Ramps and the plan's limit count from the first moment at which this holds.
+    #[must_use]
+    pub fn may_start(&self, now: Time) -> bool {
+        self.witness.is_none() || self.witness_spoke || now >= Time::ZERO + WITNESS_FIRST
     }
 
     /// The value that was bound last.
@@ -124,10 +142,11 @@ impl Board {
         self.binds[id.0 as usize].value.as_ref()
     }
 
-    /// Everybody who ends has finished, and the witness has finished or missed a round trip that began after that.
+    /// Everybody who ends has finished, and the witness has since finished or missed a round trip, or was lost for good.
     #[must_use]
-    pub fn over(&self) -> bool {
-        self.finished_at.is_some() && (self.witnessed || self.witness.is_none())
+    pub fn over(&self, now: Time) -> bool {
+        let lost_for_good = |finished: Time| now >= finished + WITNESS_LAST;
+        self.finished_at.is_some_and(|at| self.witnessed || self.witness.is_none() || lost_for_good(at))
     }
 
     /// Somebody who ends has not finished: at the plan's limit, that is worth an entry. False where all fleets are endless.
