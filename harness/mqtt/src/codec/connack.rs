@@ -41,7 +41,7 @@ impl<'a> Connack<'a> {
         RESERVED_FLAGS.require(flags <= 1, version)?;
         let code = ReasonCode(reader.byte()?);
         let connack = Self { session_present: flags == 1, code, properties: Properties::EMPTY };
-        connack.check(version)?;
+        connack.check(version, reader.kind)?;
         let properties = Properties::read(Place::Connack, &mut reader)?;
         reader.finish()?;
         Ok(Self { properties, ..connack })

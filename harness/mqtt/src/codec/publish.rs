@@ -6,7 +6,8 @@ use super::packet::Body;
 use super::reader::Reader;
 use super::rules::Rule;
 use super::{
-    PacketId, Place, Properties, PropertyId, QoS, Reason, ReasonCode, Sender, TopicName, Version, properties, writer,
+    Kind, PacketId, Place, Properties, PropertyId, QoS, Reason, ReasonCode, Sender, TopicName, Version, properties,
+    writer,
 };
 
 const QOS_3: Rule = Rule::malformed("MQTT3 3.3.1-4", "MQTT5 3.3.1-4", "QoS 3");

@@ -36,7 +36,7 @@ impl<'a> Suback<'a> {
         let id = reader.packet_id(Sender::Server)?;
         let properties = Properties::read(Place::Suback, &mut reader)?;
         let suback = Self { id, properties, codes: reader.rest() };
-        suback.check(reader.version)?;
+        suback.check(reader.version, reader.kind)?;
         Ok(suback)
     }
 }

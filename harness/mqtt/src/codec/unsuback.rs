@@ -41,7 +41,7 @@ impl<'a> Unsuback<'a> {
         };
         reader.finish()?;
         let unsuback = Self { id, properties, codes };
-        unsuback.check(reader.version)?;
+        unsuback.check(reader.version, reader.kind)?;
         Ok(unsuback)
     }
 }
