@@ -1,4 +1,6 @@
 //! `report.md`: what a run came to, for a pull request or a wiki.
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
 use proofhouse_core::results::Results;
 use proofhouse_core::verdict::Verdict;
@@ -13,12 +15,12 @@ const TEMPLATE: &str = include_str!("markdown.md.jinja");
 pub fn markdown(results: &Results) -> String {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    environment.set_trim_blocks(true);
-    environment.set_lstrip_blocks(true);
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.expect("the default delimiters are consistent"));
     environment.add_filter("plain", |text: &str| plain(text));
     environment.add_template("report", TEMPLATE).expect("the template reads");
     let template = environment.get_template("report").expect("it was added above");
-    template.render(context! { results, counts => counts(results) }).expect("every name in the template is set")
+    template.render(context! { results => Serde(results), counts => Serde(counts(results)) }).expect("every name in the template is set")
 }
 
 fn counts(results: &Results) -> Vec<(&'static str, usize)> {
