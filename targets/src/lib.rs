@@ -1,6 +1,6 @@
 //! Reference targets: sans-io, correct by their standard, and able to carry one planted flaw so that every oracle can prove itself.
 //!
-//! [`reference`] holds the targets, [`flaw`] the defects that they can be built with. Nothing here opens a socket or reads a
+//! [`mod@reference`] holds the targets, [`flaw`] the defects that they can be built with. Nothing here opens a socket or reads a
 //! clock: a target is an [`Actor`](proofhouse_core::actor::Actor) like every other participant.
 #![no_std]
 #![forbid(unsafe_code)]

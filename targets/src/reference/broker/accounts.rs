@@ -88,7 +88,10 @@ impl Accounts {
         for (index, line) in text.lines().enumerate() {
             if !line.trim().is_empty() && !line.starts_with('#') {
                 accounts.line(line).ok_or_else(|| {
-                    format!("line {}: expected `user NAME PASSWORD`, `publish|subscribe NAME FILTER` or `remove NAME`", index + 1)
+                    format!(
+                        "line {}: expected `user NAME PASSWORD`, `publish|subscribe NAME FILTER` or `remove NAME`",
+                        index + 1
+                    )
                 })?;
             }
         }
@@ -119,7 +122,8 @@ impl Accounts {
     /// The account of this name, made where there is none; one without a password line cannot log in.
     fn place(&mut self, name: &str) -> usize {
         self.all.iter().position(|account| account.party == name).unwrap_or_else(|| {
-            let account = Account { party: name.to_owned(), user: name.to_owned(), removed: true, ..Account::default() };
+            let account =
+                Account { party: name.to_owned(), user: name.to_owned(), removed: true, ..Account::default() };
             self.all.push(account);
             self.all.len() - 1
         })

@@ -52,7 +52,7 @@ impl Broker {
 
     fn loses_this_one(&mut self) -> bool {
         self.plant.delivered += 1;
-        self.flaws.has(Flaw::DropsEveryTenth) && self.plant.delivered % 10 == 0
+        self.flaws.has(Flaw::DropsEveryTenth) && self.plant.delivered.is_multiple_of(10)
     }
 
     fn enqueue(&mut self, place: u32, delivery: Delivery, retained: bool) {
@@ -137,12 +137,24 @@ impl Broker {
         let version = self.link(conn).version;
         let carried = message.properties();
         if version == Version::V311 {
-            let packet = Publish { delivery: way, retain: delivery.retain, topic, properties: Properties::EMPTY, payload: &message.payload };
+            let packet = Publish {
+                delivery: way,
+                retain: delivery.retain,
+                topic,
+                properties: Properties::EMPTY,
+                payload: &message.payload,
+            };
             return self.send_if_it_fits(conn, version, packet, out);
         }
         let alias = self.own_alias(conn, &message.topic);
         if left.is_none() && delivery.ids.is_empty() && alias.is_none() {
-            let packet = Publish { delivery: way, retain: delivery.retain, topic, properties: carried, payload: &message.payload };
+            let packet = Publish {
+                delivery: way,
+                retain: delivery.retain,
+                topic,
+                properties: carried,
+                payload: &message.payload,
+            };
             return self.send_if_it_fits(conn, version, packet, out);
         }
         let mut properties = PropertiesBuf::new(proofhouse_mqtt::codec::Place::Publish);
@@ -155,7 +167,13 @@ impl Broker {
             debug_assert!(pushed.is_ok(), "{id:?}: {pushed:?}");
         }
         let topic = if known { TopicName::ALIASED } else { topic };
-        let packet = Publish { delivery: way, retain: delivery.retain, topic, properties: properties.view(), payload: &message.payload };
+        let packet = Publish {
+            delivery: way,
+            retain: delivery.retain,
+            topic,
+            properties: properties.view(),
+            payload: &message.payload,
+        };
         self.send_if_it_fits(conn, version, packet, out)
     }
 

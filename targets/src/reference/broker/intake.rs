@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Addr, CloseHow, Conn, Note, Outbox};
 use proofhouse_core::time::Time;
-use proofhouse_mqtt::codec::{Connack, Connect, Cut, Disconnect, Kind, Packet, Reason, ReasonCode, Sender, Version, split};
+use proofhouse_mqtt::codec::{
+    Connack, Connect, Cut, Disconnect, Kind, Packet, Reason, ReasonCode, Sender, Version, split,
+};
 
 use super::link::{Link, Partial, Phase};
 use super::{Broker, lenient, send};
@@ -64,7 +66,14 @@ impl Broker {
     }
 
     /// Goes on with the packet that is held; `false` when the input is used up or the stream cannot be read any further.
-    fn complete(&mut self, conn: Conn, mut partial: Box<Partial>, input: &mut &[u8], now: Time, out: &mut Outbox) -> bool {
+    fn complete(
+        &mut self,
+        conn: Conn,
+        mut partial: Box<Partial>,
+        input: &mut &[u8],
+        now: Time,
+        out: &mut Outbox,
+    ) -> bool {
         while !input.is_empty() {
             let wanted = lacking(&partial.bytes).min(input.len());
             partial.bytes.extend_from_slice(&input[..wanted]);
@@ -157,7 +166,9 @@ impl Broker {
                 let connect = self.phase(conn) == Phase::Fresh;
                 match Packet::decode(version, Sender::Client, first, &body) {
                     Ok(Packet::Connect(packet)) if connect => return self.connect(conn, version, &packet, now, out),
-                    Ok(packet) if !connect && cut.kind() != Some(Kind::Connect) => return self.obey(conn, packet, now, out),
+                    Ok(packet) if !connect && cut.kind() != Some(Kind::Connect) => {
+                        return self.obey(conn, packet, now, out);
+                    }
                     _ => {}
                 }
             }
@@ -178,7 +189,12 @@ impl Broker {
         let link = self.link(conn);
         match (link.phase, link.version) {
             (Phase::Fresh, _) => self.refuse_first(conn, reason, now, out),
-            (_, Version::V5) => self.throw_out(conn, reason.code, now, out),
+            (_, Version::V5) => {
+                // A second CONNECT of another version has a code that only CONNACK may carry.
+                let legal = reason.code.legal(Version::V5, Kind::Disconnect, Sender::Server);
+                let code = if legal { reason.code } else { ReasonCode::PROTOCOL_ERROR };
+                self.throw_out(conn, code, now, out);
+            }
             (_, Version::V311) => self.hang_up(conn, now, out),
         }
     }
@@ -186,7 +202,8 @@ impl Broker {
     /// Before CONNECT was accepted only a CONNACK may be sent, and only to a client that said CONNECT \[MQTT5 3.14.0-1, MQTT3 3.1.2-2\].
     fn refuse_first(&mut self, conn: Conn, reason: Reason, now: Time, out: &mut Outbox) {
         let old = reason.code == ReasonCode::V3_UNACCEPTABLE_VERSION;
-        let spoke_v5 = reason.clause.starts_with("MQTT5 ") && !matches!(reason.clause, "MQTT5 3.1.0-1" | "MQTT5 3.1.2-1");
+        let spoke_v5 =
+            reason.clause.starts_with("MQTT5 ") && !matches!(reason.clause, "MQTT5 3.1.0-1" | "MQTT5 3.1.2-1");
         if old {
             send(conn, Version::V311, &Packet::Connack(Connack::new(false, reason.code)), out);
         } else if spoke_v5 && reason.code.legal(Version::V5, Kind::Connack, Sender::Server) {

@@ -66,7 +66,10 @@ fn sections(kind: Kind, first: u8, body: &[u8]) -> Vec<(usize, Place)> {
             const PROPERTIES: usize = 10;
             add(PROPERTIES, Place::Connect);
             let will = body.get(FLAGS).is_some_and(|flags| flags & 4 != 0);
-            let after = body.get(PROPERTIES..).and_then(|rest| varint(rest, 9)).map(|(len, width)| PROPERTIES + width + len as usize);
+            let after = body
+                .get(PROPERTIES..)
+                .and_then(|rest| varint(rest, 9))
+                .map(|(len, width)| PROPERTIES + width + len as usize);
             if let Some(at) = after.filter(|_| will).and_then(field_end) {
                 add(at, Place::Will);
             }
@@ -91,7 +94,10 @@ fn sections(kind: Kind, first: u8, body: &[u8]) -> Vec<(usize, Place)> {
 }
 
 fn repair_section(flaws: Flaws, place: Place, at: usize, body: &mut Vec<u8>, repeated: &mut bool) {
-    let Some((length, width)) = varint(&body[at..], if flaws.has(Flaw::AcceptsLongPropertyLength) { 9 } else { 4 }) else { return };
+    let Some((length, width)) = varint(&body[at..], if flaws.has(Flaw::AcceptsLongPropertyLength) { 9 } else { 4 })
+    else {
+        return;
+    };
     let (start, end) = (at + width, at + width + length as usize);
     let Some(run) = body.get(start..end) else { return };
     let kept = repair_run(flaws, place, run, repeated);

@@ -4,8 +4,8 @@
 //! message is sent, queued ones and retained ones too. A PUBLISH without the right is acknowledged in 3.1.1 and goes nowhere; MQTT 5
 //! is told 0x87. A session belongs to the user who made it. Nobody publishes to topics that begin with `$`, the server neither.
 //!
-//! Reading order: [`intake`] (bytes to packets), [`connect`], [`publish`] and [`subscribe`] (what clients say), [`deliver`] (what they
-//! are told), [`life`] (time, ends, orders). The stores are [`link`], [`session`], [`tree`], [`retained`].
+//! Reading order: `intake` (bytes to packets), `connect`, `publish` and `subscribe` (what clients say), `deliver` (what they
+//! are told), `life` (time, ends, orders). The stores are `link`, `session`, `tree`, `retained`.
 
 mod accounts;
 mod connect;

@@ -187,7 +187,8 @@ impl Broker {
     pub(super) fn route(&mut self, draft: &Draft<'_>, author: User, origin: &Arc<str>, now: Time, out: &mut Outbox) {
         let mut hits = core::mem::take(&mut self.hits);
         self.tree.find(draft.topic, self.flaws.has(Flaw::DollarMatchesWildcard), &mut hits);
-        let keeps = draft.retain && (draft.payload.is_empty() || self.retained.has_room(draft.topic, self.limits.retained, now));
+        let keeps = draft.retain
+            && (draft.payload.is_empty() || self.retained.has_room(draft.topic, self.limits.retained, now));
         if !hits.is_empty() || keeps {
             let message = draft.keep(now, author, origin, &self.meter);
             if keeps {
@@ -240,8 +241,7 @@ impl Broker {
         }
         if let (Some(qos), Some(Hit::One(entry))) = (qos, mine.first()) {
             let qos = qos.min(message.qos);
-            let delivery =
-                Delivery { message: message.clone(), qos, retain, ids: ids.into(), share: None, unchecked };
+            let delivery = Delivery { message: message.clone(), qos, retain, ids: ids.into(), share: None, unchecked };
             self.deliver(entry.session, delivery, false, now, out);
         }
     }
@@ -264,7 +264,14 @@ impl Broker {
         self.hand_to_one(&members, share, message, now, out);
     }
 
-    fn hand_to_one(&mut self, members: &[Entry], share: &Arc<str>, message: &Arc<Message>, now: Time, out: &mut Outbox) {
+    fn hand_to_one(
+        &mut self,
+        members: &[Entry],
+        share: &Arc<str>,
+        message: &Arc<Message>,
+        now: Time,
+        out: &mut Outbox,
+    ) {
         let mut able = members.iter().filter(|entry| self.may_be_served(entry, &message.topic));
         let chosen = able.clone().find(|entry| self.is_connected(entry.session)).or_else(|| able.next()).copied();
         let Some(entry) = chosen else { return };

@@ -99,7 +99,8 @@ impl Broker {
     /// What was kept for a new subscription, with RETAIN set \[MQTT5 3.3.1-8, 3.3.1-9, MQTT3 3.3.1-6, 3.3.1-8\].
     fn send_retained(&mut self, place: u32, grant: &Granted<'_>, now: Time, out: &mut Outbox) {
         let Some(id) = self.session(place).map(|session| session.id.clone()) else { return };
-        let kept = self.retained.matching(grant.bare).filter(|message| !grant.entry.options.no_local || message.origin != id);
+        let kept =
+            self.retained.matching(grant.bare).filter(|message| !grant.entry.options.no_local || message.origin != id);
         let kept: Vec<_> = kept.cloned().collect();
         for message in kept {
             let stands = self.flaws.has(Flaw::RetainedOutlivesAuthor)

@@ -108,7 +108,9 @@ impl Tree {
         let node = &mut self.nodes[at as usize];
         let removed = match group {
             None => take(&mut node.entries, session),
-            Some(group) => node.shares.iter_mut().find(|s| *s.group == *group).is_some_and(|s| take(&mut s.members, session)),
+            Some(group) => {
+                node.shares.iter_mut().find(|s| *s.group == *group).is_some_and(|s| take(&mut s.members, session))
+            }
         };
         node.shares.retain(|share| !share.members.is_empty());
         self.entries -= usize::from(removed);
@@ -233,7 +235,8 @@ mod tests {
     fn sessions(tree: &mut Tree, topic: &str) -> Vec<u32> {
         let mut hits = Vec::new();
         tree.find(topic, false, &mut hits);
-        let mut all: Vec<u32> = hits.iter().filter_map(|h| if let Hit::One(e) = h { Some(e.session) } else { None }).collect();
+        let mut all: Vec<u32> =
+            hits.iter().filter_map(|h| if let Hit::One(e) = h { Some(e.session) } else { None }).collect();
         all.sort_unstable();
         all
     }
