@@ -118,6 +118,15 @@ impl Located {
         }
     }
 
+    /// Keys and values, to be changed; `what` names the table in the message where this is none.
+    ///
+    /// # Errors
+    /// `fleet is a table, found 5`.
+    pub fn table_mut(&mut self, what: &str) -> Result<&mut Vec<Pair>, Mistake> {
+        let mistake = Mistake::new(self.span, alloc::format!("{what} is a table, found {}", self.what()));
+        if let Node::Table(pairs) = &mut self.node { Ok(pairs) } else { Err(mistake) }
+    }
+
     /// The values, where this is a list; else nothing.
     #[must_use]
     pub fn items(&self) -> &[Located] {

@@ -9,6 +9,11 @@ use crate::spread::Spread;
 use crate::time::Duration;
 use crate::value::{Fields, Value};
 
+mod estimate;
+mod order;
+
+pub use order::{Order, StepRef};
+
 /// Place of a mark in [`Plan::marks`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MarkId(pub u16);
@@ -307,25 +312,39 @@ impl FleetPlan {
         self.keys.text(key).and_then(|text| crate::spread::durations(text).ok()).unwrap_or(Spread::Fixed(default))
     }
 
+    /// The whole number at a key of the behaviour, or a range that is drawn at every use; `default` where it is not set.
+    #[must_use]
+    pub fn number(&self, key: &str, default: u64) -> Spread<u64> {
+        self.keys.find(key).and_then(|value| crate::spread::numbers(value).ok()).unwrap_or(Spread::Fixed(default))
+    }
+
     /// The identities that take part, in order.
     pub fn members(&self) -> impl Iterator<Item = u32> + '_ {
         let all = if self.only.is_some() { 0..0 } else { 0..self.count };
         all.chain(self.only.iter().flatten().copied())
     }
 
-    /// Source address of a member's `nth` connection.
+    /// Source address of a member's `nth` connection. Fleets have 2^20 addresses each, and 14 fleets fit before they come round again.
     #[must_use]
     pub fn source(&self, member: u32, nth: u32) -> Addr {
-        /// 127.16.0.0: above the few addresses that people use by hand, with room for 15 million members.
-        const EACH: u32 = 0x7f10_0000;
+        let base = SOURCES_FIRST + (u32::from(self.index) % SOURCES_FLEETS) * SOURCES_MAX;
         let ip = match self.source {
             Source::One => 0x7f00_0001,
             Source::Fixed(ip) => ip,
-            Source::Each => EACH + (u32::from(self.index) << 20 | member & 0xf_ffff) % 0xe0_0000,
+            Source::Each => base + member % SOURCES_MAX,
             Source::Fresh => {
-                EACH + (u32::from(self.index) << 20 | (member.wrapping_mul(977) + nth) & 0xf_ffff) % 0xe0_0000
+                // Each member has its own share of the fleet's addresses, so that nobody meets another's.
+                let share = (SOURCES_MAX / self.count.max(1)).max(1);
+                base + (member.wrapping_mul(share).wrapping_add(nth % share)) % SOURCES_MAX
             }
         };
         Addr { ip, port: 0 }
     }
 }
+
+/// 127.16.0.0: above the few addresses that people use by hand.
+const SOURCES_FIRST: u32 = 0x7f10_0000;
+/// How many fleets have addresses of their own: 14 x 2^20 end at 127.239.255.255.
+const SOURCES_FLEETS: u32 = 14;
+/// Addresses of one fleet.
+pub(crate) const SOURCES_MAX: u32 = 1 << 20;

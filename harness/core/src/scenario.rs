@@ -1,13 +1,37 @@
 //! A scenario file: who takes part, what they do, what must hold.
-use alloc::string::String;
+//!
+//! Planning is one line: choose the [`Case`], add the witness, read every key. Ranges `a..b` are drawn while they are read and their
+//! points written back into the tree, so that what is left prints as a scenario and plans to itself.
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
-use crate::document::{LoadError, Located};
+use crate::document::{self, LoadError, Located, Mistake, Span};
 use crate::plan::{About, Plan};
 use crate::registry::Registry;
 use crate::seed::Seed;
 use crate::target::TargetSpec;
 use crate::value::Fields;
+
+mod about;
+mod alternative;
+mod case;
+mod check;
+mod context;
+mod fleet;
+mod names;
+mod network;
+mod party;
+mod read;
+mod rules;
+mod step;
+mod witness;
+
+#[cfg(test)]
+mod tests;
+
+use context::{Stop, Trial};
 
 /// A scenario that loads: every case was planned once against a target that has everything, and every key is known.
 #[derive(Clone, Debug)]
@@ -35,9 +59,9 @@ pub struct Scenario {
 /// One row of a scenario's matrix.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Case {
-    /// Unique in the scenario: `5`, `5/1B/nibble-15`; empty where there is one only.
+    /// Unique in the scenario: `5`, `5/1B/nibble-15`; empty where there is one only. What is no matrix has no part in it.
     pub name: String,
-    /// Version of the protocol.
+    /// Version of the protocol; empty where the scenario names none.
     pub version: String,
     /// `whole` or `1B`.
     pub segments: String,
@@ -60,8 +84,25 @@ impl Scenario {
     /// # Errors
     /// The first mistake, with its place.
     pub fn load(id: &str, file: &str, text: &str, registry: &Registry) -> Result<Scenario, LoadError> {
-        let _ = (id, file, text, registry);
-        todo!()
+        let tree = document::parse(file, text)?;
+        let cases = case::matrix(&tree, registry).map_err(|mistake| mistake.locate(file, text))?;
+        let mut plans = cases.iter().map(|case| {
+            let trial = Trial { id, case: &case.name, seed: Seed(0), target: None, registry };
+            planned(&tree, case, trial).map_err(|stop| stop.into_mistake().locate(file, text))
+        });
+        let Plan { title, about, needs, twins, .. } = plans.next().expect("a matrix has at least one case")?;
+        plans.try_for_each(|plan| plan.map(drop))?;
+        Ok(Scenario {
+            id: id.to_string(),
+            file: file.to_string(),
+            text: text.to_string(),
+            tree,
+            title,
+            about,
+            needs,
+            twins,
+            cases,
+        })
     }
 
     /// Chooses the case, draws every `a..b`, adds the witness.
@@ -69,9 +110,22 @@ impl Scenario {
     /// # Errors
     /// What the target lacks; a file that has loaded is not wrong.
     pub fn plan(&self, case: &str, seed: Seed, target: &TargetSpec, registry: &Registry) -> Result<Plan, PlanError> {
-        let _ = (case, seed, target, registry);
-        todo!()
+        let Some(case) = self.cases.iter().find(|row| row.name == case) else {
+            return Err(PlanError::Unmet(format!("{} has no case {case:?}", self.id)));
+        };
+        let trial = Trial { id: &self.id, case: &case.name, seed, target: Some(target), registry };
+        planned(&self.tree, case, trial).map_err(|stop| match stop {
+            Stop::Wrong(mistake) => PlanError::Load(mistake.locate(&self.file, &self.text)),
+            Stop::Unmet(what) => PlanError::Unmet(what),
+        })
     }
+}
+
+fn planned(tree: &Located, case: &Case, trial: Trial<'_>) -> Result<Plan, Stop> {
+    let mut tree = tree.clone();
+    case::choose(&mut tree, case)?;
+    witness::add(&mut tree, trial.registry);
+    read::plan(tree, trial)
 }
 
 impl Plan {
@@ -83,17 +137,49 @@ impl Plan {
         id: &str,
         case: &str,
         seed: Seed,
-        tree: Located,
+        mut tree: Located,
         target: &TargetSpec,
         registry: &Registry,
     ) -> Result<Plan, PlanError> {
-        let _ = (id, case, seed, tree, target, registry);
-        todo!()
+        witness::add(&mut tree, registry);
+        let trial = Trial { id, case, seed, target: Some(target), registry };
+        match read::plan(tree.clone(), trial) {
+            Ok(plan) => Ok(plan),
+            Err(Stop::Unmet(what)) => Err(PlanError::Unmet(what)),
+            Err(Stop::Wrong(mistake)) => Err(PlanError::Load(in_print(mistake, id, &tree, trial))),
+        }
     }
 
     /// The plan as a scenario file in which every range is a point.
     #[must_use]
     pub fn to_toml(&self) -> String {
-        crate::document::to_toml(&self.tree)
+        document::to_toml(&self.tree)
+    }
+}
+
+/// A tree has no text to point at, so the mistake is found once more in the tree's own print.
+fn in_print(mistake: Mistake, id: &str, tree: &Located, trial: Trial<'_>) -> LoadError {
+    let text = document::to_toml(tree);
+    let again = document::parse(id, &text).map(|tree| read::plan(tree, trial));
+    match again {
+        Ok(Err(Stop::Wrong(mistake))) => mistake.locate(id, &text),
+        _ => Mistake { span: Span::default(), ..mistake }.locate(id, &text),
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PlanError::Load(error) => error.fmt(f),
+            PlanError::Unmet(what) => f.write_str(what),
+        }
+    }
+}
+
+impl core::error::Error for PlanError {}
+
+impl From<LoadError> for PlanError {
+    fn from(error: LoadError) -> PlanError {
+        PlanError::Load(error)
     }
 }

@@ -163,6 +163,14 @@ pub struct Known {
     pub until: Option<String>,
 }
 
+impl Endpoint {
+    /// Whether this version of its protocol is spoken here. An endpoint without versions speaks all.
+    #[must_use]
+    pub fn speaks(&self, version: &str) -> bool {
+        self.versions.is_empty() || self.versions.iter().any(|known| known == version)
+    }
+}
+
 impl TargetSpec {
     /// Reads a target file.
     ///

@@ -30,11 +30,7 @@ impl<'t> Keys<'t> {
     /// `expected a table, found 5`.
     pub fn of(value: &'t mut Located, what: &str) -> Result<Keys<'t>, Mistake> {
         let span = value.span;
-        let found = value.what();
-        match &mut value.node {
-            Node::Table(pairs) => Ok(Keys { pairs, span, path: String::new(), seed: None, asked: Vec::new() }),
-            _ => Err(Mistake::new(span, format!("{what} is a table, found {found}"))),
-        }
+        Ok(Keys { pairs: value.table_mut(what)?, span, path: String::new(), seed: None, asked: Vec::new() })
     }
 
     /// Draws ranges: `path` is this table's place in the file, `fleet.meters`.
@@ -196,7 +192,7 @@ impl<'t> Keys<'t> {
     }
 
     /// The value at a key that some row declares, checked and drawn. `each`: a range `a~b` may stay.
-    /// Durations come in the largest whole unit; hex stays text, `{mid}` in it stays too.
+    /// Durations come in the largest whole unit; hex stays text, `{mid}` and `{canary}` in it stay too.
     ///
     /// # Errors
     /// The value is not of the key's kind.
@@ -324,7 +320,7 @@ impl Read<'_> {
 
     fn hex(&mut self, value: &Located) -> Result<Value, Mistake> {
         let text = text_of(self.key, value)?;
-        match unhex(&text.replace("{mid}", "0000")) {
+        match unhex(&text.replace("{mid}", "0000").replace("{canary}", "")) {
             Ok(_) => Ok(Value::Text(text)),
             Err(why) => Err(self.said(value.span, &why)),
         }
