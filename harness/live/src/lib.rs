@@ -1,1 +1,28 @@
-//! (being written)
+//! Sockets, processes and clocks: the same actors over a real network.
+//!
+//! Reading order: [`arm`] (one arm of a trial), [`driver`] (one poll loop for all fleets), [`process`] (the target's life),
+//! [`accounts`] (who may log in), [`guard`] (where traffic may go), [`supervisor`] (what outlives a `kill -9`), [`run`] (many trials).
+//! This is the only crate that reads a clock, the environment or a socket.
+#![forbid(unsafe_code)]
+
+pub mod accounts;
+pub mod arm;
+pub mod blank;
+pub mod clock;
+pub mod digest;
+pub mod driver;
+pub mod error;
+pub mod guard;
+mod limits;
+mod mask;
+pub mod options;
+pub mod process;
+pub mod run;
+pub mod supervisor;
+mod witness;
+
+pub use arm::{preflight, run_live};
+pub use error::RunError;
+pub use limits::descriptors;
+pub use options::LiveOptions;
+pub use supervisor::supervise;

@@ -25,8 +25,8 @@ impl Runner<'_> {
     /// When the target cannot be built, started or reached: says nothing about the target's behaviour.
     pub fn outcome(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
         let transcript = self.arm(&plan, target, "main")?;
-        let control = match plan.control_arm(target, self.registry) {
-            Some(arm) => Some(self.arm(&arm.map_err(RunError::Plan)?, target, "control")?),
+        let control = match plan.control_arm() {
+            Some(arm) => Some(self.arm(&arm, target, "control")?),
             None => None,
         };
         let judgements = judge_all(&plan, &transcript, control.as_ref(), self.registry);

@@ -1,0 +1,176 @@
+//! What actors ask for, done.
+use mio::{Interest, Token};
+use proofhouse_core::actor::{Act, Addr, Close, CloseHow, Conn, EndpointId, Note};
+use proofhouse_core::link::Passage;
+use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::transcript::By;
+
+use super::socket::{Chunk, Link, Phase, Socket, close_of, connect};
+use super::timers::Due;
+use super::{Driver, Pending, Request};
+
+/// How long an attempt to connect may take. On loopback an answer takes microseconds, unless the target's backlog is full and
+/// the system asks again after 1, 3 and 7 s.
+const CONNECT_MAX: Duration = Duration::from_secs(10);
+
+impl Driver<'_> {
+    pub(super) fn act(&mut self, now: Time, fleet: usize, position: u32, act: &Act, bytes: &[u8]) {
+        match act {
+            Act::Open(conn, to, from) => self.open(now, fleet, position, *conn, *to, *from),
+            Act::Send(conn, start, end) => self.send(now, fleet, position, *conn, &bytes[*start..*end]),
+            Act::SendTo(conn, addr, ..) => {
+                unreachable!("{conn:?} sends a datagram to {addr}, but every endpoint that can be approved is a stream")
+            }
+            Act::Close(conn, how) => self.close(now, *conn, *how),
+            Act::Reading(conn, on) => self.reading(*conn, *on),
+            Act::Wake(at, id) => self.timers.push(*at, Due::Wake(fleet, position, *id)),
+            Act::Note(note) => self.note(now, fleet, position, note),
+        }
+    }
+
+    fn open(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, to: EndpointId, from: Addr) {
+        self.recorder.opening(conn);
+        let to = self.stage.approved.addr(to);
+        let stream = connect(to, from).and_then(|mut stream| {
+            let both = Interest::READABLE | Interest::WRITABLE;
+            self.poll.registry().register(&mut stream, Token(conn.0 as usize), both)?;
+            Ok(stream)
+        });
+        match stream {
+            Ok(stream) => {
+                let link = self.link(fleet, position, conn);
+                self.slots.put(conn, Socket::new(stream, (fleet, position), Phase::Connecting, to, link));
+                self.timers.push(now + CONNECT_MAX, Due::ConnectLimit(conn, self.slots.age(conn)));
+            }
+            Err(error) => {
+                let how = close_of(&error);
+                self.record_closed(now, fleet, position, conn, how);
+                self.pending.push_back(Pending::Closed(fleet, position, conn, how));
+            }
+        }
+    }
+
+    /// The link of a new connection, whose draws follow from the seed, the member and the connection.
+    pub(super) fn link(&self, fleet: usize, position: u32, conn: Conn) -> Link {
+        let (index, member) = self.identity(fleet, position);
+        let fleet = self.stage.plan.seed.child("live-link", u64::from(index));
+        Link::new(fleet.child("conn", u64::from(member) << 32 | u64::from(conn.0)).0)
+    }
+
+    /// An end that we did not ask for: the peer's, or our machine's.
+    pub(super) fn record_closed(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, how: Close) {
+        let (index, member) = self.identity(fleet, position);
+        let by = if how == Close::LocalLimit { By::Limit } else { By::Peer };
+        self.recorder.closed(now, index, member, conn, by, how);
+    }
+
+    pub(super) fn send(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, bytes: &[u8]) {
+        let (index, member) = self.identity(fleet, position);
+        let age = self.slots.age(conn);
+        let socket = self.slots.get(conn).filter(|s| !s.half && matches!(s.phase, Phase::Connecting | Phase::Open));
+        let Some(socket) = socket else {
+            self.recorder.undelivered(now, index, member, conn, bytes.len() as u64);
+            return;
+        };
+        if socket.phase == Phase::Connecting {
+            socket.early.push(bytes.to_vec());
+            return;
+        }
+        match &self.fleets[fleet].path {
+            None => socket.out.push_back(Chunk::new(bytes, now)),
+            Some(path) => {
+                for piece in path.pieces(bytes) {
+                    let way = &mut socket.link.out;
+                    let passage = Passage { sent: now, opened: socket.opened, before: way.before, len: piece.len() };
+                    let fate = path.fate(passage, &mut way.draws);
+                    way.before = fate.arrives;
+                    socket.out.push_back(Chunk::new(piece, fate.arrives));
+                    self.timers.push(fate.arrives, Due::Release(conn, age));
+                    if let Some(fault) = fate.fault {
+                        self.recorder.fate(now, index, member, conn, fault.name());
+                    }
+                }
+            }
+        }
+        self.recorder.sent(now, index, member, conn, bytes);
+        self.flush(conn);
+    }
+
+    fn close(&mut self, now: Time, conn: Conn, how: CloseHow) {
+        let Some(socket) = self.slots.get(conn) else {
+            // Over already, and its end is on the way to the actor, who no longer wants to hear of it.
+            self.pending.retain(|p| !matches!(p, Pending::Closed(_, _, c, _) if *c == conn));
+            return;
+        };
+        let (fleet, position, phase) = (socket.fleet, socket.position, socket.phase);
+        if matches!(phase, Phase::Leaving | Phase::Lingering) {
+            return;
+        }
+        let (index, member) = self.identity(fleet, position);
+        match how {
+            CloseHow::Half => {
+                self.slots.get(conn).expect("it was there above").half = true;
+                self.flush(conn);
+            }
+            CloseHow::Reset => {
+                let socket = self.slots.take(conn).expect("it was there above");
+                let unwritten = socket.unwritten();
+                if unwritten > 0 {
+                    self.recorder.undelivered(now, index, member, conn, unwritten);
+                }
+                socket.will_reset();
+                drop(socket);
+                self.recorder.closed(now, index, member, conn, By::Us, Close::Reset);
+                self.recycle(conn);
+            }
+            CloseHow::Fin => {
+                self.recorder.closed(now, index, member, conn, By::Us, Close::Fin);
+                if phase == Phase::Connecting {
+                    drop(self.slots.take(conn));
+                    self.recycle(conn);
+                    return;
+                }
+                self.slots.get(conn).expect("it was there above").phase = Phase::Leaving;
+                self.flush(conn);
+            }
+        }
+    }
+
+    fn reading(&mut self, conn: Conn, on: bool) {
+        if let Some(socket) = self.slots.get(conn) {
+            socket.reading = on;
+            if on {
+                // What came meanwhile rings no bell again.
+                self.ready.push_back(conn);
+            }
+        }
+    }
+
+    pub(super) fn recycle(&mut self, conn: Conn) {
+        if self.recycles {
+            self.outbox.recycle(conn);
+        }
+    }
+
+    fn note(&mut self, now: Time, fleet: usize, position: u32, note: &Note) {
+        let (index, member) = self.identity(fleet, position);
+        self.recorder.note(now, index, member, note);
+        match note {
+            Note::Label(conn, name) => {
+                if let Some(socket) = self.slots.get(*conn) {
+                    socket.label.clone_from(name);
+                }
+            }
+            Note::Order(order) => {
+                let order = order.clone();
+                self.pending.push_back(Pending::Order(Request { who: (fleet, position), order }));
+            }
+            Note::Witness(state) => self.witness(now, *state),
+            _ => {}
+        }
+        let mut heard = std::mem::take(&mut self.heard);
+        self.board.note(now, index, member, note, &mut heard);
+        self.pending.extend(heard.drain(..).map(Pending::Heard));
+        self.heard = heard;
+    }
+}

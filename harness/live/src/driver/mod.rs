@@ -1,0 +1,248 @@
+//! One poll loop that drives all fleets over real sockets: the same actors, inputs and effects as in the simulator.
+//!
+//! `turn` is the loop; `acts` does what actors ask; `traffic` moves bytes; `socket` is one connection; `timers` is what comes later.
+//! Only the clock and the sockets differ from the simulator: order between fleets and the end of a trial are [`Board`]'s.
+mod acts;
+mod slots;
+mod socket;
+mod timers;
+mod traffic;
+mod turn;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Receiver, Sender};
+
+use mio::net::TcpListener;
+use mio::{Interest, Poll, Token, Waker};
+use proofhouse_core::actor::{Close, Conn, Crowd, Input, Outbox};
+use proofhouse_core::admin::Order;
+use proofhouse_core::board::{Board, Heard};
+use proofhouse_core::link::Path;
+use proofhouse_core::plan::{FleetPlan, Network, Plan, Record};
+use proofhouse_core::recorder::Recorder;
+use proofhouse_core::registry::Registry;
+use proofhouse_core::spread::Spread;
+use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::transcript::{Event, Header, Transcript, Who, WitnessState};
+
+use self::slots::Slots;
+use self::timers::Timers;
+use crate::accounts::Effect;
+use crate::clock::Clock;
+use crate::error::RunError;
+use crate::guard::{Approved, socket_addr};
+
+/// The waker's token; listeners count down from below it, connections up from 0.
+const WAKER: Token = Token(usize::MAX);
+
+/// Everything that a trial needs to know besides its fleets.
+#[derive(Clone, Copy)]
+pub struct Stage<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What is known to this build.
+    pub registry: &'a Registry,
+    /// Where the target's endpoints are.
+    pub approved: &'a Approved,
+    /// The trial's clock.
+    pub clock: &'a Clock,
+}
+
+/// A member asks for a change of the target.
+#[derive(Debug)]
+pub struct Request {
+    /// Which member of which fleet of this driver.
+    pub who: (usize, u32),
+    /// What it wants.
+    pub order: Order,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub struct Reply {
+    /// Who asked.
+    pub who: (usize, u32),
+    /// What is in effect now, or why nothing is.
+    pub result: Result<Vec<Effect>, String>,
+}
+
+/// Who talks to a driver while it runs.
+#[derive(Default)]
+pub struct Cues<'a> {
+    /// The user wants to stop.
+    pub interrupt: Arc<AtomicBool>,
+    /// Somebody else decides when this driver stops (the witness's).
+    pub stop: Option<Arc<AtomicBool>>,
+    /// Where orders go and replies come from; without it, orders are refused.
+    pub admin: Option<(Sender<Request>, Receiver<Reply>)>,
+    /// What the witness, on its own thread, has to say.
+    pub witness: Option<Receiver<(Time, WitnessState)>>,
+    /// Where this driver's own witness is heard.
+    pub heard: Option<(Sender<(Time, WitnessState)>, Arc<Waker>)>,
+    /// Whether the target has ended by itself.
+    pub ended: Option<&'a (dyn Fn() -> bool + Sync)>,
+}
+
+/// Drives some fleets of a plan.
+pub struct Driver<'a> {
+    stage: Stage<'a>,
+    poll: Poll,
+    waker: Arc<Waker>,
+    fleets: Vec<Fleet>,
+    board: Board,
+    recorder: Recorder,
+    outbox: Outbox,
+    slots: Slots,
+    timers: Timers,
+    pending: VecDeque<Pending>,
+    heard: Vec<Heard>,
+    /// Connections that may have more to read: polling is edge-triggered.
+    ready: VecDeque<Conn>,
+    buffer: Vec<u8>,
+    /// The largest lateness of a timer.
+    slip: Duration,
+    /// Whether a `Conn` may be used again: only where the record does not name each.
+    recycles: bool,
+}
+
+/// One fleet of this driver.
+struct Fleet {
+    /// Its place in the plan.
+    index: u16,
+    crowd: Box<dyn Crowd>,
+    /// Identity of the member at each position.
+    members: Vec<u32>,
+    ramp: Duration,
+    /// The link; `None` where it does nothing that the real network does not.
+    path: Option<Path>,
+    /// We listen: the target connects to the next member in turn.
+    listener: Option<TcpListener>,
+    accepted: u32,
+}
+
+/// An input that waits for the actor at work to return.
+enum Pending {
+    Heard(Heard),
+    Closed(usize, u32, Conn, Close),
+    Order(Request),
+    Witness(Time, WitnessState),
+}
+
+impl<'a> Driver<'a> {
+    /// Builds the fleets at these places of the plan, and listens where they play the server.
+    ///
+    /// # Errors
+    /// `Build` for a behaviour that this build does not know, `PortInUse` and `Io` for what the system refuses.
+    pub fn new(stage: Stage<'a>, header: Header, places: &[u16]) -> Result<Driver<'a>, RunError> {
+        let poll = Poll::new().map_err(RunError::io("make a poll"))?;
+        let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::io("make a waker"))?;
+        let mut driver = Driver {
+            stage,
+            waker: Arc::new(waker),
+            fleets: Vec::with_capacity(places.len()),
+            board: Board::new(stage.plan, stage.registry),
+            recorder: Recorder::new(header, stage.plan, stage.registry),
+            outbox: Outbox::new(),
+            slots: Slots::default(),
+            timers: Timers::default(),
+            pending: VecDeque::new(),
+            heard: Vec::new(),
+            ready: VecDeque::new(),
+            buffer: vec![0; traffic::READ_MAX],
+            slip: Duration::ZERO,
+            recycles: stage.plan.record == Record::Edges,
+            poll,
+        };
+        for place in places {
+            let fleet = driver.fleet(&stage.plan.fleets[*place as usize])?;
+            driver.fleets.push(fleet);
+        }
+        Ok(driver)
+    }
+
+    /// Wakes the loop from another thread, after something was put into one of its channels.
+    #[must_use]
+    pub fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
+    }
+
+    /// Records something that is not a fleet's.
+    pub fn entry(&mut self, who: Who, event: Event) {
+        self.recorder.entry(self.stage.clock.now(), who, event);
+    }
+
+    /// The largest lateness of a timer so far.
+    #[must_use]
+    pub fn slip(&self) -> Duration {
+        self.slip
+    }
+
+    /// The most connections that were open at once so far.
+    #[must_use]
+    pub fn peak(&self) -> u64 {
+        self.slots.peak()
+    }
+
+    /// The record. Connections that are still open end with the driver, without an entry.
+    #[must_use]
+    pub fn finish(mut self) -> Transcript {
+        self.undelivered_at_the_end();
+        self.recorder.finish()
+    }
+
+    fn fleet(&mut self, plan: &FleetPlan) -> Result<Fleet, RunError> {
+        let behaviour = self.stage.registry.behaviour(&plan.protocol, &plan.behaviour);
+        let behaviour =
+            behaviour.ok_or_else(|| RunError::Build(format!("fleet {:?}: unknown behaviour {:?}", plan.name, plan.behaviour)))?;
+        Ok(Fleet {
+            index: plan.index,
+            crowd: (behaviour.crowd)(plan, self.stage.plan, self.stage.registry),
+            members: plan.members().collect(),
+            ramp: plan.ramp,
+            path: shapes(&plan.network).then(|| Path::new(&plan.network)),
+            listener: if plan.plays_server { Some(self.listen(plan)?) } else { None },
+            accepted: 0,
+        })
+    }
+
+    fn listen(&mut self, plan: &FleetPlan) -> Result<TcpListener, RunError> {
+        let addr = self.stage.approved.addr(plan.endpoint_id);
+        let refused = |error: io::Error| match error.kind() {
+            io::ErrorKind::AddrInUse => RunError::PortInUse { port: addr.port },
+            _ => RunError::Io { doing: format!("listen on {addr}"), error },
+        };
+        let mut listener = TcpListener::bind(socket_addr(addr)).map_err(refused)?;
+        let token = Token(WAKER.0 - 1 - self.fleets.len());
+        self.poll.registry().register(&mut listener, token, Interest::READABLE).map_err(refused)?;
+        Ok(listener)
+    }
+
+    /// Hands one input to one actor, and does what it asks.
+    fn deliver(&mut self, fleet: usize, position: u32, input: Input<'_>) {
+        let now = self.stage.clock.now();
+        self.fleets[fleet].crowd.handle(position, now, input, &mut self.outbox);
+        if self.outbox.is_empty() {
+            return;
+        }
+        let (acts, bytes) = self.outbox.take();
+        for act in &acts {
+            self.act(now, fleet, position, act, &bytes);
+        }
+        self.outbox.restore(acts, bytes);
+    }
+
+    /// The plan's place of a fleet and the identity of a member: what records and boards want.
+    fn identity(&self, fleet: usize, position: u32) -> (u16, u32) {
+        let fleet = &self.fleets[fleet];
+        (fleet.index, fleet.members[position as usize])
+    }
+}
+
+/// Whether a link does anything that the real network does not do by itself.
+fn shapes(network: &Network) -> bool {
+    let clean = Network { delay: Spread::Fixed(Duration::ZERO), loss: 0.0, cut: None, stall: None, rate: 0, split: 0 };
+    *network != clean
+}

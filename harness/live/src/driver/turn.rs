@@ -1,0 +1,247 @@
+//! The loop: timers, what waits, sockets, again.
+use std::sync::atomic::Ordering;
+
+use mio::{Events, Token};
+use proofhouse_core::actor::{Close, Conn, Input};
+use proofhouse_core::board::{Heard, News, WITNESS, start_of};
+use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::transcript::{Event, Who, WitnessState};
+
+use super::timers::Due;
+use super::{Cues, Driver, Pending, Reply, Request, WAKER};
+use crate::error::RunError;
+
+/// The longest sleep: how late the user's wish to stop is noticed.
+const NAP: Duration = Duration::from_millis(50);
+/// How long a trial goes on after the target has ended by itself: everybody sees the connections go, and the first attempts to come
+/// back fail. More would only repeat that.
+const AFTERMATH: Duration = Duration::from_secs(2);
+
+/// When this driver ends.
+struct Ends {
+    /// Everybody but the witness has started, and this is when the plan's limit is reached.
+    limit: Option<Time>,
+    /// When the end of the target was noticed.
+    ended: Option<Time>,
+}
+
+impl Driver<'_> {
+    /// Runs until the trial is over, its limit is reached, or somebody says stop. The trial's clock has begun.
+    ///
+    /// # Errors
+    /// `Interrupted`, or `Io` when the system no longer polls.
+    pub fn run(&mut self, mut cues: Cues<'_>) -> Result<(), RunError> {
+        let mut events = Events::with_capacity(1024);
+        let mut ends = Ends { limit: None, ended: None };
+        self.start_the_witness();
+        loop {
+            self.timers_due();
+            self.pending(&mut cues);
+            self.read_ready();
+            self.listen_to(&mut cues);
+            if self.is_over(&mut ends, &cues)? {
+                return Ok(());
+            }
+            let nap = self.nap();
+            match self.poll.poll(&mut events, Some(nap)) {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                polled => polled.map_err(RunError::io("poll the sockets"))?,
+            }
+            for event in &events {
+                self.ring(event);
+            }
+        }
+    }
+
+    fn ring(&mut self, event: &mio::event::Event) {
+        let token = event.token();
+        if token == WAKER {
+            return;
+        }
+        let listener = WAKER.0 - 1 - token.0;
+        if listener < self.fleets.len() {
+            return self.accept(listener);
+        }
+        let broken = event.is_error() || (event.is_read_closed() && event.is_write_closed());
+        self.bell(conn(token), event.is_readable() || event.is_read_closed(), broken);
+    }
+
+    fn start_the_witness(&mut self) {
+        for fleet in 0..self.fleets.len() {
+            if self.is_witness(fleet) {
+                self.schedule(Time::ZERO, fleet);
+            }
+        }
+    }
+
+    fn is_witness(&self, fleet: usize) -> bool {
+        self.stage.plan.fleets[self.fleets[fleet].index as usize].name == WITNESS
+    }
+
+    fn schedule(&mut self, from: Time, fleet: usize) {
+        let len = self.fleets[fleet].members.len() as u32;
+        let ramp = self.fleets[fleet].ramp;
+        for position in 0..len {
+            let at = from + start_of(ramp, position, len).since(Time::ZERO);
+            self.timers.push(at, Due::Start(fleet, position));
+        }
+    }
+
+    fn is_over(&mut self, ends: &mut Ends, cues: &Cues<'_>) -> Result<bool, RunError> {
+        if cues.interrupt.load(Ordering::Relaxed) {
+            return Err(RunError::Interrupted);
+        }
+        if let Some(stop) = &cues.stop {
+            return Ok(stop.load(Ordering::Relaxed));
+        }
+        let now = self.stage.clock.now();
+        let Some(limit) = ends.limit else {
+            self.start(now, ends);
+            return Ok(false);
+        };
+        if now >= limit && self.board.unfinished() {
+            self.recorder.entry(now, Who::Harness, Event::Limit);
+        }
+        if ends.ended.is_none() && cues.ended.is_some_and(|ended| ended()) {
+            ends.ended = Some(now);
+        }
+        let aftermath = ends.ended.is_some_and(|at| now >= at + AFTERMATH);
+        Ok(now >= limit || aftermath || self.board.over(now))
+    }
+
+    /// Everybody but the witness starts, once the witness has shown that the target serves.
+    fn start(&mut self, now: Time, ends: &mut Ends) {
+        if !self.board.may_start(now) {
+            return;
+        }
+        ends.limit = Some(now + self.stage.plan.limit);
+        for fleet in (0..self.fleets.len()).filter(|f| !self.is_witness(*f)).collect::<Vec<_>>() {
+            self.schedule(now, fleet);
+        }
+    }
+
+    fn timers_due(&mut self) {
+        // Those that the due ones set for the same moment have their turn after the sockets.
+        let now = self.stage.clock.now();
+        while let Some((at, due)) = self.timers.pop(now) {
+            self.slip = self.slip.max(now.since(at));
+            self.due(due);
+        }
+    }
+
+    fn due(&mut self, due: Due) {
+        let alive = |conn, age| self.slots.age(conn) == age;
+        match due {
+            Due::Start(fleet, position) => self.deliver(fleet, position, Input::Start),
+            Due::Wake(fleet, position, id) => self.deliver(fleet, position, Input::Timer(id)),
+            Due::ConnectLimit(conn, age) if alive(conn, age) => self.connect_limit(conn),
+            Due::LingerLimit(conn, age) if alive(conn, age) => {
+                drop(self.slots.take(conn));
+                self.recycle(conn);
+            }
+            Due::Release(conn, age) if alive(conn, age) => self.flush(conn),
+            Due::Arrive(conn, age) if alive(conn, age) => self.arrive(conn),
+            Due::Cut(conn, age, how) if alive(conn, age) => self.cut(conn, how),
+            _ => {}
+        }
+    }
+
+    fn connect_limit(&mut self, conn: Conn) {
+        if self.slots.get(conn).is_some_and(|s| s.phase == super::socket::Phase::Connecting) {
+            self.connect_failed(conn, Close::TimedOut);
+        }
+    }
+
+    fn pending(&mut self, cues: &mut Cues<'_>) {
+        while let Some(pending) = self.pending.pop_front() {
+            match pending {
+                Pending::Heard(heard) => self.hear(heard),
+                Pending::Closed(fleet, position, conn, how) => {
+                    self.deliver(fleet, position, Input::Closed(conn, how));
+                    self.recycle(conn);
+                }
+                Pending::Order(request) => self.order(request, cues),
+                Pending::Witness(at, state) => {
+                    if let Some((heard, waker)) = &cues.heard {
+                        // A driver that has stopped listening is about to stop us too.
+                        let _ = heard.send((at, state));
+                        let _ = waker.wake();
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, heard: Heard) {
+        let Some(fleet) = self.fleets.iter().position(|f| f.index == heard.fleet) else { return };
+        let Some(position) = self.fleets[fleet].members.iter().position(|m| *m == heard.member) else { return };
+        match heard.news {
+            News::Mark(id) => self.deliver(fleet, position as u32, Input::Mark(id)),
+            News::Bound(id) => {
+                let Some(value) = self.board.value(id).cloned() else { return };
+                self.deliver(fleet, position as u32, Input::Bound(id, &value));
+            }
+        }
+    }
+
+    fn order(&mut self, request: Request, cues: &Cues<'_>) {
+        let who = request.who;
+        let refused = match &cues.admin {
+            Some((orders, _)) => orders.send(request).is_err(),
+            None => true,
+        };
+        if refused {
+            self.deliver(who.0, who.1, Input::Done(Err("this target takes no orders: Proofhouse did not start it")));
+        }
+    }
+
+    fn read_ready(&mut self) {
+        // Each once; who has more goes to the back and waits for the next turn.
+        for _ in 0..self.ready.len() {
+            if let Some(conn) = self.ready.pop_front() {
+                self.arrive(conn);
+                self.read(conn);
+            }
+        }
+    }
+
+    fn listen_to(&mut self, cues: &mut Cues<'_>) {
+        if let Some(witness) = &cues.witness {
+            while let Ok((at, state)) = witness.try_recv() {
+                self.board.witness(at, state);
+            }
+        }
+        let replies = cues.admin.as_ref().map(|(_, replies)| replies.try_iter().collect()).unwrap_or_default();
+        for reply in Vec::<Reply>::into_iter(replies) {
+            self.reply(reply);
+        }
+    }
+
+    fn reply(&mut self, reply: Reply) {
+        let now = self.stage.clock.now();
+        let (fleet, position) = reply.who;
+        let result = reply.result.map(|effects| {
+            for effect in effects {
+                let (party, grant, allow) = (effect.party, effect.grant, effect.allow);
+                self.recorder.entry(now, Who::Target, Event::Grant { party, grant, allow });
+            }
+        });
+        self.deliver(fleet, position, Input::Done(result.as_ref().map(|()| ()).map_err(String::as_str)));
+    }
+
+    pub(super) fn witness(&mut self, now: Time, state: WitnessState) {
+        self.pending.push_back(Pending::Witness(now, state));
+    }
+
+    fn nap(&self) -> Duration {
+        if !self.ready.is_empty() || !self.pending.is_empty() {
+            return Duration::ZERO;
+        }
+        let now = self.stage.clock.now();
+        self.timers.next_at().map_or(NAP, |at| at.since(now).min(NAP))
+    }
+}
+
+fn conn(token: Token) -> Conn {
+    Conn(u32::try_from(token.0).expect("tokens of connections are made from their numbers"))
+}

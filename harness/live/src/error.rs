@@ -1,0 +1,191 @@
+//! Why a live trial could not take place. None of these says anything about how the target behaves.
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use proofhouse_core::scenario::PlanError;
+
+/// Trouble outside the trial, for the person who can fix it.
+#[derive(Debug)]
+pub enum RunError {
+    /// The target's program is not there.
+    TargetMissing {
+        /// As the target file names it.
+        program: String,
+        /// What to type to install it.
+        install: Option<String>,
+    },
+    /// The target ended before it was ready.
+    DiedAtStart {
+        /// `exit code 3`, or `signal 11`.
+        how: String,
+        /// Its last log lines.
+        log: Vec<String>,
+    },
+    /// The target did not show in time that it is ready.
+    NotReady {
+        /// What was waited for.
+        probe: String,
+        /// How long.
+        waited: Duration,
+        /// Its last log lines.
+        log: Vec<String>,
+    },
+    /// Somebody else listens on the port that the target was given, three times over.
+    PortInUse {
+        /// The port.
+        port: u16,
+    },
+    /// Nothing answers where the target should be.
+    Unreachable {
+        /// The address.
+        address: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// Traffic to this address is not allowed.
+    Guard {
+        /// The address.
+        address: String,
+        /// What is missing.
+        reason: String,
+    },
+    /// The target gives fewer accounts than the scenario has parties.
+    Accounts {
+        /// Parties of the scenario.
+        needs: usize,
+        /// Accounts of the target that fit.
+        gives: usize,
+    },
+    /// An account could not be made.
+    Account {
+        /// What was being done: `add account "owner"`.
+        doing: String,
+        /// What came instead.
+        reason: String,
+    },
+    /// The variable that holds an account's password is not set.
+    Secret {
+        /// Name of the environment variable.
+        variable: String,
+    },
+    /// The plan of an arm could not be made.
+    Plan(PlanError),
+    /// An in-process target could not be built.
+    Build(String),
+    /// Our own machine refused something.
+    Io {
+        /// What was being done.
+        doing: String,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The user wants to stop.
+    Interrupted,
+}
+
+impl RunError {
+    /// Wraps what the system says: `.map_err(RunError::io("write /tmp/x"))`.
+    pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(io::Error) -> RunError {
+        let doing = doing.into();
+        move |error| RunError::Io { doing, error }
+    }
+
+    /// Exit code of a command that ends with this: 2 refused for safety, 3 a file is wrong, 5 the target did not start, 6 not run,
+    /// 8 our own files, 130 interrupted.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            RunError::Guard { .. } => 2,
+            RunError::Build(_) | RunError::Plan(PlanError::Load(_)) => 3,
+            RunError::TargetMissing { .. }
+            | RunError::DiedAtStart { .. }
+            | RunError::NotReady { .. }
+            | RunError::PortInUse { .. }
+            | RunError::Unreachable { .. }
+            | RunError::Account { .. }
+            | RunError::Secret { .. } => 5,
+            RunError::Accounts { .. } | RunError::Plan(PlanError::Unmet(_)) => 6,
+            RunError::Io { .. } => 8,
+            RunError::Interrupted => 130,
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RunError::TargetMissing { program, install: Some(install) } => {
+                write!(f, "the target's program {program:?} was not found; install it with: {install}")
+            }
+            RunError::TargetMissing { program, install: None } => {
+                write!(f, "the target's program {program:?} was not found; is it installed, and in PATH?")
+            }
+            RunError::DiedAtStart { how, log } => {
+                write!(f, "the target ended with {how} before it was ready{}", tail(log))
+            }
+            RunError::NotReady { probe, waited, log } => {
+                write!(f, "the target did not become ready: waited {waited:?} for {probe}{}", tail(log))
+            }
+            RunError::PortInUse { port } => {
+                write!(f, "port {port} was taken by another program before the target could listen on it; tried 3 times")
+            }
+            RunError::Unreachable { address, reason } => write!(f, "nothing answers at {address}: {reason}"),
+            RunError::Guard { address, reason } => write!(f, "refused to send anything to {address}: {reason}"),
+            RunError::Accounts { needs, gives } => {
+                write!(f, "needs {needs} accounts, target gives {gives}; add [[account.given]] entries to its file")
+            }
+            RunError::Account { doing, reason } => write!(f, "could not {doing}: {reason}"),
+            RunError::Secret { variable } => {
+                write!(f, "the environment variable {variable} (password_env of the target file) is not set")
+            }
+            RunError::Plan(PlanError::Unmet(what)) => write!(f, "the target cannot run this: {what}"),
+            RunError::Plan(PlanError::Load(mistake)) => {
+                write!(f, "{}:{}:{}: {}", mistake.file, mistake.line, mistake.column, mistake.message)
+            }
+            RunError::Build(reason) => write!(f, "the target cannot be built: {reason}"),
+            RunError::Io { doing, error } => write!(f, "could not {doing}: {error}"),
+            RunError::Interrupted => write!(f, "interrupted"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// The last log lines, below the message.
+fn tail(log: &[String]) -> String {
+    if log.is_empty() {
+        return "; it logged nothing".into();
+    }
+    let mut text = String::from("; its last lines:");
+    for line in log {
+        text.push_str("\n  | ");
+        text.push_str(line);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_program_says_what_to_install() {
+        let error = RunError::TargetMissing { program: "mosquitto".into(), install: Some("apt-get install mosquitto".into()) };
+        assert!(error.to_string().ends_with("install it with: apt-get install mosquitto"), "{error}");
+        assert_eq!(error.exit_code(), 5);
+    }
+
+    #[test]
+    fn a_refusal_for_safety_is_a_usage_error() {
+        let error = RunError::Guard { address: "10.0.0.1:1883".into(), reason: "not loopback".into() };
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn too_few_accounts_says_both_numbers() {
+        let error = RunError::Accounts { needs: 2, gives: 1 };
+        assert!(error.to_string().starts_with("needs 2 accounts, target gives 1"), "{error}");
+        assert_eq!(error.exit_code(), 6);
+    }
+}

@@ -1,0 +1,36 @@
+//! What a live trial is allowed and given by whoever starts it.
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How live trials run. Cloned for every trial; the interrupt flag is shared.
+#[derive(Clone, Debug, Default)]
+pub struct LiveOptions {
+    /// Proofhouse's own program: `{self}` of target files.
+    pub own_program: PathBuf,
+    /// Command whose process kills the target's group when we die, see [`crate::supervisor::supervise`]. Empty: none, and a
+    /// `kill -9` of Proofhouse leaves the target behind.
+    pub supervisor: Vec<String>,
+    /// Addresses off loopback that the user has said, on the command line, to own.
+    pub i_own: Vec<String>,
+    /// Set when the user wants to stop: every loop looks at it.
+    pub interrupt: Arc<AtomicBool>,
+}
+
+impl LiveOptions {
+    /// Options of this program, which answers the hidden command `supervise`.
+    #[must_use]
+    pub fn new(interrupt: Arc<AtomicBool>, i_own: Vec<String>) -> LiveOptions {
+        // A system that cannot name our program has no {self} and no supervisor; targets still start and stop.
+        let own_program = std::env::current_exe().unwrap_or_default();
+        let named = !own_program.as_os_str().is_empty();
+        let supervisor = if named { vec![own_program.display().to_string(), "supervise".into()] } else { Vec::new() };
+        LiveOptions { own_program, supervisor, i_own, interrupt }
+    }
+
+    /// Whether the user wants to stop.
+    #[must_use]
+    pub fn interrupted(&self) -> bool {
+        self.interrupt.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,74 @@
+//! What the system knows about a process group: its members, what they use, and what they listen on.
+use std::collections::BTreeSet;
+
+use procfs::net::{TcpNetEntry, TcpState};
+use procfs::process::{FDTarget, Process, all_processes};
+
+/// One look at all members of a group.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident memory, bytes, summed: shared pages count once per member.
+    pub rss_bytes: u64,
+    /// Processor time so far, milliseconds; the system counts in ticks of 10.
+    pub cpu_ms: u64,
+    /// Open descriptors.
+    pub descriptors: u64,
+    /// Threads.
+    pub threads: u64,
+}
+
+/// Adds up the members of `group`; zero where none is left.
+#[must_use]
+pub fn usage(group: i32) -> Usage {
+    let mut usage = Usage::default();
+    let ticks = procfs::ticks_per_second().max(1);
+    for process in members(group) {
+        let Ok(stat) = process.stat() else { continue };
+        usage.rss_bytes += stat.rss * procfs::page_size();
+        usage.cpu_ms += (stat.utime + stat.stime) * 1000 / ticks;
+        usage.threads += u64::try_from(stat.num_threads).unwrap_or(0);
+        usage.descriptors += process.fd_count().map_or(0, |n| n as u64);
+    }
+    usage
+}
+
+/// Whether a member lives; zombies do not.
+#[must_use]
+pub fn alive(group: i32) -> bool {
+    members(group).next().is_some()
+}
+
+/// Who listens on a TCP port of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// Nobody.
+    Nobody,
+    /// A member of the group.
+    Group,
+    /// Somebody else.
+    Stranger,
+}
+
+/// Who listens on `port`, on any address; `Group` where a member of `group` is among them.
+#[must_use]
+pub fn listener(group: i32, port: u16) -> Listener {
+    let listens = |entry: &TcpNetEntry| entry.state == TcpState::Listen && entry.local_address.port() == port;
+    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
+    let inodes: BTreeSet<u64> =
+        tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect();
+    if inodes.is_empty() {
+        return Listener::Nobody;
+    }
+    let owned = members(group).any(|process| owns(&process, &inodes));
+    if owned { Listener::Group } else { Listener::Stranger }
+}
+
+fn owns(process: &Process, inodes: &BTreeSet<u64>) -> bool {
+    let Ok(descriptors) = process.fd() else { return false };
+    descriptors.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(inode) if inodes.contains(&inode)))
+}
+
+fn members(group: i32) -> impl Iterator<Item = Process> {
+    let all = all_processes().ok().into_iter().flatten().flatten();
+    all.filter(move |process| process.stat().is_ok_and(|stat| stat.pgrp == group && stat.state != 'Z'))
+}

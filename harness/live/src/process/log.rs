@@ -1,0 +1,278 @@
+//! What a target writes to its standard output and error: line by line, bounded, escaped, masked, and read for signs of trouble.
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use proofhouse_core::transcript::Life;
+use regex_lite::Regex;
+
+use super::observed::{Observed, lock};
+use crate::clock::Stopwatch;
+use crate::mask::Secrets;
+
+/// A longer line is cut.
+const LINE_MAX: usize = 4 << 10;
+/// What a target may log in one trial. More is read, so that it does not block, and thrown away.
+const TOTAL_MAX: usize = 16 << 20;
+/// What a line costs beside its bytes: a million empty lines are a flood too.
+const LINE_COST: usize = 64;
+/// How many lines are kept for error messages and for `wait_for`.
+const TAIL: usize = 512;
+
+/// A target's log, shared by its readers and by whoever waits for a line.
+pub struct LogBook {
+    observed: Observed,
+    secrets: Secrets,
+    book: Mutex<Book>,
+    grew: Condvar,
+}
+
+#[derive(Default)]
+struct Book {
+    tail: VecDeque<String>,
+    /// Lines so far; the last of `tail` has number `lines - 1`.
+    lines: u64,
+    bytes: usize,
+    flooded: bool,
+    readers: u32,
+}
+
+impl LogBook {
+    pub(crate) fn new(observed: Observed, secrets: Secrets) -> LogBook {
+        LogBook { observed, secrets, book: Mutex::default(), grew: Condvar::new() }
+    }
+
+    /// Reads a stream to its end. One thread each for standard output and error.
+    pub(crate) fn read(&self, stream: impl Read) {
+        let mut stream = BufReader::with_capacity(16 << 10, stream);
+        let mut line = Vec::new();
+        while next_line(&mut stream, &mut line) {
+            self.line(&line);
+        }
+    }
+
+    /// A reader begins; counted before its thread runs, so that nobody believes that all have ended.
+    pub(crate) fn reader_begins(&self) {
+        lock(&self.book).readers += 1;
+    }
+
+    pub(crate) fn reader_ended(&self) {
+        lock(&self.book).readers -= 1;
+        self.grew.notify_all();
+    }
+
+    /// Waits until the streams have ended: everything that was written is in the book. Not longer than `limit`, since a child
+    /// that left the group may hold them open.
+    pub(crate) fn drain(&self, limit: Duration) {
+        let watch = Stopwatch::start();
+        let mut book = lock(&self.book);
+        while book.readers > 0 && !watch.left(limit).is_zero() {
+            book = wait(&self.grew, book, watch.left(limit));
+        }
+    }
+
+    /// How many lines there were so far: where a later [`LogBook::wait_for`] begins.
+    #[must_use]
+    pub fn lines(&self) -> u64 {
+        lock(&self.book).lines
+    }
+
+    /// Waits until a line from number `from` on matches; `false` after `limit`, or when `give_up` says so.
+    pub fn wait_for(&self, pattern: &Regex, from: u64, limit: Duration, give_up: impl Fn() -> bool) -> bool {
+        let watch = Stopwatch::start();
+        let mut book = lock(&self.book);
+        let mut next = from;
+        loop {
+            let first = book.lines - book.tail.len() as u64;
+            let skip = next.saturating_sub(first) as usize;
+            if book.tail.iter().skip(skip).any(|line| pattern.is_match(line)) {
+                return true;
+            }
+            next = book.lines;
+            let left = watch.left(limit);
+            if left.is_zero() || give_up() {
+                return false;
+            }
+            // Short naps, because `give_up` has no bell of its own.
+            book = wait(&self.grew, book, left.min(Duration::from_millis(20)));
+        }
+    }
+
+    /// The last `n` lines.
+    #[must_use]
+    pub fn last(&self, n: usize) -> Vec<String> {
+        let book = lock(&self.book);
+        book.tail.iter().skip(book.tail.len().saturating_sub(n)).cloned().collect()
+    }
+
+    fn line(&self, bytes: &[u8]) {
+        let line = self.secrets.text(&printable(bytes));
+        let mut book = lock(&self.book);
+        if book.flooded {
+            return;
+        }
+        book.bytes += bytes.len() + LINE_COST;
+        if book.bytes > TOTAL_MAX {
+            book.flooded = true;
+            self.observed.life(Life::Log { line: format!("log flooded: over {TOTAL_MAX} bytes; the rest is not kept") });
+            return;
+        }
+        let panic = reads_like_panic(&line);
+        self.observed.life(if panic { Life::Panic { line: line.clone() } } else { Life::Log { line: line.clone() } });
+        if book.tail.len() == TAIL {
+            book.tail.pop_front();
+        }
+        book.tail.push_back(line);
+        book.lines += 1;
+        drop(book);
+        self.grew.notify_all();
+    }
+}
+
+fn wait<'a, T>(bell: &Condvar, held: std::sync::MutexGuard<'a, T>, limit: Duration) -> std::sync::MutexGuard<'a, T> {
+    bell.wait_timeout(held, limit).unwrap_or_else(std::sync::PoisonError::into_inner).0
+}
+
+/// Reads up to the next line feed into `line`, keeping at most [`LINE_MAX`] bytes; `false` at the end of the stream.
+fn next_line(stream: &mut impl BufRead, line: &mut Vec<u8>) -> bool {
+    line.clear();
+    let mut any = false;
+    loop {
+        let Ok(bytes) = stream.fill_buf() else { return any };
+        if bytes.is_empty() {
+            return any;
+        }
+        any = true;
+        let end = bytes.iter().position(|b| *b == b'\n');
+        let part = &bytes[..end.unwrap_or(bytes.len())];
+        line.extend_from_slice(&part[..part.len().min(LINE_MAX - line.len())]);
+        let used = end.map_or(bytes.len(), |at| at + 1);
+        stream.consume(used);
+        if end.is_some() {
+            return true;
+        }
+    }
+}
+
+/// A line as text that is safe on a terminal: control characters and bytes that are no UTF-8 become `\x1b`.
+fn printable(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            match c {
+                '\t' => text.push(c),
+                c if c.is_control() => text.push_str(&format!("\\x{:02x}", c as u32)),
+                c => text.push(c),
+            }
+        }
+        for byte in chunk.invalid() {
+            text.push_str(&format!("\\x{byte:02x}"));
+        }
+    }
+    text
+}
+
+/// Texts that runtimes and sanitizers print when a program has gone wrong.
+const PANICS: &[&str] = &[
+    "panicked at ",                       // Rust
+    "panic: ",                            // Go
+    "fatal error: ",                      // Go runtime
+    "AddressSanitizer",                   // and its kin, below
+    "LeakSanitizer",
+    "MemorySanitizer",
+    "ThreadSanitizer",
+    "UndefinedBehaviorSanitizer",
+    ": runtime error: ",                  // UBSan's own line
+    "Traceback (most recent call last)",  // Python
+    "Exception in thread ",               // Java
+    "Unhandled exception",                // .NET, C++ wrappers
+    "Uncaught exception",
+    "unhandledRejection",                 // Node
+    "UnhandledPromiseRejection",
+    "Unhandled 'error' event",
+    "uncaughtException",
+    "terminate called ",                  // C++
+    "*** stack smashing detected ***",    // glibc
+    "*** buffer overflow detected ***",
+    "double free or corruption",
+    "malloc(): ",
+    "free(): ",
+    "Segmentation fault",
+    "core dumped",
+    "CRASH REPORT",                       // Erlang
+    "** Reason for termination",
+];
+
+fn reads_like_panic(line: &str) -> bool {
+    let assertion = line.contains("Assertion ") && line.contains("failed");
+    assertion || PANICS.iter().any(|sign| line.contains(sign))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_and_letters_are_not() {
+        for (bytes, text) in [
+            (&b"\x1b[31mred\x07"[..], "\\x1b[31mred\\x07"),
+            (b"tab\tstays", "tab\tstays"),
+            ("caf\u{e9} \u{9b}".as_bytes(), "caf\u{e9} \\x9b"),
+            (b"\xff\xfe", "\\xff\\xfe"),
+            (b"dos\r", "dos"),
+        ] {
+            assert_eq!(printable(bytes), text);
+        }
+    }
+
+    #[test]
+    fn a_line_is_cut_at_its_limit_and_the_next_one_is_whole() {
+        let mut text = vec![b'a'; LINE_MAX + 1];
+        text.extend_from_slice(b"\nnext\nlast");
+        let mut stream = BufReader::with_capacity(100, &text[..]);
+        let mut line = Vec::new();
+        let mut lens = Vec::new();
+        while next_line(&mut stream, &mut line) {
+            lens.push(line.len());
+        }
+        assert_eq!(lens, [LINE_MAX, 4, 4]);
+    }
+
+    #[test]
+    fn trouble_is_told_from_talk() {
+        for line in [
+            "thread 'main' panicked at src/main.rs:1:1:",
+            "==1==ERROR: AddressSanitizer: heap-use-after-free",
+            "broker: x.c:1: f: Assertion `a == b' failed.",
+            "Traceback (most recent call last):",
+        ] {
+            assert!(reads_like_panic(line), "{line}");
+        }
+        for line in ["do not panic", "Error: bad user name or password", "assertion level set", "mosquitto version 2.0.11 running"] {
+            assert!(!reads_like_panic(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_flood_leaves_one_entry_and_is_read_to_its_end() {
+        let observed = Observed::default();
+        let log = LogBook::new(observed.clone(), Secrets::default());
+        const COST: usize = 1023 + LINE_COST;
+        let line = [&[b'x'; 1023][..], b"\n"].concat();
+        log.read(&*line.repeat(TOTAL_MAX / COST + 100));
+        let lines = observed.take();
+        assert_eq!(lines.len(), TOTAL_MAX / COST + 1);
+        let flooded = |e: &&proofhouse_core::transcript::Entry| format!("{:?}", e.event).contains("log flooded");
+        assert_eq!(lines.iter().filter(flooded).count(), 1);
+    }
+
+    #[test]
+    fn secrets_are_masked_at_equal_length() {
+        let observed = Observed::default();
+        let log = LogBook::new(observed.clone(), Secrets::new(vec!["hunter2".into()]));
+        log.read(&b"password hunter2 given\n"[..]);
+        assert_eq!(log.last(1), ["password ******* given"]);
+    }
+}

@@ -1,0 +1,202 @@
+//! One target process: started in a fresh folder and its own group, watched, and gone with everything that it started
+//! on every way out.
+mod command;
+pub mod group;
+mod keeper;
+pub mod log;
+pub mod observed;
+mod ready;
+pub mod workplace;
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use proofhouse_core::target::ProcessSpec;
+use proofhouse_core::transcript::Life;
+use regex_lite::Regex;
+use rustix::process::Signal;
+
+pub(crate) use self::command::run as run_command;
+use self::keeper::Keeper;
+use self::log::LogBook;
+use self::observed::{Observed, lock};
+pub use self::workplace::Workplace;
+use crate::error::RunError;
+use crate::mask::Secrets;
+use crate::options::LiveOptions;
+
+/// How a target ended by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal.
+    Signal(i32),
+}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Ended::Code(code) => write!(f, "exit code {code}"),
+            Ended::Signal(signal) => write!(f, "signal {signal}"),
+        }
+    }
+}
+
+/// A running target. Stopped when dropped.
+pub struct Process {
+    spec: ProcessSpec,
+    place: Arc<Workplace>,
+    log: Arc<LogBook>,
+    observed: Observed,
+    supervisor: Vec<String>,
+    keeper: Mutex<Arc<Keeper>>,
+    version: String,
+}
+
+impl Process {
+    /// Starts a target in a workplace whose accounts are made already, and waits until it is ready.
+    ///
+    /// # Errors
+    /// `TargetMissing`, `DiedAtStart`, `NotReady`, `PortInUse` (worth another try with other ports), `Interrupted`.
+    pub fn start(
+        spec: &ProcessSpec,
+        place: Arc<Workplace>,
+        observed: Observed,
+        secrets: &[String],
+        options: &LiveOptions,
+    ) -> Result<Process, RunError> {
+        let log = Arc::new(LogBook::new(observed.clone(), Secrets::new(secrets.to_vec())));
+        let version = version(spec, &place)?;
+        let keeper = spawn(spec, &place, &log, &observed, &options.supervisor)?;
+        let supervisor = options.supervisor.clone();
+        let process =
+            Process { spec: spec.clone(), place, log, observed, supervisor, keeper: Mutex::new(keeper), version };
+        process.observed.life(Life::Started { version: process.version.clone() });
+        ready::wait(&process, options)?;
+        process.observed.life(Life::Ready);
+        Ok(process)
+    }
+
+    /// Stops it and starts it again in the same workplace: what it keeps on disk stays.
+    ///
+    /// # Errors
+    /// As [`Process::start`].
+    pub fn restart(&self, options: &LiveOptions) -> Result<(), RunError> {
+        self.stop();
+        let keeper = spawn(&self.spec, &self.place, &self.log, &self.observed, &self.supervisor)?;
+        *lock(&self.keeper) = keeper;
+        self.observed.life(Life::Started { version: self.version.clone() });
+        ready::wait(self, options)?;
+        self.observed.life(Life::Ready);
+        Ok(())
+    }
+
+    /// Asks the whole group to end, then ends it. Returns when nothing of it is left and its log is read. A second call does nothing.
+    pub fn stop(&self) {
+        let keeper = lock(&self.keeper).clone();
+        keeper.stop(&self.observed);
+        // A child that has left the group may hold the log open; it is not waited for.
+        self.log.drain(Duration::from_millis(500));
+    }
+
+    /// How it ended by itself; `None` while it runs, or when we stopped it.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        lock(&self.keeper).ended()
+    }
+
+    /// Sends a signal to the target itself, not to its group.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn signal(&self, signal: Signal) -> io::Result<()> {
+        Ok(rustix::process::kill_process(lock(&self.keeper).pid(), signal)?)
+    }
+
+    /// Its log.
+    #[must_use]
+    pub fn log(&self) -> &LogBook {
+        &self.log
+    }
+
+    /// Its folder and words.
+    #[must_use]
+    pub fn place(&self) -> &Workplace {
+        &self.place
+    }
+
+    /// As it prints it; empty where unknown.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The number of its process group.
+    #[must_use]
+    pub fn group(&self) -> i32 {
+        lock(&self.keeper).pid().as_raw_nonzero().get()
+    }
+
+    fn spec(&self) -> &ProcessSpec {
+        &self.spec
+    }
+
+    /// Number of the first log line of this start.
+    fn first_line(&self) -> u64 {
+        lock(&self.keeper).first_line()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn spawn(
+    spec: &ProcessSpec,
+    place: &Workplace,
+    log: &Arc<LogBook>,
+    observed: &Observed,
+    supervisor: &[String],
+) -> Result<Arc<Keeper>, RunError> {
+    let program = place.fill(&spec.program);
+    let mut command = command::command(&program, place.dir());
+    command.args(spec.args.iter().map(|arg| place.fill(arg)));
+    command.envs(spec.env.iter().map(|(name, value)| (name, place.fill(value))));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    // Before the target: there must be no moment in which the target lives and nobody would end it.
+    let supervisor = crate::supervisor::Supervisor::start(supervisor, place.dir())?;
+    let child = command.spawn().map_err(|error| missing(error, &program, spec))?;
+    Keeper::new(child, supervisor, log, observed)
+}
+
+fn missing(error: io::Error, program: &str, spec: &ProcessSpec) -> RunError {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            RunError::TargetMissing { program: program.to_string(), install: spec.install.clone() }
+        }
+        _ => RunError::Io { doing: format!("start {program}"), error },
+    }
+}
+
+/// What the target says about its version; empty where it says nothing that matches.
+fn version(spec: &ProcessSpec, place: &Workplace) -> Result<String, RunError> {
+    let Some((words, pattern)) = &spec.version else { return Ok(String::new()) };
+    let regex = Regex::new(pattern).map_err(|error| RunError::Build(format!("version match {pattern:?}: {error}")))?;
+    let words: Vec<String> = words.iter().map(|word| place.fill(word)).collect();
+    let program = words.first().cloned().unwrap_or_default();
+    // The exit code says nothing: mosquitto -h ends with 3.
+    let printed = run(&words, place.dir()).map_err(|error| missing(error, &program, spec))?;
+    let found = regex.captures(&printed).and_then(|groups| groups.get(1).map(|group| group.as_str().to_string()));
+    Ok(found.unwrap_or_default())
+}
+
+fn run(words: &[String], dir: &Path) -> io::Result<String> {
+    Ok(run_command(words, dir, Duration::from_secs(5))?.text)
+}
