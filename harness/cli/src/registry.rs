@@ -6,6 +6,6 @@ pub fn registry() -> Registry {
     Registry {
         protocols: vec![proofhouse_mqtt::MQTT],
         builds: proofhouse_targets::BUILDS.to_vec(),
-        flaws: proofhouse_targets::flaws(),
+        flaws: proofhouse_targets::flaw::lines(),
     }
 }
