@@ -1,5 +1,48 @@
 //! What fleets do beside playing scripts.
-use proofhouse_core::protocol::Behaviour;
+mod commanded;
+mod telemetry;
+mod witness;
+
+use proofhouse_core::plan::FleetPlan;
+use proofhouse_core::protocol::{Behaviour, Key, Kind};
 
 /// Every behaviour of MQTT.
-pub const BEHAVIOURS: &[Behaviour] = &[];
+pub const BEHAVIOURS: &[Behaviour] = &[
+    Behaviour {
+        name: "telemetry",
+        keys: telemetry::KEYS,
+        doc: "publishes readings at its own pace; connects again when the connection is lost",
+        crowd: telemetry::crowd,
+        ends: has_an_end,
+    },
+    Behaviour {
+        name: "commanded",
+        keys: commanded::KEYS,
+        doc: "subscribes to its own commands and answers each by publishing its state",
+        crowd: commanded::crowd,
+        ends: has_an_end,
+    },
+    Behaviour {
+        name: "witness",
+        keys: &[],
+        doc: "shows that the target still serves everyone else: a QoS 1 round trip every 200 ms",
+        crowd: witness::crowd,
+        ends: |_| false,
+    },
+];
+
+const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, doc }
+}
+
+const FOR: Key = key("for", Kind::Duration, "how long after its start; without it, until the trial ends");
+const QOS: Key = key("qos", Kind::Int, "0, 1 or 2 (default 1)");
+const KEEP_ALIVE: Key = key("keep_alive", Kind::Int, "seconds (default 60); 0 turns it off");
+const CLEAN_START: Key = key("clean_start", Kind::Bool, "Clean Session in 3.1.1 (default true)");
+const SESSION_EXPIRY: Key =
+    key("session_expiry", Kind::Int, "seconds that the session outlives the connection; MQTT 5 (default 0)");
+
+/// A device that is told for how long, ends.
+fn has_an_end(fleet: &FleetPlan) -> bool {
+    fleet.keys.find("for").is_some()
+}
