@@ -308,6 +308,12 @@ impl Outbox {
         self.bytes = bytes;
     }
 
+    /// For runners: the effects that wait.
+    #[must_use]
+    pub fn acts(&self) -> &[Act] {
+        &self.acts
+    }
+
     /// Whether no effect waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

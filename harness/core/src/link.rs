@@ -110,13 +110,8 @@ impl Path {
     }
 
     /// The pieces in which one write arrives.
-    pub fn pieces<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    pub fn pieces<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         bytes.chunks(self.split.min(bytes.len()).max(1))
-    }
-
-    /// Cuts writes into pieces of at most `len` bytes, if they are not cut smaller already.
-    pub fn split_at_most(&mut self, len: u32) {
-        self.split = self.split.min(len.max(1) as usize);
     }
 
     /// Whether anything depends on a draw or on when a connection opened.
