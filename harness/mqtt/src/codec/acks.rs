@@ -32,6 +32,12 @@ impl Ack<'_> {
 }
 
 impl<'a> Ack<'a> {
+    /// The whole body, if there is nothing to say but the identifier: legal in both versions.
+    #[inline]
+    pub(crate) fn bare(&self) -> Option<[u8; 2]> {
+        (self.reason == ReasonCode::SUCCESS && self.properties.is_empty()).then(|| self.id.get().to_be_bytes())
+    }
+
     /// Reason and Property Length may be left out from the end \[MQTT5 3.4.2-1\].
     #[inline]
     pub(crate) fn read(sender: Sender, mut reader: Reader<'a>) -> Result<Self, Reason> {

@@ -10,6 +10,8 @@ use super::strings::{Binary, Text, TopicName};
 use super::{Kind, Place, Properties, PropertyId, QoS, Reason, ReasonCode, Version, topic, writer};
 
 const NAME: &[u8] = b"MQTT";
+/// Bytes of name, level, flags and Keep Alive.
+const HEADER: usize = 10;
 /// The name that MQTT 3.1 used, with level 3.
 const OLD_NAME: &[u8] = b"MQIsdp";
 
@@ -179,23 +181,12 @@ impl Body for Connect<'_> {
             .map_or(0, |will| will.properties.encoded_len(version) + 2 + will.topic.len() + 2 + will.payload.len());
         let user_name = self.user_name.map_or(0, |name| 2 + name.len());
         let password = self.password.map_or(0, |password| 2 + password.len());
-        2 + NAME.len()
-            + 1
-            + 1
-            + 2
-            + self.properties.encoded_len(version)
-            + 2
-            + self.client_id.len()
-            + will
-            + user_name
-            + password
+        HEADER + self.properties.encoded_len(version) + 2 + self.client_id.len() + will + user_name + password
     }
 
     fn write(&self, version: Version, out: &mut Vec<u8>) {
-        writer::field(out, NAME);
-        out.push(version.level());
-        out.push(self.flags());
-        writer::two_bytes(out, self.keep_alive);
+        let [high, low] = self.keep_alive.to_be_bytes();
+        out.extend_from_slice(&[0, 4, b'M', b'Q', b'T', b'T', version.level(), self.flags(), high, low]);
         self.properties.write(version, out);
         writer::field(out, self.client_id.as_bytes());
         if let Some(will) = &self.will {

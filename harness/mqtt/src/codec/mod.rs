@@ -25,6 +25,7 @@ mod publish;
 mod reader;
 mod reason;
 mod rules;
+mod scan;
 mod strings;
 mod suback;
 mod subscribe;

@@ -94,6 +94,10 @@ impl<'a> Packet<'a> {
         match self {
             Self::Publish(publish) => append(kind, first, publish, version, out),
             Self::Puback(ack) | Self::Pubrec(ack) | Self::Pubrel(ack) | Self::Pubcomp(ack) => {
+                if let Some([high, low]) = ack.bare() {
+                    out.extend_from_slice(&[first, 2, high, low]);
+                    return Ok(());
+                }
                 append(kind, first, ack, version, out)
             }
             _ => append(kind, first, self.body(), version, out),

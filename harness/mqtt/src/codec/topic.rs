@@ -1,8 +1,8 @@
 //! Topic names and topic filters: which are legal, and which filter matches which name \[MQTT5 §4.7.2\].
 
-use super::rules::{self, Rule};
+use super::rules::Rule;
 use super::strings::{fits, no_nul};
-use super::{Reason, ReasonCode, Version};
+use super::{Reason, ReasonCode, Version, scan};
 
 const EMPTY_NAME: Rule = Rule::protocol("MQTT3 4.7.3-1", "MQTT5 4.7.3-1", "an empty topic name");
 const EMPTY_FILTER: Rule = Rule::malformed("MQTT3 4.7.3-1", "MQTT5 4.7.3-1", "an empty topic filter");
@@ -69,10 +69,11 @@ pub fn matches(filter: &str, name: &str) -> bool {
 /// One pass for all that a topic name may not contain.
 #[inline]
 pub(crate) fn no_nul_no_wildcard(version: Version, name: &str, wildcard: Rule) -> Result<(), Reason> {
-    let seen =
-        name.bytes().fold(0, |seen, byte| seen | u8::from(byte == 0) | (u8::from(byte == b'+' || byte == b'#') << 1));
-    rules::NUL_IN_TEXT.require(seen & 1 == 0, version)?;
-    wildcard.require(seen == 0, version)
+    if !scan::has_nul_or_wildcard(name.as_bytes()) {
+        return Ok(());
+    }
+    no_nul(version, name)?;
+    Err(wildcard.refuse(version))
 }
 
 /// What follows `$share/`: a name without wildcards, then `/` and a filter.
@@ -85,14 +86,14 @@ fn valid_share(shared: &str) -> Result<(), Reason> {
 
 fn wildcards_in_place(version: Version, filter: &str) -> Result<(), Reason> {
     let bytes = filter.as_bytes();
+    let mut before = b'/';
     for (at, &byte) in bytes.iter().enumerate() {
-        let opens = at == 0 || bytes[at - 1] == b'/';
-        let next = bytes.get(at + 1);
-        match byte {
-            b'#' => HASH.require(opens && next.is_none(), version)?,
-            b'+' => PLUS.require(opens && next.is_none_or(|&next| next == b'/'), version)?,
-            _ => {}
+        if byte == b'#' {
+            HASH.require(before == b'/' && at + 1 == bytes.len(), version)?;
+        } else if byte == b'+' {
+            PLUS.require(before == b'/' && matches!(bytes.get(at + 1), None | Some(b'/')), version)?;
         }
+        before = byte;
     }
     Ok(())
 }

@@ -2,9 +2,10 @@
 
 use alloc::vec::Vec;
 
-use super::{CUT_SHORT, Place, Properties, PropertyId, Value, ValueKind, in_range, may_stand, pair_text};
+use super::check::{CUT_SHORT, LOOK, Look, check_pair, check_text, in_range, may_stand};
+use super::{Place, Properties, PropertyId, Value, ValueKind};
 use crate::codec::reader::varint_len;
-use crate::codec::strings::{fits, no_nul};
+use crate::codec::strings::fits;
 use crate::codec::{REMAINING_LENGTH_MAX, Reason, Version, writer};
 
 /// Properties under construction, for one place. Refuses what a decoder would refuse.
@@ -27,13 +28,12 @@ impl PropertiesBuf {
     /// # Errors
     /// Not allowed here, there already, of another type, or out of range; nothing is added then.
     pub fn push<'a>(&mut self, id: PropertyId, value: impl Into<Value<'a>>) -> Result<(), Reason> {
-        let value = value.into();
-        let seen = may_stand(id, self.place, self.seen)?;
-        of_kind(id.row().kind, value)?;
-        in_range(id, value, self.place)?;
+        let (value, look) = (value.into(), &LOOK[id as usize]);
+        let seen = may_stand(id as u8, look, self.place, self.seen)?;
+        of_kind(id, look, value, self.place)?;
         self.seen = seen;
         self.bytes.push(id as u8);
-        write_value(id.row().kind, value, &mut self.bytes);
+        write_value(look.kind, value, &mut self.bytes);
         Ok(())
     }
 
@@ -105,26 +105,33 @@ impl<'a> From<(&'a str, &'a str)> for Value<'a> {
     }
 }
 
-/// Whether a value fits the type of its property \[MQTT5 §2.2.2.2\].
-fn of_kind(kind: ValueKind, value: Value<'_>) -> Result<(), Reason> {
-    let width = |value, max| CUT_SHORT.require(value <= max, Version::V5);
-    match (kind, value) {
-        (ValueKind::Byte, Value::Int(value)) => width(value, u8::MAX.into()),
-        (ValueKind::TwoBytes, Value::Int(value)) => width(value, u16::MAX.into()),
-        (ValueKind::FourBytes, Value::Int(_)) => Ok(()),
-        (ValueKind::Varint, Value::Int(value)) => width(value, REMAINING_LENGTH_MAX),
+/// Whether a value is of the type and in the range of its property \[MQTT5 §2.2.2.2\].
+fn of_kind(id: PropertyId, look: &Look, value: Value<'_>, place: Place) -> Result<(), Reason> {
+    match (look.kind, value) {
+        (ValueKind::Byte | ValueKind::TwoBytes | ValueKind::FourBytes | ValueKind::Varint, Value::Int(value)) => {
+            CUT_SHORT.require(value <= widest(look.kind), Version::V5)?;
+            in_range(id as u8, look, value, place)
+        }
         (ValueKind::Text, Value::Text(text)) => {
             fits(Version::V5, text.as_bytes())?;
-            no_nul(Version::V5, text)
+            check_text(id as u8, text)
         }
         (ValueKind::Binary, Value::Binary(bytes)) => fits(Version::V5, bytes),
-        (ValueKind::Pair, Value::Pair(name, value)) => {
-            fits(Version::V5, name.as_bytes())?;
-            fits(Version::V5, value.as_bytes())?;
-            pair_text(name)?;
-            pair_text(value)
-        }
+        (ValueKind::Pair, Value::Pair(name, value)) => [name, value].into_iter().try_for_each(|text| {
+            fits(Version::V5, text.as_bytes())?;
+            check_pair(text.as_bytes())
+        }),
         _ => Err(CUT_SHORT.refuse(Version::V5)),
+    }
+}
+
+/// The largest integer of this type.
+const fn widest(kind: ValueKind) -> u32 {
+    match kind {
+        ValueKind::Byte => u8::MAX as u32,
+        ValueKind::TwoBytes => u16::MAX as u32,
+        ValueKind::Varint => REMAINING_LENGTH_MAX,
+        _ => u32::MAX,
     }
 }
 

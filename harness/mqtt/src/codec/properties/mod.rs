@@ -4,17 +4,18 @@
 //! same checks. Values that other packets limit (an alias above the maximum, a feature that was not announced) are not judged.
 
 mod build;
+mod check;
 mod getters;
 mod table;
 
-use core::{fmt, str};
+use core::fmt;
 
 use super::reader::Reader;
 use super::rules::{self, Rule};
-use super::topic::no_nul_no_wildcard;
-use super::{Kind, Reason, ReasonCode, Sender, Version, strings};
+use super::{Kind, Reason, Sender, Version};
 
 pub use build::PropertiesBuf;
+use check::{LOOK, NOT_HERE, check};
 pub use table::{PROPERTIES, PropertyId, PropertyRow};
 
 /// Where properties stand: in a packet, or in the Will of a CONNECT.
@@ -212,68 +213,37 @@ impl<'a> Iterator for Iter<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let mut reader = Reader::new(Version::V5, Kind::Auth, self.rest);
-        let row = ROW_OF.get(usize::from(reader.byte().ok()?))?.as_ref()?;
-        let value = read_value(row.kind, &mut reader).ok()?;
+        let id = PropertyId::from_number(reader.byte().ok()?)?;
+        let value = read_value(LOOK[id as usize].kind, &mut reader).ok()?;
         self.rest = reader.left();
-        Some((row.id, value))
+        Some((id, value))
     }
 }
 
-const NO_LENGTH: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 2.2.2-1", "the Property Length is left out");
-const UNKNOWN: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 §2.2.2.2", "an unknown property");
-const NOT_HERE: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 §2.2.2.2", "a property that this packet may not carry");
-const CUT_SHORT: Rule =
-    Rule::malformed("MQTT3 7.0.0-2", "MQTT5 §2.2.2.2", "a property that ends after the Property Length");
-const WILDCARD: Rule = Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.3.2-14", "a wildcard in a Response Topic");
-const PAIR_TEXT: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 1.5.7-1", "a user property that is not well-formed");
-const ALIAS_ZERO: Rule =
-    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.3.2-8", "Topic Alias 0").answer(ReasonCode::TOPIC_ALIAS_INVALID);
-const IDENTIFIER_FROM_CLIENT: Rule =
-    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.3.4-6", "a Subscription Identifier in a PUBLISH from a client");
-const EXPIRY_FROM_SERVER: Rule =
-    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.14.2-2", "a Session Expiry Interval in a DISCONNECT from a server");
-const REFERENCE_FROM_CLIENT: Rule =
-    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 §3.14.2.2.5", "a Server Reference in a DISCONNECT from a client");
-
-/// `PROPERTIES` by identifier; what is not in it is unknown.
-static ROW_OF: [Option<PropertyRow>; 43] = {
-    let mut rows = [None; 43];
-    let mut at = 0;
-    while at < PROPERTIES.len() {
-        rows[PROPERTIES[at].id as usize] = Some(PROPERTIES[at]);
-        at += 1;
+/// Reads one value of properties that were checked.
+fn read_value<'a>(kind: ValueKind, reader: &mut Reader<'a>) -> Result<Value<'a>, Reason> {
+    match kind {
+        ValueKind::Byte => reader.byte().map(|value| Value::Int(value.into())),
+        ValueKind::TwoBytes => reader.two_bytes().map(|value| Value::Int(value.into())),
+        ValueKind::FourBytes => reader.four_bytes().map(Value::Int),
+        ValueKind::Varint => reader.varint().map(Value::Int),
+        ValueKind::Text => reader.utf8().map(Value::Text),
+        ValueKind::Binary => reader.field().map(Value::Binary),
+        ValueKind::Pair => Ok(Value::Pair(reader.utf8()?, reader.utf8()?)),
     }
-    rows
-};
-
-/// For each identifier one bit per place: where it may stand, and where it may repeat.
-static BITS: [(u16, u16); 43] = {
-    let mut bits = [(0, 0); 43];
-    let mut at = 0;
-    while at < PROPERTIES.len() {
-        let row = PROPERTIES[at];
-        let (mut places, mut repeats) = (0, 0);
-        let mut place = 0;
-        while place < row.places.len() {
-            places |= row.places[place].0.bit();
-            place += 1;
-        }
-        place = 0;
-        while place < row.repeats.len() {
-            repeats |= row.repeats[place].bit();
-            place += 1;
-        }
-        bits[row.id as usize] = (places, repeats);
-        at += 1;
-    }
-    bits
-};
+}
 
 impl PropertyId {
     /// The row of the table.
     #[must_use]
     pub fn row(self) -> &'static PropertyRow {
-        ROW_OF[self as usize].as_ref().expect("every identifier has a row")
+        &PROPERTIES[PROPERTIES.binary_search_by_key(&self, |row| row.id).unwrap_or(0)]
+    }
+
+    /// The identifier with this number; all known ones are below 128.
+    #[must_use]
+    pub fn from_number(number: u8) -> Option<Self> {
+        LOOK.get(usize::from(number))?.id
     }
 
     /// The name the standard gives it.
@@ -283,110 +253,19 @@ impl PropertyId {
     }
 
     /// The section that describes this property at this place; of its first place if it may not stand here.
-    fn section(self, place: Place) -> &'static str {
+    pub(super) fn section(self, place: Place) -> &'static str {
         let places = self.row().places;
         places.iter().find(|(p, _)| *p == place).unwrap_or(&places[0]).1
     }
 }
 
-/// Walks over all properties and refuses the first that may not be there; yields the set of those that are.
-fn check(place: Place, bytes: &[u8]) -> Result<u64, Reason> {
-    let mut reader = Reader::new(Version::V5, Kind::Auth, bytes);
-    let mut seen = 0_u64;
-    while !reader.is_empty() {
-        let row = read_id(&mut reader)?;
-        seen = may_stand(row.id, place, seen)?;
-        let value = read_value(row.kind, &mut reader)?;
-        in_range(row.id, value, place)?;
-    }
-    Ok(seen)
-}
-
-/// The identifier is a variable byte integer, though all known ones take one byte.
-#[inline]
-fn read_id(reader: &mut Reader<'_>) -> Result<&'static PropertyRow, Reason> {
-    let id = cut_short(reader.varint())?;
-    ROW_OF.get(id as usize).and_then(Option::as_ref).ok_or_else(|| UNKNOWN.refuse(Version::V5))
-}
-
-/// Whether a property may stand here, given those before it; yields the new set.
-#[inline]
-fn may_stand(id: PropertyId, place: Place, seen: u64) -> Result<u64, Reason> {
-    let (places, repeats) = BITS[id as usize];
-    let bit = 1 << id as u8;
-    if places & place.bit() == 0 {
-        return Err(NOT_HERE.refuse(Version::V5));
-    }
-    if seen & bit != 0 && repeats & place.bit() == 0 {
-        return Err(broken(id, place, "a property that may stand only once stands twice"));
-    }
-    Ok(seen | bit)
-}
-
-#[inline]
-fn read_value<'a>(kind: ValueKind, reader: &mut Reader<'a>) -> Result<Value<'a>, Reason> {
-    cut_short(match kind {
-        ValueKind::Byte => reader.byte().map(|value| Value::Int(value.into())),
-        ValueKind::TwoBytes => reader.two_bytes().map(|value| Value::Int(value.into())),
-        ValueKind::FourBytes => reader.four_bytes().map(Value::Int),
-        ValueKind::Varint => reader.varint().map(Value::Int),
-        ValueKind::Text => reader.text().map(|text| Value::Text(text.as_str())),
-        ValueKind::Binary => reader.field().map(Value::Binary),
-        ValueKind::Pair => return read_pair(reader),
-    })
-}
-
-fn read_pair<'a>(reader: &mut Reader<'a>) -> Result<Value<'a>, Reason> {
-    let (name, value) = (cut_short(reader.field())?, cut_short(reader.field())?);
-    let string = |bytes| str::from_utf8(bytes).map_err(|_| PAIR_TEXT.refuse(Version::V5));
-    let (name, value) = (string(name)?, string(value)?);
-    pair_text(name)?;
-    pair_text(value)?;
-    Ok(Value::Pair(name, value))
-}
-
-fn pair_text(text: &str) -> Result<(), Reason> {
-    strings::no_nul(Version::V5, text).map_err(|_| PAIR_TEXT.refuse(Version::V5))
-}
-
-/// A value that runs out of bytes is not of its data type.
-#[inline]
-fn cut_short<T>(value: Result<T, Reason>) -> Result<T, Reason> {
-    value.map_err(|reason| {
-        let short = rules::short(Kind::Auth).refuse(Version::V5);
-        if reason == short { CUT_SHORT.refuse(Version::V5) } else { reason }
-    })
-}
-
-/// The ranges that a property's own section gives.
-#[inline]
-fn in_range(id: PropertyId, value: Value<'_>, place: Place) -> Result<(), Reason> {
-    use PropertyId as Id;
-    match (id, value) {
-        (
-            Id::PayloadFormatIndicator
-            | Id::RequestProblemInformation
-            | Id::RequestResponseInformation
-            | Id::MaximumQoS
-            | Id::RetainAvailable
-            | Id::WildcardSubscriptionAvailable
-            | Id::SubscriptionIdentifierAvailable
-            | Id::SharedSubscriptionAvailable,
-            Value::Int(2..),
-        ) => Err(broken(id, place, "a property other than 0 or 1")),
-        (Id::ReceiveMaximum | Id::MaximumPacketSize | Id::SubscriptionIdentifier, Value::Int(0)) => {
-            Err(broken(id, place, "a property that may not be 0"))
-        }
-        (Id::TopicAlias, Value::Int(0)) => Err(ALIAS_ZERO.refuse(Version::V5)),
-        (Id::ResponseTopic, Value::Text(topic)) => no_nul_no_wildcard(Version::V5, topic, WILDCARD),
-        _ => Ok(()),
-    }
-}
-
-#[cold]
-fn broken(id: PropertyId, place: Place, what: &'static str) -> Reason {
-    Reason { clause: id.section(place), code: ReasonCode::PROTOCOL_ERROR, what }
-}
+const NO_LENGTH: Rule = Rule::malformed("MQTT3 7.0.0-2", "MQTT5 2.2.2-1", "the Property Length is left out");
+const IDENTIFIER_FROM_CLIENT: Rule =
+    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.3.4-6", "a Subscription Identifier in a PUBLISH from a client");
+const EXPIRY_FROM_SERVER: Rule =
+    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 3.14.2-2", "a Session Expiry Interval in a DISCONNECT from a server");
+const REFERENCE_FROM_CLIENT: Rule =
+    Rule::protocol("MQTT3 7.0.0-2", "MQTT5 §3.14.2.2.5", "a Server Reference in a DISCONNECT from a client");
 
 /// What one side may not put into PUBLISH or DISCONNECT although the table allows it there.
 #[inline]
