@@ -111,7 +111,7 @@ pub enum Record {
 }
 
 /// Link faults of a group.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Network {
     /// One-way delay of every message.
     pub delay: Spread<Duration>,

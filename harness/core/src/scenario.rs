@@ -33,6 +33,11 @@ mod tests;
 
 use context::{Stop, Trial};
 
+pub(crate) use party::may as rights;
+pub(crate) use read::{capabilities, format};
+#[cfg(test)]
+pub(crate) use tests::stub_registry;
+
 /// A scenario that loads: every case was planned once against a target that has everything, and every key is known.
 #[derive(Clone, Debug)]
 pub struct Scenario {

@@ -121,7 +121,7 @@ pub fn duration_text(duration: Duration) -> String {
     if all == 0 {
         return String::from("0s");
     }
-    let (unit, each) = UNITS.iter().find(|(_, each)| all % each == 0).expect("every number is whole nanoseconds");
+    let (unit, each) = UNITS.iter().find(|(_, each)| all.is_multiple_of(*each)).expect("every number is whole nanoseconds");
     format!("{}{unit}", all / each)
 }
 
@@ -228,7 +228,7 @@ mod tests {
         let mut rng = Seed(1).stream("x", 0);
         for _ in 0..1_000 {
             let drawn = draw_duration("5ms..80ms", Duration::from_millis(5), Duration::from_millis(80), &mut rng);
-            assert!((5..=80_000).contains(&drawn.as_micros()) && drawn.as_nanos() % 1_000 == 0, "{drawn:?}");
+            assert!((5..=80_000).contains(&drawn.as_micros()) && drawn.as_nanos().is_multiple_of(1_000), "{drawn:?}");
             assert!((-3..=4).contains(&draw_int(-3, 4, &mut rng)));
             assert!((0.5..=0.75).contains(&draw_float(0.5, 0.75, &mut rng)));
         }
@@ -239,7 +239,9 @@ mod tests {
     fn a_share_ends_at_a_hundred() {
         assert_eq!(percent("99.5%"), Ok(99.5));
         assert_eq!(percent("100%"), Ok(100.0));
-        assert!(percent("101%").is_err() && percent("-1%").is_err() && percent("5").is_err() && percent("nan%").is_err());
+        assert!(
+            percent("101%").is_err() && percent("-1%").is_err() && percent("5").is_err() && percent("nan%").is_err()
+        );
     }
 
     proptest! {

@@ -2,8 +2,16 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::document::{self, LoadError};
+use crate::registry::Registry;
 use crate::time::Duration;
-use crate::value::Fields;
+use crate::value::{Fields, Value};
+
+mod read;
+mod url;
+
+#[cfg(test)]
+mod tests;
 
 /// A target file.
 #[derive(Clone, Debug)]
@@ -163,35 +171,80 @@ pub struct Known {
     pub until: Option<String>,
 }
 
-impl Endpoint {
-    /// Whether this version of its protocol is spoken here. An endpoint without versions speaks all.
-    #[must_use]
-    pub fn speaks(&self, version: &str) -> bool {
-        self.versions.is_empty() || self.versions.iter().any(|known| known == version)
-    }
-}
-
 impl TargetSpec {
     /// Reads a target file.
     ///
     /// # Errors
     /// The first mistake, with its place.
-    pub fn load(
-        name: &str,
-        file: &str,
-        text: &str,
-        registry: &crate::registry::Registry,
-    ) -> Result<TargetSpec, crate::document::LoadError> {
-        let _ = (name, file, text, registry);
-        todo!()
+    pub fn load(name: &str, file: &str, text: &str, registry: &Registry) -> Result<TargetSpec, LoadError> {
+        let mut tree = document::parse(file, text)?;
+        read::spec(name, text, &mut tree, registry).map_err(|mistake| mistake.locate(file, text))
     }
 
     /// The target that `mqtt://127.0.0.1:1883` names: remote, one endpoint, all versions of its protocol, nothing claimed.
     ///
     /// # Errors
     /// Says what is wrong with the URL.
-    pub fn from_url(url: &str, registry: &crate::registry::Registry) -> Result<TargetSpec, String> {
-        let _ = (url, registry);
-        todo!()
+    pub fn from_url(url: &str, registry: &Registry) -> Result<TargetSpec, String> {
+        url::spec(url, registry)
+    }
+
+    /// Whether the target can do this by its own account: an endpoint claims it, or it follows from what the file says
+    /// (`mqtt.server` from the endpoints, `resource.x` from their resources, `admin.revoke` from `[account]`).
+    #[must_use]
+    pub fn claims(&self, capability: &str) -> bool {
+        self.endpoints
+            .iter()
+            .any(|endpoint| endpoint.claims.iter().any(|claim| claim == capability) || endpoint.is(capability))
+            || self.administers(capability)
+    }
+
+    /// The reason why the target cannot do this, where its file says so and no endpoint claims the contrary.
+    #[must_use]
+    pub fn lacks(&self, capability: &str) -> Option<&str> {
+        if self.claims(capability) {
+            return None;
+        }
+        let lacks = self.endpoints.iter().flat_map(|endpoint| &endpoint.lacks);
+        lacks.filter(|(name, _)| name == capability).map(|(_, reason)| reason.as_str()).next()
+    }
+
+    /// What `{resource.name}` stands for at the first endpoint that has it.
+    #[must_use]
+    pub fn resource(&self, name: &str) -> Option<&Value> {
+        self.endpoints.iter().find_map(|endpoint| endpoint.resources.find(name))
+    }
+
+    /// What an administrator can change here while the target runs.
+    fn administers(&self, capability: &str) -> bool {
+        let Some(account) = &self.account else { return false };
+        let reloads = account.reload.is_some();
+        match capability {
+            "admin.grant" | "admin.revoke" => {
+                reloads && account.grant_publish.is_some() && account.grant_subscribe.is_some()
+            }
+            "admin.rekey" => reloads && account.add.is_some() && account.remove.is_some(),
+            "admin.remove" => reloads && account.remove.is_some(),
+            _ => false,
+        }
+    }
+}
+
+impl Endpoint {
+    /// Whether this version of its protocol is spoken here. An endpoint without versions speaks all.
+    #[must_use]
+    pub fn speaks(&self, version: &str) -> bool {
+        self.versions.is_empty() || self.versions.iter().any(|known| known == version)
+    }
+
+    /// Whether a capability follows from what the endpoint is.
+    fn is(&self, capability: &str) -> bool {
+        match capability.split_once('.') {
+            Some(("resource", name)) => self.resources.find(name).is_some(),
+            Some((protocol, side)) => {
+                protocol == self.protocol && side == if self.client { "client" } else { "server" }
+            }
+            None => false,
+        }
     }
 }

@@ -147,7 +147,11 @@ impl<'t> Keys<'t> {
     /// # Errors
     /// The value is none.
     pub fn duration(&mut self, key: &str) -> Result<Option<Duration>, Mistake> {
-        Ok(self.kind(key, Kind::Duration, false)?.as_ref().and_then(Value::as_text).and_then(|text| spread::duration(text).ok()))
+        Ok(self
+            .kind(key, Kind::Duration, false)?
+            .as_ref()
+            .and_then(Value::as_text)
+            .and_then(|text| spread::duration(text).ok()))
     }
 
     /// A duration at `key` that may be drawn at every use.
@@ -155,7 +159,11 @@ impl<'t> Keys<'t> {
     /// # Errors
     /// The value is none.
     pub fn durations(&mut self, key: &str) -> Result<Option<Spread<Duration>>, Mistake> {
-        Ok(self.kind(key, Kind::Duration, true)?.as_ref().and_then(Value::as_text).and_then(|text| spread::durations(text).ok()))
+        Ok(self
+            .kind(key, Kind::Duration, true)?
+            .as_ref()
+            .and_then(Value::as_text)
+            .and_then(|text| spread::durations(text).ok()))
     }
 
     /// A share at `key`, as 0.0 to 1.0.
@@ -164,7 +172,11 @@ impl<'t> Keys<'t> {
     /// The value is none.
     pub fn share(&mut self, key: &str) -> Result<Option<f64>, Mistake> {
         let text = self.kind(key, Kind::Percent, false)?;
-        Ok(text.as_ref().and_then(Value::as_text).and_then(|text| spread::percent(text).ok()).map(|percent| percent / 100.0))
+        Ok(text
+            .as_ref()
+            .and_then(Value::as_text)
+            .and_then(|text| spread::percent(text).ok())
+            .map(|percent| percent / 100.0))
     }
 
     /// The table at `key`, to be read in turn.
@@ -277,7 +289,8 @@ impl Read<'_> {
             Node::Text(text) => text.clone(),
             _ => return Err(wrong(self.key, "a number", value)),
         };
-        let end = |end: &str| end.parse::<f64>().map_err(|_| format!("expected a number or a range \"a..b\", found {end:?}"));
+        let end =
+            |end: &str| end.parse::<f64>().map_err(|_| format!("expected a number or a range \"a..b\", found {end:?}"));
         match self.written(value.span, &text, end)? {
             Written::Point(_) => Err(wrong(self.key, "a number", value)),
             Written::Each(..) => Ok(Value::Text(text)),

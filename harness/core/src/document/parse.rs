@@ -17,7 +17,8 @@ pub fn parse(file: &str, text: &str) -> Result<Located, LoadError> {
 }
 
 fn read(text: &str) -> Result<Located, Mistake> {
-    let table = DeTable::parse(text).map_err(|error| Mistake::new(span(error.span().unwrap_or_default()), error.message().trim()))?;
+    let table = DeTable::parse(text)
+        .map_err(|error| Mistake::new(span(error.span().unwrap_or_default()), error.message().trim()))?;
     Ok(Located { span: Span::default(), node: Reader { text }.table(table.get_ref())? })
 }
 
@@ -34,11 +35,7 @@ impl Reader<'_> {
         let mut pairs = Vec::with_capacity(table.len());
         for (key, value) in table.iter() {
             self.escapes(span(key.span()))?;
-            pairs.push(Pair {
-                key: key.get_ref().to_string(),
-                key_span: span(key.span()),
-                value: self.value(value)?,
-            });
+            pairs.push(Pair { key: key.get_ref().to_string(), key_span: span(key.span()), value: self.value(value)? });
         }
         pairs.sort_by_key(|pair| (pair.key_span.start, pair.value.span.start));
         Ok(Node::Table(pairs))
@@ -106,9 +103,14 @@ impl Reader<'_> {
         for value in values.iter().chain([&Span { start: at.end, end: at.end }]) {
             if let Some(n) = self.source(Span { start, end: value.start }).find('\n') {
                 let start = start + n;
-                return Err(Mistake::new(Span { start, end: start }, "a line break inside { } is TOML 1.1; keep it on one line"));
+                return Err(Mistake::new(
+                    Span { start, end: start },
+                    "a line break inside { } is TOML 1.1; keep it on one line",
+                ));
             }
-            if value.start == at.end && let Some(n) = self.source(Span { start, end: at.end }).find(',') {
+            if value.start == at.end
+                && let Some(n) = self.source(Span { start, end: at.end }).find(',')
+            {
                 let start = start + n;
                 return Err(Mistake::new(Span { start, end: start + 1 }, "a comma before } is TOML 1.1; leave it out"));
             }

@@ -38,7 +38,11 @@ pub(super) fn words(keys: &mut Keys<'_>, key: &str) -> Result<Vec<String>, Mista
 fn spec(keys: &mut Keys<'_>) -> Result<Vec<String>, Mistake> {
     let clause = |(text, span): (String, _)| {
         let whole = text.split_once(':').is_some_and(|(document, place)| !document.is_empty() && !place.is_empty());
-        if whole { Ok(text) } else { Err(Mistake::new(span, "spec: a clause reads \"mqtt5:3.1.4-3\": document, colon, place")) }
+        if whole {
+            Ok(text)
+        } else {
+            Err(Mistake::new(span, "spec: a clause reads \"mqtt5:3.1.4-3\": document, colon, place"))
+        }
     };
     keys.texts("spec")?.into_iter().map(clause).collect()
 }
@@ -46,7 +50,9 @@ fn spec(keys: &mut Keys<'_>) -> Result<Vec<String>, Mistake> {
 fn cwe(keys: &mut Keys<'_>) -> Result<Vec<u32>, Mistake> {
     let number = |value: &mut crate::document::Located| {
         let number = value.plain().as_int().and_then(|n| u32::try_from(n).ok()).filter(|n| *n > 0);
-        number.ok_or_else(|| Mistake::new(value.span, alloc::format!("cwe: expected a CWE number, found {}", value.what())))
+        number.ok_or_else(|| {
+            Mistake::new(value.span, alloc::format!("cwe: expected a CWE number, found {}", value.what()))
+        })
     };
     keys.list("cwe")?.iter_mut().map(number).collect()
 }

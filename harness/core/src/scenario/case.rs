@@ -48,7 +48,9 @@ fn axis(keys: &mut Keys<'_>, key: &str, default: &str) -> Result<Vec<(String, Sp
     let all = keys.texts(key)?;
     match keys.value(key) {
         None => Ok(vec![(default.to_string(), Span::default())]),
-        Some(value) if all.is_empty() => Err(Mistake::new(value.span, format!("{key}: an empty list is no case at all"))),
+        Some(value) if all.is_empty() => {
+            Err(Mistake::new(value.span, format!("{key}: an empty list is no case at all")))
+        }
         Some(_) => Ok(all),
     }
 }
@@ -99,7 +101,8 @@ impl Rows {
             Some(_) if !rows.is_empty() => Err(Mistake::new(span, "either cases or [[case]], not both")),
             Some(name) => {
                 let known = registry.protocols.iter().flat_map(|protocol| protocol.case_lists).map(|list| list.name);
-                let found = registry.case_list(&name).ok_or_else(|| Mistake::unknown(span, "list of cases", &name, known))?;
+                let found =
+                    registry.case_list(&name).ok_or_else(|| Mistake::unknown(span, "list of cases", &name, known))?;
                 Ok(Rows::List(found.rows))
             }
         }

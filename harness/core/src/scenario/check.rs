@@ -16,7 +16,9 @@ pub(super) fn plan(plan: &Plan, trial: Trial<'_>) -> Result<(), Mistake> {
 }
 
 fn parts(plan: &Plan) -> Result<(), Mistake> {
-    let has = |part: Part| plan.fleets.iter().any(|fleet| fleet.part == Some(part) || fleet.steps.iter().any(|s| s.part == Some(part)));
+    let has = |part: Part| {
+        plan.fleets.iter().any(|fleet| fleet.part == Some(part) || fleet.steps.iter().any(|s| s.part == Some(part)))
+    };
     let missing = match (has(Part::Control) || plan.control.is_some(), has(Part::Stimulus)) {
         (true, true) => return Ok(()),
         (false, _) => "control: without a legal variant that must succeed, nothing shows that the target works at all",
@@ -62,9 +64,12 @@ fn no_cycle(plan: &Plan, order: &Order) -> Result<(), Mistake> {
 fn bound_before_used(plan: &Plan, order: &Order) -> Result<(), Mistake> {
     for at in order.steps() {
         for (text, id) in &order.step(plan, at).uses {
-            let binds = |before: &StepRef| order.step(plan, *before).any.iter().flat_map(|one| &one.bind).any(|(_, bound)| bound == id);
+            let binds = |before: &StepRef| {
+                order.step(plan, *before).any.iter().flat_map(|one| &one.bind).any(|(_, bound)| bound == id)
+            };
             if !order.before(at).iter().any(binds) {
-                let text = format!("{text} is not bound yet when this step runs: wait for the step that binds it, with after");
+                let text =
+                    format!("{text} is not bound yet when this step runs: wait for the step that binds it, with after");
                 return Err(Mistake::new(span(plan, at, "after"), text));
             }
         }

@@ -66,7 +66,7 @@ fn one(mut keys: Keys<'_>, name: &str, index: u16, cx: &Context<'_>) -> Result<F
         part,
         manual: keys.word("session", &[("auto", false), ("manual", true)])?.unwrap_or(false),
         steps,
-        network: keys.table("network")?.map(network::read).transpose()?.unwrap_or_else(|| cx.network.clone()),
+        network: keys.table("network")?.map(network::read).transpose()?.unwrap_or(cx.network),
         keys: own_keys(&mut keys, behaviour, cx)?,
         behaviour: doing,
         version: place.version,
@@ -117,9 +117,15 @@ struct Place<'a> {
 }
 
 impl<'a> Place<'a> {
-    fn find(keys: &mut Keys<'_>, protocol: Option<&Protocol>, listens: bool, cx: &Context<'a>) -> Result<Place<'a>, Stop> {
+    fn find(
+        keys: &mut Keys<'_>,
+        protocol: Option<&Protocol>,
+        listens: bool,
+        cx: &Context<'a>,
+    ) -> Result<Place<'a>, Stop> {
         let said = if protocol.is_some() { keys.text("endpoint")?.unwrap_or_default() } else { String::new() };
-        let nowhere = |version: &str, said| Place { endpoint: None, id: EndpointId(0), version: version.to_string(), said };
+        let nowhere =
+            |version: &str, said| Place { endpoint: None, id: EndpointId(0), version: version.to_string(), said };
         let Some(protocol) = protocol else { return Ok(nowhere("", said)) };
         let version = own_version(keys, protocol, cx)?;
         let Some(target) = cx.trial.target else {
@@ -146,7 +152,8 @@ impl<'a> Place<'a> {
 
     /// A target that has everything asks who is there.
     fn authenticated(&self, cx: &Context<'_>) -> bool {
-        self.endpoint.map_or(cx.trial.target.is_none(), |endpoint| endpoint.claims.iter().any(|claim| claim == "authenticated"))
+        self.endpoint
+            .map_or(cx.trial.target.is_none(), |endpoint| endpoint.claims.iter().any(|claim| claim == "authenticated"))
     }
 }
 
@@ -192,7 +199,12 @@ fn enough_addresses(keys: &Keys<'_>, fleet: &FleetPlan) -> Result<(), Mistake> {
     Ok(())
 }
 
-fn steps(keys: &mut Keys<'_>, doing: &str, speaker: &Speaker<'_>, cx: &Context<'_>) -> Result<Vec<crate::plan::StepPlan>, Stop> {
+fn steps(
+    keys: &mut Keys<'_>,
+    doing: &str,
+    speaker: &Speaker<'_>,
+    cx: &Context<'_>,
+) -> Result<Vec<crate::plan::StepPlan>, Stop> {
     if doing != SCRIPT && doing != ADMIN {
         return Ok(Vec::new());
     }
@@ -209,7 +221,11 @@ fn steps(keys: &mut Keys<'_>, doing: &str, speaker: &Speaker<'_>, cx: &Context<'
             && steps.iter().any(|before| before.mark == Some(mark))
         {
             let span = value.find("mark").map_or(span, |mark| mark.span);
-            return Err(Mistake::new(span, format!("two steps set the mark {}", cx.names.marks[usize::from(mark.0)].0)).into());
+            return Err(Mistake::new(
+                span,
+                format!("two steps set the mark {}", cx.names.marks[usize::from(mark.0)].0),
+            )
+            .into());
         }
         steps.push(step);
     }

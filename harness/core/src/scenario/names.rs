@@ -88,7 +88,7 @@ impl Names {
     /// The bound value that text names: `$watcher.n1.mid`. Text that begins with `$` and names no fleet is text: `$SYS/#`.
     pub(super) fn bind(&self, text: &str, span: Span) -> Result<Option<BindId>, Mistake> {
         let Some(name) = text.strip_prefix('$') else { return Ok(None) };
-        if !name.split_once('.').is_some_and(|(fleet, _)| self.fleet(fleet).is_some()) {
+        if name.split_once('.').is_none_or(|(fleet, _)| self.fleet(fleet).is_none()) {
             return Ok(None);
         }
         let at = self.binds.iter().position(|known| known == name);

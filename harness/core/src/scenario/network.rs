@@ -18,7 +18,10 @@ pub(super) fn none() -> Network {
 pub(super) fn read(mut keys: Keys<'_>) -> Result<Network, Mistake> {
     for key in keys.rest() {
         if DATAGRAM_ONLY.contains(&key.as_str()) {
-            return Err(Mistake::new(keys.span_of(&key), format!("{key} acts on datagrams; on a stream there are none")));
+            return Err(Mistake::new(
+                keys.span_of(&key),
+                format!("{key} acts on datagrams; on a stream there are none"),
+            ));
         }
     }
     let network = Network {

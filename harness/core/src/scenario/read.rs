@@ -87,7 +87,9 @@ pub(super) fn segments(text: &str, span: Span) -> Result<Segments, Mistake> {
     match bytes {
         Some(bytes) => Ok(Segments::Each(bytes)),
         None if text == "whole" => Ok(Segments::Whole),
-        None => Err(Mistake::new(span, format!("segments: expected \"whole\" or a size such as \"1B\", found {text:?}"))),
+        None => {
+            Err(Mistake::new(span, format!("segments: expected \"whole\" or a size such as \"1B\", found {text:?}")))
+        }
     }
 }
 
@@ -104,9 +106,10 @@ fn protocol(keys: &mut Keys<'_>, trial: Trial<'_>) -> Result<String, Mistake> {
 
 fn version(keys: &mut Keys<'_>) -> Result<String, Mistake> {
     match keys.value("version") {
-        Some(value) if value.text().is_none() => {
-            Err(Mistake::new(value.span, format!("version: expected one, found {}: a plan has its case chosen", value.what())))
-        }
+        Some(value) if value.text().is_none() => Err(Mistake::new(
+            value.span,
+            format!("version: expected one, found {}: a plan has its case chosen", value.what()),
+        )),
         value => Ok(value.and_then(|value| value.text()).unwrap_or_default().to_string()),
     }
 }

@@ -83,12 +83,18 @@ fn caught_by(value: &Located, cx: &Context<'_>, expects: &[Expect]) -> Result<Ve
             return Err(Mistake::unknown(span, "oracle", oracle, known));
         }
         if !expects.iter().any(|expect| expect.oracle == oracle) {
-            return Err(Mistake::new(span, format!("{oracle} cannot catch this: the scenario has no [[expect]] for it")));
+            return Err(Mistake::new(
+                span,
+                format!("{oracle} cannot catch this: the scenario has no [[expect]] for it"),
+            ));
         }
         oracles.push(oracle.to_string());
     }
     if oracles.is_empty() {
-        return Err(Mistake::new(value.span, format!("a flaw is caught by an oracle, or several; found {}", value.what())));
+        return Err(Mistake::new(
+            value.span,
+            format!("a flaw is caught by an oracle, or several; found {}", value.what()),
+        ));
     }
     Ok(oracles)
 }

@@ -54,7 +54,8 @@ fn keys(value: &mut Located, index: u16, speaker: &Speaker<'_>, cx: &Context<'_>
     let conn = keys.text("conn")?.unwrap_or_else(|| "main".to_string());
     let after = after(&mut keys, cx)?;
     let mark = keys.text("mark")?;
-    let mark = mark.map(|mark| cx.names.mark(&format!("{}.{mark}", speaker.fleet), keys.span_of("mark"))).transpose()?;
+    let mark =
+        mark.map(|mark| cx.names.mark(&format!("{}.{mark}", speaker.fleet), keys.span_of("mark"))).transpose()?;
     let part = keys.word("part", &PARTS)?.or(speaker.part);
     let speaks_as = keys.text("as")?;
     let speaks_as = speaks_as.map(|party| cx.names.party(&party, keys.span_of("as"))).transpose()?;
@@ -102,7 +103,9 @@ fn verb(name: &str, span: Span, speaker: &Speaker<'_>) -> Result<&'static Verb, 
     let may_say = |verb: &&Verb| ADMIN.contains(&verb.name) == admin || verb.name == ADMIN_TOO;
     let own = speaker.protocol.map_or(&[][..], |protocol| protocol.verbs);
     let known = || VERBS.iter().filter(may_say).chain(own);
-    known().find(|verb| verb.name == name).ok_or_else(|| Mistake::unknown(span, "step", name, known().map(|verb| verb.name)))
+    known()
+        .find(|verb| verb.name == name)
+        .ok_or_else(|| Mistake::unknown(span, "step", name, known().map(|verb| verb.name)))
 }
 
 fn after(keys: &mut Keys<'_>, cx: &Context<'_>) -> Result<Vec<MarkId>, Mistake> {
@@ -130,7 +133,9 @@ fn pace(text: &str, span: Span) -> Result<(u32, Duration), Mistake> {
         let period = spread::duration(period).ok().filter(|period| !period.is_zero())?;
         Some((bytes, period))
     };
-    said().ok_or_else(|| Mistake::new(span, format!("pace: expected bytes in a period such as \"1B/10s\", found {text:?}")))
+    said().ok_or_else(|| {
+        Mistake::new(span, format!("pace: expected bytes in a period such as \"1B/10s\", found {text:?}"))
+    })
 }
 
 /// The keys that the verb knows, and the bound values that they use.
@@ -152,7 +157,9 @@ fn own_keys(keys: &mut Keys<'_>, verb: &Verb, cx: &Context<'_>) -> Result<(Field
         fields.set(key.name, value);
     }
     // Keys that every step knows and the verb knows too are the step's; the verb may still ask.
-    verb.keys.iter().for_each(|key| drop(keys.value(key.name)));
+    for key in verb.keys {
+        let _ = keys.value(key.name);
+    }
     Ok((fields, uses))
 }
 
@@ -204,7 +211,9 @@ fn resource(value: Value, resources: &Fields) -> Result<Value, Stop> {
             None => Ok(Value::Text(text)),
             Some(name) => resources.find(name).cloned().ok_or_else(|| Stop::Unmet(format!("needs resource.{name}"))),
         },
-        Value::List(all) => all.into_iter().map(|one| resource(one, resources)).collect::<Result<_, _>>().map(Value::List),
+        Value::List(all) => {
+            all.into_iter().map(|one| resource(one, resources)).collect::<Result<_, _>>().map(Value::List)
+        }
         Value::Table(fields) => {
             let fill = |(key, one): (String, Value)| Ok((key, resource(one, resources)?));
             Ok(Value::Table(Fields(fields.0.into_iter().map(fill).collect::<Result<_, Stop>>()?)))

@@ -13,7 +13,7 @@ pub(super) const NAME: &str = "witness";
 /// Adds a party and, for each protocol in which the scenario speaks to the target, a fleet. What stands there already stays.
 pub(super) fn add(tree: &mut Located, registry: &Registry) {
     let missing: Vec<Spoken> = spoken(tree).into_iter().filter(|one| one.needs_witness(registry)).collect();
-    let alone = missing.len() == 1 && !tree.find("fleet").is_some_and(|fleets| fleets.find(NAME).is_some());
+    let alone = missing.len() == 1 && tree.find("fleet").is_none_or(|fleets| fleets.find(NAME).is_none());
     for one in &missing {
         let name = if alone { NAME.to_string() } else { format!("{NAME}-{}", one.protocol) };
         insert(tree, "fleet", &name, one.fleet());

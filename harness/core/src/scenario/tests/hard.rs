@@ -263,7 +263,10 @@ fn who_is_connected_to_plays_no_party_and_has_no_witness() {
     let cloud = plan.fleet("cloud").expect("cloud");
     assert!(cloud.plays_server && cloud.party.is_none());
     assert_eq!(cloud.endpoint_id.0, 3);
-    assert_eq!(plan.fleets.last().map(|fleet| (fleet.name.as_str(), fleet.protocol.as_str())), Some(("witness", "dumb")));
+    assert_eq!(
+        plan.fleets.last().map(|fleet| (fleet.name.as_str(), fleet.protocol.as_str())),
+        Some(("witness", "dumb"))
+    );
 }
 
 #[test]
@@ -272,7 +275,10 @@ fn an_administrator_logs_in_nowhere() {
     let admin = plan.fleet("admin").expect("admin");
     assert_eq!((admin.party, admin.protocol.as_str(), admin.authenticated), (None, "", false));
     assert_eq!(admin.steps[0].fields.text("grant"), Some("subscribe cmd/victim/#"));
-    assert_eq!(plan.parties.iter().map(|party| party.name.as_str()).collect::<Vec<_>>(), ["victim", "writer", "witness"]);
+    assert_eq!(
+        plan.parties.iter().map(|party| party.name.as_str()).collect::<Vec<_>>(),
+        ["victim", "writer", "witness"]
+    );
 }
 
 #[test]

@@ -44,7 +44,10 @@ fn keys_that_nothing_knows_are_refused_everywhere() {
     refuses_with("at_most = 1\n", "unknown key \"at_most\"");
     refuses_with("[network]\ndely = \"1s\"\n", "unknown key \"dely\"; did you mean \"delay\"?");
     refuses_with("[party.a]\nmay = { pub = [\"x\"] }\n", "unknown key \"pub\"");
-    refuses_with("[control]\nwithout = [\"foe.sent\"]\nexpect = { at = \"foe\", closed = true }\nx = 1\n", "unknown key \"x\"");
+    refuses_with(
+        "[control]\nwithout = [\"foe.sent\"]\nexpect = { at = \"foe\", closed = true }\nx = 1\n",
+        "unknown key \"x\"",
+    );
 }
 
 #[test]
@@ -59,18 +62,36 @@ fn every_name_must_be_known() {
     refuses("\"2\"", "[\"1\", \"3\"]", "x.toml:4:18: unknown version \"3\"");
     refuses("behaviour =", "as = \"ownr\"\nbehaviour =", "unknown party \"ownr\"");
     refuses("do = \"hello\",", "do = \"hello\", as = \"ownr\",", "unknown party \"ownr\"");
-    refuses("do = \"expect\",", "do = \"expect\", after = \"foe.snt\",", "unknown mark \"foe.snt\"; did you mean \"foe.sent\"?");
+    refuses(
+        "do = \"expect\",",
+        "do = \"expect\", after = \"foe.snt\",",
+        "unknown mark \"foe.snt\"; did you mean \"foe.sent\"?",
+    );
     refuses("type = \"bye\"", "type = \"bye\", canary = \"c\"", "unknown canary \"c\"");
     refuses("mark = \"sent\"", "canary = \"$foe.x\", frame = { a = \"$foe.x\" }", "unknown bound value \"foe.x\"");
     refuses("part = \"control\"", "part = \"contrl\"", "unknown part \"contrl\"; did you mean \"control\"?");
     refuses("format   = 1", "format = 1\nlevel = \"mist\"", "unknown level \"mist\"; did you mean \"must\"?");
-    refuses("format   = 1", "format = 1\nneeds = [\"sessins\"]", "unknown capability \"sessins\"; did you mean \"sessions\"?");
-    refuses("format   = 1", "format = 1\ncases = \"stub.matrx\"", "unknown list of cases \"stub.matrx\"; did you mean \"stub.matrix\"?");
-    refuses_with("[twin]\nnever-close = \"stub-closes\"\n", "unknown flaw \"never-close\"; did you mean \"never-closes\"?");
+    refuses(
+        "format   = 1",
+        "format = 1\nneeds = [\"sessins\"]",
+        "unknown capability \"sessins\"; did you mean \"sessions\"?",
+    );
+    refuses(
+        "format   = 1",
+        "format = 1\ncases = \"stub.matrx\"",
+        "unknown list of cases \"stub.matrx\"; did you mean \"stub.matrix\"?",
+    );
+    refuses_with(
+        "[twin]\nnever-close = \"stub-closes\"\n",
+        "unknown flaw \"never-close\"; did you mean \"never-closes\"?",
+    );
     refuses_with("[twin]\nnever-closes = \"stub-clos\"\n", "unknown oracle \"stub-clos\"");
     refuses_with("[twin]\nnever-closes = \"stub-policy\"\n", "stub-policy cannot catch this");
     refuses_with("[[expect]]\noracle = \"stub-once\"\ncanary = \"c\"\n", "unknown canary \"c\"");
-    refuses_with("[control]\nwithout = [\"foe.x\"]\nexpect = { closed = true, at = \"foe\" }\n", "unknown mark \"foe.x\"");
+    refuses_with(
+        "[control]\nwithout = [\"foe.x\"]\nexpect = { closed = true, at = \"foe\" }\n",
+        "unknown mark \"foe.x\"",
+    );
 }
 
 #[test]
@@ -92,7 +113,11 @@ fn every_wrong_type_says_what_belongs_there() {
     refuses("do = \"hello\",", "do = \"hello\", keep = \"5\",", "keep: \"5\" has no unit");
     refuses("do = \"hello\",", "do = \"hello\", clean = 1,", "clean: expected true or false, found 1");
     refuses("do = \"hello\",", "do = \"hello\", share = \"101%\",", "expected a share from \"0%\" to \"100%\"");
-    refuses("do = \"hello\",", "do = \"hello\", pace = \"1/10s\",", "pace: expected bytes in a period such as \"1B/10s\"");
+    refuses(
+        "do = \"hello\",",
+        "do = \"hello\", pace = \"1/10s\",",
+        "pace: expected bytes in a period such as \"1B/10s\"",
+    );
     refuses("hex = \"00 ff\"", "hex = \"0g\"", "hex: 'g' is not a hex digit");
     refuses("hex = \"00 ff\"", "hex = \"000\"", "hex: 3 hex digits: one is missing");
     refuses("{ closed = true }", "{ closed = false }", "closed = false says nothing");
@@ -119,9 +144,22 @@ fn a_protocol_refuses_its_own_steps_at_their_key() {
 fn a_scenario_has_a_control_and_a_stimulus() {
     refuses(", part = \"control\"", "", "missing control");
     refuses(", part = \"stimulus\"", "", "missing stimulus");
-    load(&PLAIN.replace("do = \"hello\", expect = { type = \"welcome\", reason = 0 }, part = \"control\"", "do = \"hello\"")
-        .replace("[[expect]]", "[control]\nwithout = [\"foe.sent\"]\nexpect = { type = \"x\", at = \"foe\" }\n[[expect]]"));
-    load(&PLAIN.replace(", part = \"control\"", "").replace("[[expect]]", "[fleet.other]\nbehaviour = \"chatter\"\npart = \"control\"\n[[expect]]"));
+    load(
+        &PLAIN
+            .replace(
+                "do = \"hello\", expect = { type = \"welcome\", reason = 0 }, part = \"control\"",
+                "do = \"hello\"",
+            )
+            .replace(
+                "[[expect]]",
+                "[control]\nwithout = [\"foe.sent\"]\nexpect = { type = \"x\", at = \"foe\" }\n[[expect]]",
+            ),
+    );
+    load(
+        &PLAIN
+            .replace(", part = \"control\"", "")
+            .replace("[[expect]]", "[fleet.other]\nbehaviour = \"chatter\"\npart = \"control\"\n[[expect]]"),
+    );
 }
 
 #[test]
@@ -129,7 +167,10 @@ fn an_expectation_that_nobody_reads_is_refused() {
     refuses("oracle = \"stub-closes\"", "oracle = \"stub-policy\"", "no oracle reads what becomes of this step");
     refuses("of     = \"foe\"", "of = \"witness\"", "no oracle reads");
     let stimulus = PLAIN.replace("part = \"stimulus\"", "part = \"stimulus\", expect = { type = \"x\" }");
-    let stimulus = stimulus.replace("  { do = \"expect\", any = [{ closed = true }, { type = \"bye\", reason = [1, 2] }], within = \"1s\" },\n", "");
+    let stimulus = stimulus.replace(
+        "  { do = \"expect\", any = [{ closed = true }, { type = \"bye\", reason = [1, 2] }], within = \"1s\" },\n",
+        "",
+    );
     load(&stimulus);
     assert!(error(&stimulus.replace("stub-closes", "stub-policy")).contains("no oracle reads"));
     // The answer of a preparing step is a precondition: nobody need judge it.
@@ -153,12 +194,17 @@ fn a_mark_is_set_once() {
 fn steps_that_wait_for_each_other_are_refused() {
     refuses("do = \"hello\",", "do = \"hello\", after = \"foe.sent\",", "wait for each other for ever");
     let two = |after: &str| {
-        alloc::format!("[fleet.other]\nbehaviour = \"script\"\nstep = [ {{ do = \"hello\", {after}mark = \"x\" }} ]\n[[expect]]")
+        alloc::format!(
+            "[fleet.other]\nbehaviour = \"script\"\nstep = [ {{ do = \"hello\", {after}mark = \"x\" }} ]\n[[expect]]"
+        )
     };
     let waits = PLAIN.replace("do = \"send\"", "after = \"other.x\", do = \"send\"");
     load(&waits.replace("[[expect]]", &two("")));
     let message = error(&waits.replace("[[expect]]", &two("after = \"foe.sent\", ")));
-    assert!(message.contains("x.toml:11:13: these steps wait for each other for ever: foe.sent <- other.x"), "{message}");
+    assert!(
+        message.contains("x.toml:11:13: these steps wait for each other for ever: foe.sent <- other.x"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -167,17 +213,23 @@ fn a_bound_value_is_bound_before_it_is_used() {
     load(&bound.replace("hex = \"00 ff\"", "frame = { id = \"$foe.n.id\" }"));
     let other = |after: &str| {
         let step = alloc::format!("step = [ {{ {after}do = \"say\", packet_id = \"$foe.n.id\" }} ]");
-        bound.replace("part = \"control\"", "part = \"control\", mark = \"in\"")
+        bound
+            .replace("part = \"control\"", "part = \"control\", mark = \"in\"")
             .replace("[[expect]]", &alloc::format!("[fleet.other]\nbehaviour = \"script\"\n{step}\n[[expect]]"))
     };
     load(&other("after = \"foe.in\", "));
     assert!(error(&other("")).contains("$foe.n.id is not bound yet"));
-    refuses("do = \"hello\", expect", "do = \"hello\", bind = { a = \"b\" }, exp_ = 1, x", "bind keeps fields of an answer");
+    refuses(
+        "do = \"hello\", expect",
+        "do = \"hello\", bind = { a = \"b\" }, exp_ = 1, x",
+        "bind keeps fields of an answer",
+    );
 }
 
 #[test]
 fn text_that_begins_with_a_dollar_and_names_no_fleet_is_text() {
-    let plan = plan(&PLAIN.replace("{ do = \"hello\",", "{ do = \"say\", topic = \"$SYS/a.b\" },\n  { do = \"hello\","));
+    let plan =
+        plan(&PLAIN.replace("{ do = \"hello\",", "{ do = \"say\", topic = \"$SYS/a.b\" },\n  { do = \"hello\","));
     assert_eq!(plan.fleets[0].steps[0].fields.text("topic"), Some("$SYS/a.b"));
     assert!(plan.fleets[0].steps[0].uses.is_empty());
 }
@@ -190,7 +242,8 @@ fn a_stream_has_no_datagrams_to_lose_their_order() {
 
 #[test]
 fn cases_are_complete_and_every_value_is_used() {
-    let rows = |hex: &str| alloc::format!("[[case]]\nname = \"a\"\nhex = \"00\"\n[[case]]\nname = \"b\"\n{hex}\n[fleet.foe]");
+    let rows =
+        |hex: &str| alloc::format!("[[case]]\nname = \"a\"\nhex = \"00\"\n[[case]]\nname = \"b\"\n{hex}\n[fleet.foe]");
     let with = |hex: &str| PLAIN.replace("hex = \"00 ff\"", "hex = \"{case.hex}\"").replace("[fleet.foe]", &rows(hex));
     load(&with("hex = \"01\""));
     assert!(error(&with("hexx = \"01\"")).contains("unknown value of the case \"hex\"; did you mean \"hexx\"?"));
@@ -204,9 +257,17 @@ fn cases_are_complete_and_every_value_is_used() {
 
 #[test]
 fn an_administrator_speaks_of_known_parties_and_whole_rights() {
-    let admin = |step: &str| PLAIN.replace("[[expect]]", &alloc::format!("[fleet.admin]\nbehaviour = \"admin\"\nstep = [ {step} ]\n[[expect]]"));
+    let admin = |step: &str| {
+        PLAIN.replace(
+            "[[expect]]",
+            &alloc::format!("[fleet.admin]\nbehaviour = \"admin\"\nstep = [ {step} ]\n[[expect]]"),
+        )
+    };
     load(&admin("{ do = \"revoke\", party = \"foe\", grant = \"subscribe a/#\" }"));
-    assert!(error(&admin("{ do = \"revoke\", party = \"fo\", grant = \"subscribe a/#\" }")).contains("unknown party \"fo\""));
+    assert!(
+        error(&admin("{ do = \"revoke\", party = \"fo\", grant = \"subscribe a/#\" }"))
+            .contains("unknown party \"fo\"")
+    );
     assert!(error(&admin("{ do = \"revoke\", party = \"foe\", grant = \"read a/#\" }")).contains("a right reads"));
     assert!(error(&admin("{ do = \"hello\" }")).contains("unknown step \"hello\""));
     assert!(error(&admin("{ do = \"remove\" }")).contains("missing key \"party\""));

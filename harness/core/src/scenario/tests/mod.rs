@@ -9,6 +9,11 @@ mod stub;
 
 use stub::{registry, target};
 
+/// For other modules' tests.
+pub(crate) fn stub_registry() -> Registry {
+    registry()
+}
+
 /// A scenario that loads; tests add to it or break it.
 const PLAIN: &str = r#"format   = 1
 title    = "x"

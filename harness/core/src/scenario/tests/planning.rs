@@ -68,7 +68,8 @@ fn a_plan_shows_points_and_text_is_never_a_range() {
     let printed = plan.to_toml();
     for point in ["limit", "count", "keep", "weight", "at_least", "loss"] {
         let line = printed.lines().find(|line| line.contains(point)).unwrap_or_else(|| panic!("{point} in\n{printed}"));
-        let value = line.split(&alloc::format!("{point} ")).last().unwrap_or_default().split(',').next().unwrap_or_default();
+        let value =
+            line.split(&alloc::format!("{point} ")).last().unwrap_or_default().split(',').next().unwrap_or_default();
         assert!(!value.contains(".."), "{line}");
     }
 }
@@ -78,7 +79,10 @@ fn the_witness_is_in_every_printed_plan_once() {
     let plan = plan(PLAIN);
     assert_eq!(plan.fleets.iter().map(|fleet| fleet.name.as_str()).collect::<Vec<_>>(), ["foe", "witness"]);
     let witness = plan.fleet("witness").expect("witness");
-    assert_eq!((witness.behaviour.as_str(), witness.endpoint.as_str(), witness.version.as_str()), ("witness", "two", "2"));
+    assert_eq!(
+        (witness.behaviour.as_str(), witness.endpoint.as_str(), witness.version.as_str()),
+        ("witness", "two", "2")
+    );
     let party = &plan.parties[usize::from(witness.party.expect("logs in"))];
     assert_eq!((party.name.as_str(), party.may.len()), ("witness", 2));
     assert!(plan.to_toml().contains("[fleet.witness]"));
@@ -87,7 +91,10 @@ fn the_witness_is_in_every_printed_plan_once() {
 
 #[test]
 fn two_protocols_have_two_witnesses() {
-    let text = PLAIN.replace("[[expect]]", "[fleet.dumb]\nprotocol = \"dumb\"\nendpoint = \"south\"\nbehaviour = \"chatter\"\n[[expect]]");
+    let text = PLAIN.replace(
+        "[[expect]]",
+        "[fleet.dumb]\nprotocol = \"dumb\"\nendpoint = \"south\"\nbehaviour = \"chatter\"\n[[expect]]",
+    );
     let plan = plan(&text);
     let names: Vec<&str> = plan.fleets.iter().map(|fleet| fleet.name.as_str()).collect();
     assert_eq!(names, ["foe", "dumb", "witness-stub", "witness-dumb"]);
@@ -134,7 +141,8 @@ fn what_the_target_lacks_is_named() {
         unmet(&PLAIN.replace("behaviour =", "endpoint = \"far\"\nbehaviour ="), &target()),
         "needs an endpoint named far for stub 2"
     );
-    let path = PLAIN.replace("{ do = \"hello\",", "{ do = \"say\", path = [\"{resource.counter}\"] },\n  { do = \"hello\",");
+    let path =
+        PLAIN.replace("{ do = \"hello\",", "{ do = \"say\", path = [\"{resource.counter}\"] },\n  { do = \"hello\",");
     assert_eq!(unmet(&path, &target()), "needs resource.counter");
     let filled = plan(&path.replace("counter", "observable"));
     assert_eq!(filled.fleets[0].steps[0].fields.find("path").map(ToString::to_string).as_deref(), Some("[/time]"));
@@ -144,7 +152,8 @@ fn what_the_target_lacks_is_named() {
 #[test]
 fn given_accounts_go_to_their_namesakes_first() {
     let plan = load(PLAIN).plan("", Seed(0), &stub::given(&["a", "b", "foe"]), &registry()).expect("plans");
-    let users: Vec<(&str, &str)> = plan.parties.iter().map(|party| (party.user.as_str(), party.password.as_str())).collect();
+    let users: Vec<(&str, &str)> =
+        plan.parties.iter().map(|party| (party.user.as_str(), party.password.as_str())).collect();
     assert_eq!(users, [("foe", ""), ("a", "")]);
 }
 
@@ -164,7 +173,7 @@ fn a_cut_plan_keeps_identities_and_indexes() {
     let foe = tree.find_mut("fleet").and_then(|fleets| fleets.find_mut("foe")).expect("foe");
     foe.set("count", &crate::value::Value::Int(9));
     foe.set("only", &crate::value::Value::List(alloc::vec![3u32.into(), 7u32.into()]));
-    let Some(crate::document::Node::List(steps)) = foe.find_mut("step").map(|step| &mut step.node) else { panic!("steps") };
+    let Some(document::Node::List(steps)) = foe.find_mut("step").map(|step| &mut step.node) else { panic!("steps") };
     steps.insert(0, steps[0].clone());
     steps[0].set("index", &crate::value::Value::Int(0));
     steps.remove(1);
@@ -172,7 +181,7 @@ fn a_cut_plan_keeps_identities_and_indexes() {
     assert_eq!(cut.fleets[0].members().collect::<Vec<_>>(), [3, 7]);
     assert_eq!(cut.fleets[0].steps.iter().map(|step| step.index).collect::<Vec<_>>(), [0, 1, 2]);
     let foe = tree.find_mut("fleet").and_then(|fleets| fleets.find_mut("foe")).expect("foe");
-    let Some(crate::document::Node::List(steps)) = foe.find_mut("step").map(|step| &mut step.node) else { panic!("steps") };
+    let Some(document::Node::List(steps)) = foe.find_mut("step").map(|step| &mut step.node) else { panic!("steps") };
     steps.remove(1);
     let error = Plan::read("stub/x", "", Seed(7), tree, &target(), &registry()).expect_err("no stimulus");
     assert!(error.to_string().contains("missing stimulus"), "{error}");
@@ -180,7 +189,10 @@ fn a_cut_plan_keeps_identities_and_indexes() {
 
 #[test]
 fn the_control_arm_skips_what_it_goes_without() {
-    let text = PLAIN.replace("[[expect]]", "[control]\nwithout = [\"foe.sent\"]\nexpect = { canary = \"c\", at = \"foe:a/#\" }\n[[expect]]");
+    let text = PLAIN.replace(
+        "[[expect]]",
+        "[control]\nwithout = [\"foe.sent\"]\nexpect = { canary = \"c\", at = \"foe:a/#\" }\n[[expect]]",
+    );
     let plan = plan(&text.replace("hex = \"00 ff\"", "hex = \"00\", canary = \"c\""));
     assert!(plan.fleets[0].steps.iter().all(|step| !step.skip));
     let arm = plan.control_arm().expect("an arm");
@@ -192,7 +204,8 @@ fn the_control_arm_skips_what_it_goes_without() {
 fn a_plan_lasts_as_long_as_what_it_waits_for() {
     let lasts = |text: &str| plan(text).duration_estimate();
     assert_eq!(lasts(PLAIN), Duration::ZERO, "an answer comes at once, and closing is no silence");
-    let waits = PLAIN.replace("{ do = \"expect\",", "{ do = \"wait\", for = \"4s\", mark = \"w\" },\n  { do = \"expect\",");
+    let waits =
+        PLAIN.replace("{ do = \"expect\",", "{ do = \"wait\", for = \"4s\", mark = \"w\" },\n  { do = \"expect\",");
     assert_eq!(lasts(&waits), Duration::from_secs(4));
     let chain = "[fleet.other]\nramp = \"1s\"\nbehaviour = \"script\"\nstep = [ { after = \"foe.w\", do = \"wait\", for = \"5s\" } ]\n[[expect]]";
     assert_eq!(lasts(&waits.replace("[[expect]]", chain)), Duration::from_secs(9));
@@ -253,7 +266,7 @@ proptest! {
 
 #[test]
 fn planning_a_plan_of_a_hard_scenario_changes_nothing() {
-    for (text, case) in super::hard::ALL {
+    for (text, case) in hard::ALL {
         check_idempotent(&load(text), case, 11);
     }
 }

@@ -72,7 +72,12 @@ const ORACLES: &[Oracle] = &[
     oracle("stub-closes", Needs::Edges, &[key("within", Kind::Duration), key("at_least", Kind::Percent)], true),
     oracle("stub-once", Needs::Full, &[key("canary", Kind::Text), key("at", Kind::Text)], true),
     oracle("stub-policy", Needs::Full, &[key("within", Kind::Duration)], false),
-    oracle("stub-size", Needs::Full, &[key("factor_max", Kind::Float), key("window", Kind::Duration), key("bytes", Kind::Text)], false),
+    oracle(
+        "stub-size",
+        Needs::Full,
+        &[key("factor_max", Kind::Float), key("window", Kind::Duration), key("bytes", Kind::Text)],
+        false,
+    ),
 ];
 
 fn matrix(version: &str) -> Vec<CaseRow> {
@@ -119,7 +124,15 @@ fn check(_: &str, step: &StepPlan) -> Result<(), (String, String)> {
 }
 
 pub(super) fn registry() -> Registry {
-    let other = Protocol { name: "dumb", versions: &[], scheme: ("dumb", 9), case_lists: &[], capabilities: &[], oracles: &[], ..STUB };
+    let other = Protocol {
+        name: "dumb",
+        versions: &[],
+        scheme: ("dumb", 9),
+        case_lists: &[],
+        capabilities: &[],
+        oracles: &[],
+        ..STUB
+    };
     Registry {
         protocols: alloc::vec![STUB, other],
         flaws: alloc::vec![("never-closes", ""), ("forgets", "")],

@@ -1,0 +1,329 @@
+//! Every key of a target file. Templates stay text: whoever starts the target fills them in.
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use sha2::{Digest, Sha256};
+
+use super::{AccountSpec, Change, Endpoint, Given, Known, ProcessSpec, Ready, Reload, TargetKind, TargetSpec};
+use crate::document::{Keys, Located, Mistake, Span};
+use crate::registry::Registry;
+use crate::scenario::{capabilities, format, rights};
+use crate::time::Duration;
+use crate::value::{Fields, Value, hex};
+
+pub(super) fn spec(name: &str, text: &str, tree: &mut Located, registry: &Registry) -> Result<TargetSpec, Mistake> {
+    let mut keys = Keys::of(tree, "a target")?;
+    format(&mut keys)?;
+    let endpoints = endpoints(&mut keys, registry)?;
+    let spec = TargetSpec {
+        name: name.to_string(),
+        kind: kind(&mut keys, registry, &endpoints)?,
+        account: keys.table("account")?.map(account).transpose()?,
+        known: keys.list("known")?.iter_mut().map(known).collect::<Result<_, _>>()?,
+        digest: digest(text),
+        owner: keys.text("owner")?,
+        endpoints,
+    };
+    keys.finish()?;
+    Ok(spec)
+}
+
+/// SHA-256 of the text that names a target, in hex.
+pub(super) fn digest(text: &str) -> String {
+    hex(&Sha256::digest(text.as_bytes()))
+}
+
+#[derive(Clone, Copy)]
+enum What {
+    InProcess,
+    Process,
+    Remote,
+}
+
+fn kind(keys: &mut Keys<'_>, registry: &Registry, endpoints: &[Endpoint]) -> Result<TargetKind, Mistake> {
+    let known = [("in-process", What::InProcess), ("process", What::Process), ("remote", What::Remote)];
+    let what = keys.word("kind", &known)?;
+    match keys.need("kind", what)? {
+        What::Remote => Ok(TargetKind::Remote),
+        What::InProcess => in_process(keys, registry),
+        What::Process => {
+            let process = keys.table("process")?.map(|keys| process(keys, endpoints)).transpose()?;
+            keys.need("process", process).map(TargetKind::Process)
+        }
+    }
+}
+
+fn in_process(keys: &mut Keys<'_>, registry: &Registry) -> Result<TargetKind, Mistake> {
+    let build = keys.text("build")?;
+    let build = keys.need("build", build)?;
+    let builds = || registry.builds.iter().map(|build| build.name);
+    if builds().next().is_some() && !builds().any(|known| known == build) {
+        return Err(Mistake::unknown(keys.span_of("build"), "build", &build, builds()));
+    }
+    let flaws = keys.texts("flaws")?;
+    let planted = || registry.flaws.iter().map(|(flaw, _)| *flaw);
+    if let Some((flaw, span)) =
+        flaws.iter().find(|(flaw, _)| planted().next().is_some() && !planted().any(|known| known == flaw))
+    {
+        return Err(Mistake::unknown(*span, "flaw", flaw, planted()));
+    }
+    Ok(TargetKind::InProcess { build, flaws: words(flaws) })
+}
+
+fn words(texts: Vec<(String, Span)>) -> Vec<String> {
+    texts.into_iter().map(|(text, _)| text).collect()
+}
+
+fn process(mut keys: Keys<'_>, endpoints: &[Endpoint]) -> Result<ProcessSpec, Mistake> {
+    let program = keys.text("program")?;
+    let program = keys.need("program", program)?;
+    let ready = keys.table("ready")?.map(ready).transpose()?;
+    let (ready, ready_within) = ready.unwrap_or_else(|| (Ready::Tcp(endpoints[0].address.clone()), READY_WITHIN));
+    let spec = ProcessSpec {
+        program,
+        args: words(keys.texts("args")?),
+        env: named_texts(&mut keys, "env")?,
+        files: named_texts(&mut keys, "files")?,
+        ready,
+        ready_within,
+        version: keys.table("version")?.map(version).transpose()?,
+        install: keys.text("install")?,
+        reuse: keys.word("reuse", &[("campaign", true), ("trial", false)])?.unwrap_or(false),
+    };
+    keys.finish()?;
+    Ok(spec)
+}
+
+/// A table of texts.
+fn named_texts(keys: &mut Keys<'_>, key: &str) -> Result<Vec<(String, String)>, Mistake> {
+    let Some(mut table) = keys.table(key)? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for name in table.rest() {
+        let text = table.text(&name)?.unwrap_or_default();
+        all.push((name, text));
+    }
+    Ok(all)
+}
+
+/// How long a program may take to be ready, where its file does not say.
+const READY_WITHIN: Duration = Duration::from_secs(5);
+
+fn ready(mut keys: Keys<'_>) -> Result<(Ready, Duration), Mistake> {
+    let ways = [
+        keys.text("tcp")?.map(Ready::Tcp),
+        keys.duration("after")?.map(Ready::After),
+        keys.text("log")?.map(Ready::Log),
+        keys.text("coap")?.map(Ready::Coap),
+    ];
+    let within = keys.duration("within")?.unwrap_or(READY_WITHIN);
+    let span = keys.span();
+    keys.finish()?;
+    let mut said = ways.into_iter().flatten();
+    match (said.next(), said.next()) {
+        (Some(ready), None) => Ok((ready, within)),
+        _ => Err(Mistake::new(span, "ready: one of tcp, after, log or coap")),
+    }
+}
+
+/// `{ run = ["mosquitto", "-h"], match = 'version (\S+)' }`.
+fn version(mut keys: Keys<'_>) -> Result<(Vec<String>, String), Mistake> {
+    let run = command(&mut keys)?;
+    let run = keys.need("run", run)?;
+    let pattern = keys.text("match")?;
+    let pattern = keys.need("match", pattern)?;
+    keys.finish()?;
+    Ok((run, pattern))
+}
+
+fn command(keys: &mut Keys<'_>) -> Result<Option<Vec<String>>, Mistake> {
+    let run = words(keys.texts("run")?);
+    match keys.value("run") {
+        Some(value) if run.is_empty() => Err(Mistake::new(value.span, "run: a command has a program at least")),
+        value => Ok(value.is_some().then_some(run)),
+    }
+}
+
+fn endpoints(keys: &mut Keys<'_>, registry: &Registry) -> Result<Vec<Endpoint>, Mistake> {
+    let span = keys.span();
+    let mut all: Vec<Endpoint> = Vec::new();
+    for value in keys.list("endpoint")? {
+        let at = value.find("name").map_or(value.span, |name| name.span);
+        let endpoint = endpoint(Keys::of(value, "an endpoint")?, registry)?;
+        if all.iter().any(|other| other.name == endpoint.name) {
+            return Err(Mistake::new(at, format!("two endpoints are called {:?}", endpoint.name)));
+        }
+        all.push(endpoint);
+    }
+    if all.is_empty() {
+        return Err(keys
+            .need::<()>("endpoint", None)
+            .err()
+            .unwrap_or_else(|| Mistake::new(span, "missing key \"endpoint\"")));
+    }
+    Ok(all)
+}
+
+fn endpoint(mut keys: Keys<'_>, registry: &Registry) -> Result<Endpoint, Mistake> {
+    let protocol = keys.text("protocol")?;
+    let protocol = keys.need("protocol", protocol)?;
+    let Some(row) = registry.protocol(&protocol) else {
+        let known = registry.protocols.iter().map(|row| row.name);
+        return Err(Mistake::unknown(keys.span_of("protocol"), "protocol", &protocol, known));
+    };
+    let address = keys.text("address")?;
+    let address = keys.need("address", address)?;
+    let versions = keys.texts("versions")?;
+    if let Some((version, span)) = versions.iter().find(|(version, _)| !row.versions.contains(&version.as_str())) {
+        return Err(Mistake::unknown(*span, "version", version, row.versions));
+    }
+    let endpoint = Endpoint {
+        name: keys.text("name")?.unwrap_or_else(|| protocol.clone()),
+        versions: words(versions),
+        client: keys.word("role", &[("server", false), ("client", true)])?.unwrap_or(false),
+        address,
+        claims: claims(&mut keys, registry)?,
+        lacks: lacks(&mut keys, registry)?,
+        resources: resources(&mut keys)?,
+        protocol,
+    };
+    keys.finish()?;
+    Ok(endpoint)
+}
+
+fn claims(keys: &mut Keys<'_>, registry: &Registry) -> Result<Vec<String>, Mistake> {
+    let claims = keys.texts("claims")?;
+    claims.iter().try_for_each(|(name, span)| known_capability(name, *span, registry))?;
+    Ok(words(claims))
+}
+
+fn lacks(keys: &mut Keys<'_>, registry: &Registry) -> Result<Vec<(String, String)>, Mistake> {
+    let claimed: Vec<String> = words(keys.texts("claims")?);
+    let Some(mut table) = keys.table("lacks")? else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for name in table.rest() {
+        let reason = table.text(&name)?.unwrap_or_default();
+        let span = table.span_of(&name);
+        known_capability(&name, span, registry)?;
+        if claimed.contains(&name) {
+            return Err(Mistake::new(span, format!("{name} is claimed and lacking at once")));
+        }
+        if reason.is_empty() {
+            return Err(Mistake::new(span, format!("{name}: say why it is lacking")));
+        }
+        all.push((name, reason));
+    }
+    Ok(all)
+}
+
+fn known_capability(name: &str, span: Span, registry: &Registry) -> Result<(), Mistake> {
+    let known = capabilities(registry);
+    if known.is_empty() || known.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    Err(Mistake::unknown(span, "capability", name, known))
+}
+
+fn resources(keys: &mut Keys<'_>) -> Result<Fields, Mistake> {
+    let Some(value) = keys.value("resources") else { return Ok(Fields::default()) };
+    match value.plain() {
+        Value::Table(fields) => Ok(fields),
+        _ => Err(Mistake::new(value.span, format!("resources is a table, found {}", value.what()))),
+    }
+}
+
+fn account(mut keys: Keys<'_>) -> Result<AccountSpec, Mistake> {
+    let (mut publish, mut subscribe) = (None, None);
+    if let Some(mut grant) = keys.table("grant")? {
+        publish = grant.table("publish")?.map(change).transpose()?;
+        subscribe = grant.table("subscribe")?.map(change).transpose()?;
+        grant.finish()?;
+    }
+    let spec = AccountSpec {
+        add: keys.table("add")?.map(change).transpose()?,
+        remove: keys.table("remove")?.map(change).transpose()?,
+        grant_publish: publish,
+        grant_subscribe: subscribe,
+        reload: keys.table("reload")?.map(reload).transpose()?,
+        given: keys.list("given")?.iter_mut().map(given).collect::<Result<_, _>>()?,
+    };
+    keys.finish()?;
+    Ok(spec)
+}
+
+/// `{ run = [..] }` or `{ append = "..", to = "{file}" }`.
+fn change(mut keys: Keys<'_>) -> Result<Change, Mistake> {
+    let run = command(&mut keys)?;
+    let append = keys.text("append")?;
+    let to = keys.text("to")?;
+    let span = keys.span();
+    let change = match (run, append) {
+        (Some(run), None) if to.is_none() => Change::Run(run),
+        (None, Some(text)) => Change::Append { text, to: keys.need("to", to)? },
+        (None, None) => {
+            keys.finish()?;
+            return Err(Mistake::new(span, "a change is run = [\"..\"], or append = \"..\" with to = \"{file}\""));
+        }
+        _ => return Err(Mistake::new(span, "a change is either run or append")),
+    };
+    keys.finish()?;
+    Ok(change)
+}
+
+/// How long a reload may take, where a file does not say.
+const RELOAD_WITHIN: Duration = Duration::from_secs(2);
+
+/// `{ signal = "HUP", done = { log = "Reloading config" }, within = "2s" }`.
+fn reload(mut keys: Keys<'_>) -> Result<Reload, Mistake> {
+    let signal = keys.text("signal")?;
+    let run = command(&mut keys)?;
+    let mut done = None;
+    if let Some(mut table) = keys.table("done")? {
+        let log = table.text("log")?;
+        done = Some(table.need("log", log)?);
+        table.finish()?;
+    }
+    let within = keys.duration("within")?.unwrap_or(RELOAD_WITHIN);
+    let span = keys.span();
+    keys.finish()?;
+    if signal.is_some() == run.is_some() {
+        return Err(Mistake::new(span, "a reload is either signal = \"HUP\" or run = [\"..\"]"));
+    }
+    Ok(Reload { signal, run, done, within })
+}
+
+fn given(value: &mut Located) -> Result<Given, Mistake> {
+    let mut keys = Keys::of(value, "an account")?;
+    let name = keys.text("name")?;
+    let password_env = keys.text("password_env")?;
+    let given = Given {
+        name: keys.need("name", name)?,
+        password_env: keys.need("password_env", password_env)?,
+        may: keys.table("may")?.map(rights).transpose()?.unwrap_or_default(),
+    };
+    keys.finish()?;
+    Ok(given)
+}
+
+fn known(value: &mut Located) -> Result<Known, Mistake> {
+    let mut keys = Keys::of(value, "a known finding")?;
+    let signature = keys.text("signature")?;
+    let reason = keys.text("reason")?;
+    let until = keys.text("until")?;
+    let span = keys.span_of("until");
+    let known = Known { signature: keys.need("signature", signature)?, reason: keys.need("reason", reason)?, until };
+    keys.finish()?;
+    match known.until.as_deref().is_none_or(is_day) {
+        true => Ok(known),
+        false => Err(Mistake::new(span, "until: the last day, as \"2027-03-01\"")),
+    }
+}
+
+/// `2027-03-01`, so that days compare as text.
+fn is_day(text: &str) -> bool {
+    let digits = |part: &str, len: usize| part.len() == len && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts: Vec<&str> = text.split('-').collect();
+    let in_range = |part: &str, most: u8| part.parse::<u8>().is_ok_and(|n| (1..=most).contains(&n));
+    matches!(parts.as_slice(), [year, month, day]
+        if digits(year, 4) && digits(month, 2) && digits(day, 2) && in_range(month, 12) && in_range(day, 31))
+}

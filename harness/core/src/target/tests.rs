@@ -1,0 +1,166 @@
+//! Laws of target files.
+use super::*;
+use crate::scenario::stub_registry;
+use alloc::string::ToString;
+
+const PLAIN: &str = r#"format = 1
+kind   = "process"
+
+[process]
+program = "stubd"
+args    = ["-c", "{config}"]
+ready   = { log = "ready", within = "2s" }
+version = { run = ["stubd", "-h"], match = 'version (\S+)' }
+install = "apt-get install stubd"
+env     = { HOME = "{dir}" }
+[process.files]
+config = "listen {port}\n"
+acl    = ""
+
+[[endpoint]]
+name     = "plain"
+protocol = "stub"
+versions = ["1", "2"]
+address  = "127.0.0.1:{port}"
+claims   = ["authenticated"]
+lacks    = { sessions = "not a feature", acl = "no rights" }
+resources = { observable = "/time", public = ["/"] }
+[[endpoint]]
+name     = "device"
+protocol = "dumb"
+role     = "client"
+address  = "127.0.0.1:{port.device}"
+claims   = ["acl"]
+
+[account]
+add    = { run = ["stubd_passwd", "{name}"] }
+remove = { run = ["stubd_passwd", "-D", "{name}"] }
+grant.publish   = { append = "w {filter}\n", to = "{acl}" }
+grant.subscribe = { append = "r {filter}\n", to = "{acl}" }
+reload = { signal = "HUP", done = { log = "again" }, within = "3s" }
+[[account.given]]
+name = "a"
+password_env = "A"
+may = { publish = ["x/#"] }
+
+[[known]]
+signature = "00"
+reason    = "accepted"
+until     = "2027-03-01"
+"#;
+
+fn load(text: &str) -> Result<TargetSpec, String> {
+    TargetSpec::load("t", "t.toml", text, &stub_registry()).map_err(|error| error.to_string())
+}
+
+fn refuses(from: &str, to: &str, expect: &str) {
+    assert!(PLAIN.contains(from), "{from:?} is not in the plain target");
+    let message = load(&PLAIN.replacen(from, to, 1)).expect_err(to);
+    assert!(message.contains(expect), "expected {expect:?} in:\n{message}");
+}
+
+#[test]
+fn every_key_is_read_and_templates_stay_text() {
+    let spec = load(PLAIN).expect("loads");
+    let TargetKind::Process(process) = &spec.kind else { panic!("{:?}", spec.kind) };
+    assert_eq!((process.program.as_str(), process.args.len(), process.env.len()), ("stubd", 2, 1));
+    assert_eq!(
+        process.files,
+        [("config".to_string(), "listen {port}\n".to_string()), ("acl".to_string(), String::new())]
+    );
+    assert_eq!(
+        (process.ready.clone(), process.ready_within),
+        (Ready::Log("ready".to_string()), Duration::from_secs(2))
+    );
+    assert_eq!(process.version.as_ref().map(|(_, pattern)| pattern.as_str()), Some("version (\\S+)"));
+    let account = spec.account.as_ref().expect("accounts");
+    assert!(matches!(&account.grant_publish, Some(Change::Append { to, .. }) if to == "{acl}"));
+    assert_eq!(account.reload.as_ref().and_then(|reload| reload.done.as_deref()), Some("again"));
+    assert_eq!(account.given[0].may, [("publish".to_string(), "x/#".to_string())]);
+    assert_eq!((spec.digest.len(), spec.endpoints[1].client, spec.known.len()), (64, true, 1));
+}
+
+#[test]
+fn a_target_claims_what_it_says_and_what_follows() {
+    let spec = load(PLAIN).expect("loads");
+    for claimed in
+        ["authenticated", "acl", "stub.server", "dumb.client", "resource.observable", "admin.revoke", "admin.rekey"]
+    {
+        assert!(spec.claims(claimed), "{claimed}");
+    }
+    for unclaimed in ["sessions", "stub.client", "dumb.server", "resource.counter", "admin.restart"] {
+        assert!(!spec.claims(unclaimed), "{unclaimed}");
+    }
+    assert_eq!(spec.lacks("sessions"), Some("not a feature"));
+    assert_eq!(spec.lacks("acl"), None, "another endpoint claims it");
+    assert_eq!(spec.resource("observable"), Some(&Value::from("/time")));
+    let silent = load(&PLAIN.replace("reload = { signal = \"HUP\", done = { log = \"again\" }, within = \"3s\" }", ""))
+        .expect("loads");
+    assert!(!silent.claims("admin.revoke"), "nothing makes the running target read its files again");
+}
+
+#[test]
+fn only_an_endpoint_and_a_program_are_required() {
+    let least = "format = 1\nkind = \"process\"\n[process]\nprogram = \"x\"\n[[endpoint]]\nprotocol = \"stub\"\naddress = \"127.0.0.1:{port}\"\n";
+    let spec = load(least).expect("loads");
+    let TargetKind::Process(process) = &spec.kind else { panic!("{:?}", spec.kind) };
+    assert_eq!(process.ready, Ready::Tcp("127.0.0.1:{port}".to_string()));
+    assert!(spec.endpoints[0].speaks("1") && spec.endpoints[0].name == "stub");
+    assert!(
+        load(&least.replace("program = \"x\"\n", "")).is_err_and(|error| error.contains("missing key \"program\""))
+    );
+    assert!(load("format = 1\nkind = \"remote\"\n").is_err_and(|error| error.contains("missing key \"endpoint\"")));
+}
+
+#[test]
+fn mistakes_have_their_place() {
+    refuses("program =", "programm =", "t.toml:5:1: unknown key \"programm\"; did you mean \"program\"?");
+    refuses("\"process\"", "\"proces\"", "t.toml:2:10: unknown kind \"proces\"; did you mean \"process\"?");
+    refuses("protocol = \"stub\"", "protocol = \"stubb\"", "unknown protocol \"stubb\"");
+    refuses("\"1\", \"2\"", "\"1\", \"3\"", "unknown version \"3\"");
+    refuses(
+        "[\"authenticated\"]",
+        "[\"authenticatd\"]",
+        "unknown capability \"authenticatd\"; did you mean \"authenticated\"?",
+    );
+    refuses("sessions =", "sesions =", "unknown capability \"sesions\"");
+    refuses("\"not a feature\"", "\"\"", "sessions: say why it is lacking");
+    refuses("sessions = \"not", "authenticated = \"not", "claimed and lacking at once");
+    refuses("\"device\"", "\"plain\"", "two endpoints are called \"plain\"");
+    refuses("log = \"ready\"", "log = \"ready\", tcp = \"x\"", "one of tcp, after, log or coap");
+    refuses("within = \"2s\"", "within = \"1s..2s\"", "a range has no place here");
+    refuses("signal = \"HUP\"", "signal = \"HUP\", run = [\"x\"]", "either signal");
+    refuses("run = [\"stubd_passwd\", \"{name}\"]", "run = []", "a command has a program");
+    refuses(", to = \"{acl}\"", "", "missing key \"to\"");
+    refuses("2027-03-01", "2027-13-01", "until: the last day");
+    refuses("role     =", "rôle =", "t.toml");
+}
+
+#[test]
+fn a_flaw_of_an_in_process_target_is_known() {
+    let text = |flaw: &str| {
+        alloc::format!(
+            "format = 1\nkind = \"in-process\"\nbuild = \"broker\"\nflaws = [\"{flaw}\"]\n[[endpoint]]\nprotocol = \"stub\"\naddress = \"127.0.0.1:7\"\n"
+        )
+    };
+    assert!(
+        matches!(load(&text("forgets")).expect("loads").kind, TargetKind::InProcess { flaws, .. } if flaws == ["forgets"])
+    );
+    assert!(
+        load(&text("forget")).is_err_and(|error| error.contains("unknown flaw \"forget\"; did you mean \"forgets\"?"))
+    );
+}
+
+#[test]
+fn a_url_names_a_target_that_claims_nothing() {
+    let from = |url| TargetSpec::from_url(url, &stub_registry());
+    let spec = from("stub://127.0.0.1:1234").expect("a URL");
+    assert_eq!(spec.endpoints[0].address, "127.0.0.1:1234");
+    assert!(spec.endpoints[0].speaks("2") && spec.endpoints[0].claims.is_empty());
+    assert_eq!(from("stub://localhost/").expect("a URL").endpoints[0].address, "127.0.0.1:7");
+    assert_eq!(from("http://127.0.0.1").expect_err("scheme"), "unknown scheme \"http\"; use stub://, dumb://");
+    assert!(from("127.0.0.1:7").is_err_and(|error| error.contains("is no URL")));
+    assert!(from("stub://example.org:7").is_err_and(|error| error.contains("not an IPv4 address")));
+    assert!(from("stub://127.0.0.1:0").is_err_and(|error| error.contains("not a port")));
+    assert!(from("stub://127.0.0.1:70000").is_err_and(|error| error.contains("not a port")));
+}
