@@ -277,7 +277,10 @@ pub fn assign(plan: &mut Plan, given: &[Given]) -> Result<Vec<String>, RunError>
         let fits = |g: &&Given| g.name == party.name || party.may.iter().all(|right| g.may.contains(right));
         let at = left.iter().position(|g| g.name == party.name).or_else(|| left.iter().position(fits));
         let Some(at) = at else {
-            return Err(RunError::Accounts { needs: needed.len(), gives: secrets.len() + left.iter().filter(|g| fits(g)).count() });
+            return Err(RunError::Accounts {
+                needs: needed.len(),
+                gives: secrets.len() + left.iter().filter(|g| fits(g)).count(),
+            });
         };
         let account = left.remove(at);
         let password = secret(&account.password_env)?;

@@ -79,7 +79,8 @@ pub fn preflight(target: &TargetSpec, _registry: &Registry, options: &LiveOption
 
 fn reach(approved: &Approved, endpoint: usize) -> Result<(), RunError> {
     let addr = approved.addr(proofhouse_core::actor::EndpointId(endpoint as u16));
-    let unreachable = |error: std::io::Error| RunError::Unreachable { address: addr.to_string(), reason: error.to_string() };
+    let unreachable =
+        |error: std::io::Error| RunError::Unreachable { address: addr.to_string(), reason: error.to_string() };
     TcpStream::connect_timeout(&guard::socket_addr(addr), REACH).map(drop).map_err(unreachable)
 }
 

@@ -128,7 +128,10 @@ impl fmt::Display for RunError {
                 write!(f, "the target did not become ready: waited {waited:?} for {probe}{}", tail(log))
             }
             RunError::PortInUse { port } => {
-                write!(f, "port {port} was taken by another program before the target could listen on it; tried 3 times")
+                write!(
+                    f,
+                    "port {port} was taken by another program before the target could listen on it; tried 3 times"
+                )
             }
             RunError::Unreachable { address, reason } => write!(f, "nothing answers at {address}: {reason}"),
             RunError::Guard { address, reason } => write!(f, "refused to send anything to {address}: {reason}"),
@@ -171,7 +174,8 @@ mod tests {
 
     #[test]
     fn a_missing_program_says_what_to_install() {
-        let error = RunError::TargetMissing { program: "mosquitto".into(), install: Some("apt-get install mosquitto".into()) };
+        let error =
+            RunError::TargetMissing { program: "mosquitto".into(), install: Some("apt-get install mosquitto".into()) };
         assert!(error.to_string().ends_with("install it with: apt-get install mosquitto"), "{error}");
         assert_eq!(error.exit_code(), 5);
     }

@@ -195,8 +195,8 @@ impl<'a> Driver<'a> {
 
     fn fleet(&mut self, plan: &FleetPlan) -> Result<Fleet, RunError> {
         let behaviour = self.stage.registry.behaviour(&plan.protocol, &plan.behaviour);
-        let behaviour =
-            behaviour.ok_or_else(|| RunError::Build(format!("fleet {:?}: unknown behaviour {:?}", plan.name, plan.behaviour)))?;
+        let behaviour = behaviour
+            .ok_or_else(|| RunError::Build(format!("fleet {:?}: unknown behaviour {:?}", plan.name, plan.behaviour)))?;
         Ok(Fleet {
             index: plan.index,
             crowd: (behaviour.crowd)(plan, self.stage.plan, self.stage.registry),

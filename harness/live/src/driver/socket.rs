@@ -27,6 +27,8 @@ pub(super) struct Socket {
     pub(super) half: bool,
     /// It has ended.
     pub(super) shut: bool,
+    /// A write has failed like this; the system says so only once.
+    pub(super) broken: Option<Close>,
     pub(super) reading: bool,
     pub(super) received: u64,
     pub(super) opened: Time,
@@ -98,6 +100,7 @@ impl Socket {
             out: VecDeque::new(),
             half: false,
             shut: false,
+            broken: None,
             reading: true,
             received: 0,
             opened: Time::ZERO,
@@ -168,7 +171,9 @@ const ENOBUFS: i32 = 105;
 pub(super) fn close_of(error: &io::Error) -> Close {
     match (error.kind(), error.raw_os_error()) {
         (io::ErrorKind::ConnectionRefused, _) => Close::Refused,
-        (io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable, _) => Close::TimedOut,
+        (io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable, _) => {
+            Close::TimedOut
+        }
         (io::ErrorKind::AddrNotAvailable | io::ErrorKind::AddrInUse | io::ErrorKind::OutOfMemory, _)
         | (_, Some(EMFILE | ENFILE | ENOBUFS)) => Close::LocalLimit,
         _ => Close::Reset,

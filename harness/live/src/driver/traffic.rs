@@ -7,9 +7,9 @@ use proofhouse_core::actor::{Close, Conn, Input};
 use proofhouse_core::link::Passage;
 use proofhouse_core::time::{Duration, Time};
 
+use super::Driver;
 use super::socket::{Link, Phase, Socket, addr, close_of};
 use super::timers::Due;
-use super::Driver;
 
 /// One read.
 pub(super) const READ_MAX: usize = 64 << 10;
@@ -151,6 +151,7 @@ impl Driver<'_> {
         let reads = socket.reading && socket.phase == Phase::Open;
         socket.out.clear();
         socket.shut = true;
+        socket.broken = Some(how);
         let (index, member) = self.identity(fleet, position);
         self.recorder.undelivered(now, index, member, conn, len);
         if reads { self.ready.push_back(conn) } else { self.peer_ended(conn, how) }
@@ -165,7 +166,10 @@ impl Driver<'_> {
                 return;
             }
             match socket.stream.read(&mut self.buffer) {
-                Ok(0) => return self.peer_ended(conn, Close::Fin),
+                Ok(0) => {
+                    let how = socket.broken.unwrap_or(Close::Fin);
+                    return self.peer_ended(conn, how);
+                }
                 Ok(_) if lingers => {}
                 Ok(n) => self.came(conn, n),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

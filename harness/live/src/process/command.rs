@@ -34,8 +34,7 @@ const OUTPUT_MAX: u64 = 64 << 10;
 /// Runs a command to its end, or kills its group after `limit` (an error of kind `TimedOut`).
 pub(crate) fn run(words: &[String], dir: &Path, limit: Duration) -> io::Result<Printed> {
     let program = words.first().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "an empty command"))?;
-    let mut child =
-        command(program, dir).args(&words[1..]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let mut child = command(program, dir).args(&words[1..]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let readers = [reader(out), reader(err)];
     let ended = wait(&mut child, limit);

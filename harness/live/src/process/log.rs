@@ -115,7 +115,8 @@ impl LogBook {
         book.bytes += bytes.len() + LINE_COST;
         if book.bytes > TOTAL_MAX {
             book.flooded = true;
-            self.observed.life(Life::Log { line: format!("log flooded: over {TOTAL_MAX} bytes; the rest is not kept") });
+            self.observed
+                .life(Life::Log { line: format!("log flooded: over {TOTAL_MAX} bytes; the rest is not kept") });
             return;
         }
         let panic = reads_like_panic(&line);
@@ -176,32 +177,32 @@ fn printable(bytes: &[u8]) -> String {
 
 /// Texts that runtimes and sanitizers print when a program has gone wrong.
 const PANICS: &[&str] = &[
-    "panicked at ",                       // Rust
-    "panic: ",                            // Go
-    "fatal error: ",                      // Go runtime
-    "AddressSanitizer",                   // and its kin, below
+    "panicked at ",     // Rust
+    "panic: ",          // Go
+    "fatal error: ",    // Go runtime
+    "AddressSanitizer", // and its kin, below
     "LeakSanitizer",
     "MemorySanitizer",
     "ThreadSanitizer",
     "UndefinedBehaviorSanitizer",
-    ": runtime error: ",                  // UBSan's own line
-    "Traceback (most recent call last)",  // Python
-    "Exception in thread ",               // Java
-    "Unhandled exception",                // .NET, C++ wrappers
+    ": runtime error: ",                 // UBSan's own line
+    "Traceback (most recent call last)", // Python
+    "Exception in thread ",              // Java
+    "Unhandled exception",               // .NET, C++ wrappers
     "Uncaught exception",
-    "unhandledRejection",                 // Node
+    "unhandledRejection", // Node
     "UnhandledPromiseRejection",
     "Unhandled 'error' event",
     "uncaughtException",
-    "terminate called ",                  // C++
-    "*** stack smashing detected ***",    // glibc
+    "terminate called ",               // C++
+    "*** stack smashing detected ***", // glibc
     "*** buffer overflow detected ***",
     "double free or corruption",
     "malloc(): ",
     "free(): ",
     "Segmentation fault",
     "core dumped",
-    "CRASH REPORT",                       // Erlang
+    "CRASH REPORT", // Erlang
     "** Reason for termination",
 ];
 
@@ -250,7 +251,12 @@ mod tests {
         ] {
             assert!(reads_like_panic(line), "{line}");
         }
-        for line in ["do not panic", "Error: bad user name or password", "assertion level set", "mosquitto version 2.0.11 running"] {
+        for line in [
+            "do not panic",
+            "Error: bad user name or password",
+            "assertion level set",
+            "mosquitto version 2.0.11 running",
+        ] {
             assert!(!reads_like_panic(line), "{line}");
         }
     }

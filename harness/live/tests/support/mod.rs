@@ -1,0 +1,379 @@
+//! A toy protocol and small targets, so that the driver can be tried without any real protocol.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use proofhouse_core::actor::{Actor, CloseHow, Conn, Crowd, EndpointId, Input, Note, Outbox, TimerId};
+use proofhouse_core::admin::Order;
+use proofhouse_core::document::{Located, Node, Span};
+use proofhouse_core::plan::*;
+use proofhouse_core::protocol::{Behaviour, Protocol};
+use proofhouse_core::registry::Registry;
+use proofhouse_core::seed::Seed;
+use proofhouse_core::spread::Spread;
+use proofhouse_core::target::*;
+use proofhouse_core::time::Time;
+use proofhouse_core::transcript::*;
+use proofhouse_core::value::{Fields, Value};
+use proofhouse_live::{LiveOptions, RunError, run_live};
+
+/// Connects, says something, and is content once it has heard enough or the connection is over.
+struct Toy {
+    keys: Fields,
+    from: proofhouse_core::actor::Addr,
+    conn: Option<Conn>,
+    heard: i64,
+    waits: bool,
+    orders: Vec<Order>,
+    done: bool,
+}
+
+impl Toy {
+    fn crowd(fleet: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
+        let toys: Vec<Toy> = fleet.members().map(|member| Toy::new(fleet, member)).collect();
+        Box::new(toys)
+    }
+
+    fn new(fleet: &FleetPlan, member: u32) -> Toy {
+        let orders = fleet.keys.text("party").map(|party| Order::Rekey { party: party.into() });
+        let restart = fleet.keys.text("restart").map(|_| Order::Restart);
+        let revoke = fleet
+            .keys
+            .text("revoke")
+            .and_then(|text| text.split_once(' '))
+            .map(|(party, grant)| Order::Revoke { party: party.into(), grant: grant.into() });
+        Toy {
+            keys: fleet.keys.clone(),
+            from: fleet.source(member, 0),
+            conn: None,
+            heard: 0,
+            waits: fleet.plays_server || fleet.steps.iter().any(|step| !step.after.is_empty()),
+            orders: orders.into_iter().chain(restart).chain(revoke).collect(),
+            done: false,
+        }
+    }
+
+    fn begin(&mut self, out: &mut Outbox) {
+        if let Some(order) = self.orders.pop() {
+            return out.note(Note::Order(order));
+        }
+        let conn = out.open(EndpointId(0), self.from);
+        self.conn = Some(conn);
+    }
+
+    fn finish(&mut self, out: &mut Outbox) {
+        if !std::mem::replace(&mut self.done, true) {
+            if self.keys.truth("mark") == Some(true) {
+                out.note(Note::Mark(MarkId(0)));
+            }
+            out.note(Note::Finished);
+        }
+    }
+}
+
+impl Actor for Toy {
+    fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
+        match input {
+            Input::Start if !self.waits => self.begin(out),
+            Input::Mark(_) => self.begin(out),
+            Input::Done(result) => {
+                let text = match result {
+                    Ok(()) => "done".to_string(),
+                    Err(reason) => reason.to_string(),
+                };
+                out.note(Note::Step { index: 0, conn: None, state: StepState::Met, detail: text });
+                if self.orders.is_empty() { self.finish(out) } else { self.begin(out) }
+            }
+            Input::Opened(conn) | Input::Accepted(conn, _) => {
+                for text in self.keys.text("say").into_iter().flat_map(|text| text.split('|')) {
+                    out.send(conn, |bytes| bytes.extend(proofhouse_core::value::unhex(text).unwrap()));
+                }
+                if let Some(n) = self.keys.int("say-bytes") {
+                    out.send(conn, |bytes| bytes.resize(bytes.len() + n as usize, b'x'));
+                }
+                if self.keys.truth("deaf") == Some(true) {
+                    out.reading(conn, false);
+                }
+                if let Some(ms) = self.keys.int("close-after-ms") {
+                    out.wake(now + Duration::from_millis(ms as u64), TimerId(1));
+                }
+            }
+            Input::Timer(_) => {
+                let how = match self.keys.text("close") {
+                    Some("reset") => CloseHow::Reset,
+                    Some("half") => CloseHow::Half,
+                    _ => CloseHow::Fin,
+                };
+                if let Some(conn) = self.conn {
+                    out.close(conn, how);
+                }
+                if how != CloseHow::Half {
+                    self.finish(out);
+                }
+            }
+            Input::Bytes(_, bytes) => {
+                self.heard += bytes.len() as i64;
+                if self.keys.int("hear").is_some_and(|n| self.heard >= n) {
+                    self.finish(out);
+                }
+            }
+            Input::Closed(..) => self.finish(out),
+            _ => {}
+        }
+    }
+}
+
+/// Connects once a while; served when it is let in.
+struct ToyWitness(Time, Option<Conn>);
+
+impl Actor for ToyWitness {
+    fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
+        match input {
+            Input::Start | Input::Timer(_) => {
+                self.0 = now;
+                self.1 = Some(out.open(EndpointId(0), proofhouse_core::actor::Addr::new([127, 0, 0, 1], 0)));
+            }
+            Input::Opened(conn) => {
+                out.close(conn, CloseHow::Fin);
+                let rtt = now.since(self.0).as_nanos() as u64;
+                out.note(Note::Witness(WitnessState::Served { rtt, late: 0 }));
+                out.wake(now + Duration::from_millis(50), TimerId(0));
+            }
+            Input::Closed(..) => {
+                out.note(Note::Witness(WitnessState::Lost));
+                out.wake(now + Duration::from_millis(50), TimerId(0));
+            }
+            _ => {}
+        }
+    }
+}
+
+const BEHAVIOURS: &[Behaviour] = &[
+    Behaviour { name: "toy", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| true },
+    Behaviour { name: "endless", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| false },
+    Behaviour {
+        name: "witness",
+        keys: &[],
+        doc: "",
+        crowd: |_, _, _| Box::new(vec![ToyWitness(Time::ZERO, None)]),
+        ends: |_| false,
+    },
+];
+
+/// A registry that knows the toy only.
+pub fn registry() -> Registry {
+    let toy = Protocol {
+        name: "toy",
+        versions: &[],
+        scheme: ("toy", 1),
+        verbs: &[],
+        behaviours: BEHAVIOURS,
+        oracles: &[],
+        case_lists: &[],
+        capabilities: &[],
+        dialog: |_, _, _| unreachable!("the toy has no scripts"),
+        describe: |_, _| Box::new(Mute),
+        class: |_, _, _, _| None,
+        check: |_, _| Ok(()),
+        covers: |_, _| false,
+    };
+    Registry { protocols: vec![toy], ..Registry::default() }
+}
+
+struct Mute;
+
+impl proofhouse_core::protocol::Describe for Mute {
+    fn bytes(&mut self, _: &[u8], _: &mut Vec<Packet>) {}
+}
+
+/// A fleet of toys with these keys.
+pub fn fleet(name: &str, index: u16, count: u32, keys: &[(&str, Value)]) -> FleetPlan {
+    FleetPlan {
+        name: name.into(),
+        index,
+        party: None,
+        protocol: "toy".into(),
+        version: String::new(),
+        endpoint: "plain".into(),
+        endpoint_id: EndpointId(0),
+        authenticated: false,
+        plays_server: false,
+        count,
+        only: None,
+        behaviour: if name == "witness" { "witness".into() } else { "toy".into() },
+        source: Source::One,
+        ramp: Duration::ZERO,
+        part: None,
+        manual: false,
+        steps: vec![],
+        keys: Fields(keys.iter().map(|(k, v)| ((*k).to_string(), v.clone())).collect()),
+        network: Network { delay: Spread::Fixed(Duration::ZERO), loss: 0.0, cut: None, stall: None, rate: 0, split: 0 },
+    }
+}
+
+/// A plan of these fleets; 10 s.
+pub fn plan(fleets: Vec<FleetPlan>) -> Plan {
+    Plan {
+        tree: Located { span: Span::default(), node: Node::Table(vec![]) },
+        id: "toy/test".into(),
+        case: String::new(),
+        seed: Seed(1),
+        title: String::new(),
+        about: About::default(),
+        target: "toy".into(),
+        version: String::new(),
+        segments: Segments::Whole,
+        needs: vec![],
+        limit: Duration::from_secs(10),
+        network: fleet("x", 0, 1, &[]).network,
+        parties: vec![],
+        fleets,
+        marks: vec![],
+        binds: vec![],
+        canaries: vec![],
+        control: None,
+        expects: vec![],
+        twins: vec![],
+        record: Record::Full,
+    }
+}
+
+/// A target that this shell script is; `$1` is its port. Ready when it listens.
+pub fn shell(script: &str) -> TargetSpec {
+    process("sh", &["-c", script, "sh", "{port}"])
+}
+
+/// A target that this Python program is; `sys.argv[1]` is its port.
+pub fn python(program: &str) -> TargetSpec {
+    process("python3", &["-u", "-c", program, "{port}"])
+}
+
+pub fn process(program: &str, args: &[&str]) -> TargetSpec {
+    let mut target = remote("127.0.0.1:{port}");
+    target.kind = TargetKind::Process(ProcessSpec {
+        program: program.into(),
+        args: args.iter().map(|a| (*a).into()).collect(),
+        env: vec![],
+        files: vec![],
+        ready: Ready::Tcp("127.0.0.1:{port}".into()),
+        ready_within: Duration::from_secs(10),
+        version: None,
+        install: None,
+        reuse: false,
+    });
+    target
+}
+
+/// The process part of a target, to change it.
+pub fn spec(target: &mut TargetSpec) -> &mut ProcessSpec {
+    match &mut target.kind {
+        TargetKind::Process(spec) => spec,
+        other => panic!("not a process: {other:?}"),
+    }
+}
+
+/// A target that runs elsewhere.
+pub fn remote(address: &str) -> TargetSpec {
+    TargetSpec {
+        name: "toy".into(),
+        kind: TargetKind::Remote,
+        endpoints: vec![Endpoint {
+            name: "plain".into(),
+            protocol: "toy".into(),
+            versions: vec![],
+            client: false,
+            address: address.into(),
+            claims: vec![],
+            lacks: vec![],
+            resources: Fields::default(),
+        }],
+        account: None,
+        known: vec![],
+        digest: String::new(),
+        owner: None,
+    }
+}
+
+/// A Python server: accepts for ever, and gives each connection `c` to `body`, on a thread of its own.
+pub fn server(body: &str) -> TargetSpec {
+    let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
+    python(&format!(
+        "import os, signal, socket, struct, sys, threading, time\n\
+         def talk(c):\n{body}\n\
+         s = socket.socket()\n\
+         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n\
+         s.bind(('127.0.0.1', int(sys.argv[1])))\n\
+         s.listen(1000)\n\
+         while True:\n    c, _ = s.accept()\n    threading.Thread(target=talk, args=(c,), daemon=True).start()\n"
+    ))
+}
+
+pub fn options() -> LiveOptions {
+    LiveOptions {
+        own_program: PathBuf::from("/proc/self/exe"),
+        supervisor: vec![],
+        i_own: vec![],
+        interrupt: Arc::new(AtomicBool::new(false)),
+    }
+}
+
+pub fn run(plan: &Plan, target: &TargetSpec) -> Result<Transcript, RunError> {
+    run_live(plan, &registry(), target, header(), &options())
+}
+
+pub fn header() -> Header {
+    Header {
+        format: FORMAT,
+        scenario: "toy/test".into(),
+        case: String::new(),
+        seed: Seed(1),
+        target: "toy".into(),
+        clock: "live".into(),
+        arm: "main".into(),
+    }
+}
+
+/// The events that `pick` makes something of, in order.
+pub fn events<T>(transcript: &Transcript, pick: impl Fn(&Entry) -> Option<T>) -> Vec<T> {
+    transcript.entries.iter().filter_map(pick).collect()
+}
+
+/// How connections of `fleet` ended.
+pub fn closings(transcript: &Transcript, fleet: &str) -> Vec<(By, proofhouse_core::actor::Close)> {
+    events(transcript, |entry| match (&entry.who, &entry.event) {
+        (Who::Member(name, _), Event::Closed { by, how, .. }) if name == fleet => Some((*by, *how)),
+        _ => None,
+    })
+}
+
+/// Turns of the target's life, without its log.
+pub fn life(transcript: &Transcript) -> Vec<Life> {
+    events(transcript, |entry| match &entry.event {
+        Event::Life(Life::Log { .. }) => None,
+        Event::Life(life) => Some(life.clone()),
+        _ => None,
+    })
+}
+
+/// What `fleet` received, as one text.
+pub fn received(transcript: &Transcript, fleet: &str) -> String {
+    let all = events(transcript, |entry| match (&entry.who, &entry.event) {
+        (Who::Member(name, _), Event::Received(bytes)) if name == fleet => Some(bytes.hex.clone()),
+        _ => None,
+    });
+    String::from_utf8_lossy(&proofhouse_core::value::unhex(&all.concat()).unwrap()).into_owned()
+}
+
+/// Processes that mention `needle` in their command line and are no zombies.
+pub fn processes_with(needle: &str) -> Vec<i32> {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    let mentions = |pid: &i32| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        *pid != std::process::id().cast_signed() && String::from_utf8_lossy(&line).contains(needle)
+    };
+    pids.filter(mentions).collect()
+}
