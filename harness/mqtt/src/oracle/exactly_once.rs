@@ -11,12 +11,12 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::oracle::canary::{At, carries, covers};
-use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
+use proofhouse_core::oracle::record::{Crossing, Moment, Record, StepRun, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::time::Duration;
-use proofhouse_core::transcript::Transcript;
+use proofhouse_core::transcript::{StepState, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::logins;
@@ -32,7 +32,7 @@ pub(super) const ORACLE: Oracle = Oracle {
         Key { name: "at", kind: Kind::Text, doc: "`fleet`, or `fleet:filter`" },
         Key { name: "within", kind: Kind::Duration, doc: "how long an acknowledged message may take; default 1s" },
     ],
-    reads_steps: false,
+    reads_steps: true,
     judge,
 };
 
@@ -75,10 +75,22 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     match (violations.is_empty(), open) {
         (false, _) => Judgement::fail(ORACLE.id, violations),
         (true, Some(why)) => Judgement::inconclusive(ORACLE.id, format!("canary {canary:?}: {why}")),
-        (true, None) => {
-            Judgement::pass(ORACLE.id, evidence, format!("canary {canary:?} was delivered once at {}", at.text))
-        }
+        (true, None) => match unmet(expect, &record) {
+            Some(step) => {
+                Judgement::inconclusive(ORACLE.id, format!("{step} was not met: not the exchange that was to be judged"))
+            }
+            None => Judgement::pass(ORACLE.id, evidence, format!("canary {canary:?} was delivered once at {}", at.text)),
+        },
     }
+}
+
+/// The first step that awaited something else than came: the exchange took another course than the scenario tells.
+fn unmet(expect: &Expect, record: &Record<'_>) -> Option<String> {
+    let other = |run: &&StepRun<'_>| {
+        let met = matches!(run.ended, Some((_, StepState::Met)));
+        run.verb == "expect" && expect.is_about(run.fleet) && !met
+    };
+    record.steps.values().find(other).map(StepRun::name)
 }
 
 /// What the sender did and was told.
@@ -86,13 +98,14 @@ struct Sent {
     copies: Vec<Moment>,
     acknowledged: Option<Moment>,
     qos: i64,
-    taken_over: bool,
+    /// When the first copy went out on a second connection.
+    taken_over: Option<Moment>,
 }
 
 impl Sent {
     fn of(record: &Record<'_>, text: &str) -> Sent {
         let logins = logins(record);
-        let mut sent = Sent { copies: Vec::new(), acknowledged: None, qos: 0, taken_over: false };
+        let mut sent = Sent { copies: Vec::new(), acknowledged: None, qos: 0, taken_over: None };
         let mut open: BTreeSet<(&str, i64)> = BTreeSet::new();
         let mut conns: BTreeSet<u32> = BTreeSet::new();
         for Crossing { moment, conn, sent: ours, packet } in record.packets() {
@@ -103,6 +116,9 @@ impl Sent {
                     sent.copies.push(moment);
                     sent.qos = packet.fields.int("qos").unwrap_or(0);
                     conns.insert(conn);
+                    if conns.len() > 1 {
+                        sent.taken_over = sent.taken_over.or(Some(moment));
+                    }
                     if sent.qos > 0 {
                         open.insert((client, id));
                     }
@@ -113,7 +129,6 @@ impl Sent {
                 _ => {}
             }
         }
-        sent.taken_over = conns.len() > 1;
         sent
     }
 }
@@ -170,7 +185,8 @@ fn listened(record: &Record<'_>, at: &At<'_>, member: u32, word: Moment, within:
 
 fn repeated(plan: &Plan, sent: &Sent, first: Moment, rest: &[Moment]) -> Violation {
     let clause = if plan.version == "5" { "MQTT5 4.3.3-10" } else { "MQTT3 4.3.3-2" };
-    let state = if sent.taken_over { "after-takeover" } else { "repeated" };
+    let after = sent.taken_over.is_some_and(|moment| rest[0].at >= moment.at);
+    let state = if after { "after-takeover" } else { "same-connection" };
     Violation {
         expected: "the message is delivered once".to_string(),
         actual: format!("it was delivered {} times", rest.len() + 1),
@@ -182,7 +198,7 @@ fn repeated(plan: &Plan, sent: &Sent, first: Moment, rest: &[Moment]) -> Violati
 
 fn lost(plan: &Plan, sent: &Sent, word: Moment) -> Violation {
     let clause = if plan.version == "5" { "MQTT5 4.5.0-1" } else { "MQTT3 4.5.0-1" };
-    let state = if sent.taken_over { "after-takeover" } else { "acknowledged" };
+    let state = if sent.taken_over.is_some() { "after-takeover" } else { "acknowledged" };
     Violation {
         expected: "an acknowledged message is delivered".to_string(),
         actual: String::from("it never came"),
