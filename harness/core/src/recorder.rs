@@ -113,7 +113,10 @@ impl Recorder {
     }
 
     /// A connection of `member` of `fleet` stands. `label` is the script's name for it; empty: as [`Note::Label`] said, else `main`.
-    #[expect(clippy::too_many_arguments, reason = "one fact each, and a struct for them would only be built to be taken apart")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one fact each, and a struct for them would only be built to be taken apart"
+    )]
     pub fn opened(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, label: &str, from: Addr, to: Addr) {
         let label = match (label, self.labels.get(&conn)) {
             ("", Some(label)) => label.clone(),
@@ -329,9 +332,8 @@ impl Fleet {
             Some(Part::Stimulus) => "stimulus",
             None => "",
         };
-        let steps = fleet.steps.iter().map(|step| {
-            (step.index, Step { verb: step.verb.clone(), part: part(step.part) })
-        });
+        let steps =
+            fleet.steps.iter().map(|step| (step.index, Step { verb: step.verb.clone(), part: part(step.part) }));
         Fleet {
             name: fleet.name.clone(),
             version: fleet.version.clone(),

@@ -27,7 +27,7 @@ mod notes;
 mod wire;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use actors::Actors;
 use bytes::Slab;
@@ -157,11 +157,8 @@ impl<'a> Sim<'a> {
         self.recorder.entry(Time::ZERO, Who::Target, Event::Life(Life::Ready));
         for party in &self.plan.parties {
             for (verb, filter) in &party.may {
-                let grant = Event::Grant {
-                    party: party.name.clone(),
-                    grant: alloc::format!("{verb} {filter}"),
-                    allow: true,
-                };
+                let grant =
+                    Event::Grant { party: party.name.clone(), grant: alloc::format!("{verb} {filter}"), allow: true };
                 self.recorder.entry(Time::ZERO, Who::Harness, grant);
             }
         }

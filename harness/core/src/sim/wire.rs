@@ -114,7 +114,8 @@ impl Sim<'_> {
                 self.push(at, Happening::Cut(conn));
             }
         }
-        let port = if from.port == 0 { (PORTS.start + self.opened % (PORTS.end - PORTS.start)) as u16 } else { from.port };
+        let port =
+            if from.port == 0 { (PORTS.start + self.opened % (PORTS.end - PORTS.start)) as u16 } else { from.port };
         self.opened += 1;
         let from = self.slab.put(&packed(Addr { port, ..from }));
         let at = self.passes(server, 0);

@@ -28,7 +28,10 @@ impl Transcript {
         let (_, first) = lines.next().ok_or("line 1: a transcript begins with its header; this one is empty")?;
         let header: Header = read(0, first)?;
         if header.format > FORMAT {
-            return Err(format!("line 1: format {} is newer than this build, which reads up to {FORMAT}", header.format));
+            return Err(format!(
+                "line 1: format {} is newer than this build, which reads up to {FORMAT}",
+                header.format
+            ));
         }
         let entries = lines.map(|(n, line)| read(n, line)).collect::<Result<Vec<_>, String>>()?;
         Ok(Transcript { header, entries })

@@ -75,8 +75,7 @@ fn addr() -> impl Strategy<Value = Addr> {
 }
 
 fn step() -> impl Strategy<Value = Event> {
-    let state =
-        proptest::sample::select(vec![StepState::Started, StepState::Met, StepState::Unmet, StepState::Unsaid]);
+    let state = proptest::sample::select(vec![StepState::Started, StepState::Met, StepState::Unmet, StepState::Unsaid]);
     let part = proptest::sample::select(vec!["", "control", "stimulus"]);
     (any::<u16>(), text(), any::<Option<u32>>(), state, part, text()).prop_map(
         |(index, verb, conn, state, part, detail)| Event::Step {
