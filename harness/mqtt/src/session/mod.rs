@@ -506,7 +506,8 @@ impl Session {
         while self.is_online() {
             let Some((_, next)) = self.waiting.front() else { return };
             let acknowledged = next.qos.min(self.limits.qos) != QoS::AtMostOnce;
-            if acknowledged && self.flights.len() >= usize::from(self.limits.receive_maximum) {
+            let most = self.limits.receive_maximum.min(self.profile.in_flight_maximum);
+            if acknowledged && self.flights.len() >= usize::from(most) {
                 return;
             }
             let Some((ticket, mut message)) = self.waiting.pop_front() else { return };
