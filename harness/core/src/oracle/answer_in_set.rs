@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::record::{Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Alternative, Expect, FleetPlan, Part, Plan, StepPlan};
+use crate::time::Time;
 use crate::transcript::{StepState, Transcript};
 use crate::value::Value;
 use crate::verdict::{Judgement, Violation};
@@ -59,7 +60,8 @@ fn asked(fleet: &FleetPlan) -> impl Iterator<Item = (u32, &StepPlan)> {
 
 fn violation(expect: &Expect, plan: &Plan, record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Violation {
     let set: Vec<String> = step.any.iter().map(in_words).collect();
-    let place = run.conn.map_or_else(|| String::from("no-connection"), |conn| record.place(conn));
+    let at = run.started.or(run.last()).map_or(Time::ZERO, |moment| moment.at);
+    let place = run.conn.map_or_else(|| String::from("no-connection"), |conn| record.place(conn, at));
     Violation {
         expected: set.join(", or "),
         actual: if run.detail.is_empty() { String::from("nothing of it in time") } else { String::from(run.detail) },

@@ -125,7 +125,7 @@ fn violations(
 ) -> Vec<Violation> {
     let mut found: Vec<Violation> = Vec::new();
     for (conn, since, moment) in open {
-        let place = record.place(*conn);
+        let place = record.place(*conn, since.at);
         if let Some(same) = found.iter_mut().find(|violation| violation.place == place) {
             if same.entries.len() < ENTRIES_MAX {
                 same.entries.extend(ids([*since, *moment]));

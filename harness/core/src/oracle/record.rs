@@ -192,20 +192,24 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Where a connection's last packet stood, in the target's own terms: `publish/qos1/after-connack`. Never a number that
-    /// differs from seed to seed: it is part of a finding's signature.
+    /// Where a connection stood at a moment, in the target's own terms: `publish/qos1/after-connack` is the packet that was sent
+    /// then (or last before), and the first one that the target had answered with. Never a number that differs from seed to seed:
+    /// it is part of a finding's signature.
     #[must_use]
-    pub fn place(&self, conn: u32) -> String {
+    pub fn place(&self, conn: u32, at: Time) -> String {
         let mut first_answer = None;
-        let mut last_said: Option<(&Packet, Option<&str>)> = None;
+        let mut said: Option<(&Packet, Option<&str>)> = None;
         for crossing in self.packets().filter(|crossing| crossing.conn == conn) {
             if crossing.sent {
-                last_said = Some((crossing.packet, first_answer));
+                said = Some((crossing.packet, first_answer));
+                if crossing.moment.at >= at {
+                    break;
+                }
             } else if first_answer.is_none() {
                 first_answer = Some(crossing.packet.kind.as_str());
             }
         }
-        match last_said {
+        match said {
             None => String::from("open/no-packet"),
             Some((packet, before)) => format!("{}/after-{}", kind_of(packet), before.unwrap_or("nothing")),
         }
