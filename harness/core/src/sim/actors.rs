@@ -1,4 +1,7 @@
-//! Everyone who takes part, under one numbering: fleet after fleet by identity, the target last.
+//! Everyone who takes part, under one numbering: fleet after fleet by position, the target last.
+//!
+//! A crowd numbers those who take part from 0; in records and on the board a member is its identity, which stays when others
+//! are cut away.
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -15,8 +18,11 @@ pub(super) struct Actors {
 
 struct Fleet {
     crowd: Box<dyn Crowd>,
-    /// Number of member 0.
+    /// Number of the first who takes part.
     base: u32,
+    len: u32,
+    /// Identities by position, where some were cut away.
+    only: Option<Vec<u32>>,
     /// Where the target speaks, for its connections.
     address: Addr,
     /// The endpoint on which its members listen, and who gets the next connection.
@@ -35,8 +41,10 @@ impl Actors {
             let address = Addr::new([127, 0, 0, 1], port.wrapping_add(fleet.endpoint_id.0));
             let listens = fleet.plays_server.then_some((fleet.endpoint_id, 0));
             let crowd = (behaviour.crowd)(fleet, plan, registry);
-            fleets.push(Fleet { crowd, base: len, address, listens });
-            len += fleet.count;
+            let only = fleet.only.clone();
+            let part = only.as_ref().map_or(fleet.count, |only| only.len() as u32);
+            fleets.push(Fleet { crowd, base: len, len: part, only, address, listens });
+            len += part;
         }
         Actors { fleets, target: Some(target), len }
     }
@@ -46,8 +54,16 @@ impl Actors {
         self.len
     }
 
+    /// The number of a member by its identity.
     pub(super) fn who(&self, fleet: u16, member: u32) -> u32 {
-        self.fleets[fleet as usize].base + member
+        let fleet = &self.fleets[fleet as usize];
+        let position = match &fleet.only {
+            None => member,
+            Some(only) => {
+                only.iter().position(|one| *one == member).expect("only members who take part are told") as u32
+            }
+        };
+        fleet.base + position
     }
 
     /// The fleet and identity of a member; `None` for the target.
@@ -55,8 +71,10 @@ impl Actors {
         if who >= self.len {
             return None;
         }
-        let fleet = self.fleet(who);
-        Some((fleet as u16, who - self.fleets[fleet].base))
+        let place = self.fleet(who);
+        let fleet = &self.fleets[place];
+        let position = who - fleet.base;
+        Some((place as u16, fleet.only.as_ref().map_or(position, |only| only[position as usize])))
     }
 
     pub(super) fn handle(&mut self, who: u32, now: Time, input: Input<'_>, out: &mut Outbox) {
@@ -82,15 +100,13 @@ impl Actors {
     }
 
     /// Who gets the target's next connection to an endpoint: the listening members in turn.
-    pub(super) fn listener(&mut self, endpoint: EndpointId, plan: &Plan) -> Option<u32> {
-        let place = self.fleets.iter().position(|fleet| fleet.listens.is_some_and(|(at, _)| at == endpoint))?;
-        let fleet = &mut self.fleets[place];
+    pub(super) fn listener(&mut self, endpoint: EndpointId) -> Option<u32> {
+        let listens = |fleet: &&mut Fleet| fleet.listens.is_some_and(|(at, _)| at == endpoint);
+        let fleet = self.fleets.iter_mut().find(listens)?;
         let (_, turn) = fleet.listens.as_mut()?;
-        let members = plan.fleets[place].only.as_ref();
-        let len = members.map_or(plan.fleets[place].count, |only| only.len() as u32);
-        let position = turn.checked_rem(len)?;
+        let position = turn.checked_rem(fleet.len)?;
         *turn += 1;
-        Some(fleet.base + members.map_or(position, |only| only[position as usize]))
+        Some(fleet.base + position)
     }
 
     /// Bytes that the target holds; `None` once it has ended.

@@ -101,7 +101,7 @@ impl Sim<'_> {
     fn open(&mut self, who: u32, conn: Conn, endpoint: EndpointId, from: Addr) {
         let target = self.actors.target();
         let server = self.outbox.new_conn();
-        let peer = if who == target { self.actors.listener(endpoint, self.plan) } else { Some(target) };
+        let peer = if who == target { self.actors.listener(endpoint) } else { Some(target) };
         // Nobody listens: the target's own number stands in, and the knock is refused.
         self.ends.pair((conn, who), (server, peer.unwrap_or(target)));
         let ours = if who == target { server } else { conn };

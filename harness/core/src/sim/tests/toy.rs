@@ -77,7 +77,7 @@ struct Puppet {
 
 fn puppets(fleet: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
     let puppet = |member| Puppet { fleet: fleet.clone(), member, conn: None, opened: 0, heard: Vec::new() };
-    Box::new((0..fleet.count).map(puppet).collect::<Vec<_>>())
+    Box::new(fleet.members().map(puppet).collect::<Vec<_>>())
 }
 
 impl Actor for Puppet {
