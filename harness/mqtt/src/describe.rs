@@ -58,7 +58,8 @@ impl Stream {
                 }
                 Err(reason) => {
                     self.lost = true;
-                    packets.push(garbled(self.version, bytes[used], &bytes[used..], reason.to_string()));
+                    let reason = split(self.version, self.sender, u32::MAX, &bytes[used..]).err().unwrap_or(reason);
+                    packets.push(garbled(self.version, bytes[used], &bytes[used + 1..], reason.to_string()));
                     return bytes.len();
                 }
             }
@@ -285,3 +286,7 @@ fn guess(kind: Kind, version: Version, first: u8, body: &[u8], fields: &mut Fiel
         _ => {}
     }
 }
+
+#[cfg(test)]
+#[path = "describe_tests.rs"]
+mod tests;

@@ -202,3 +202,7 @@ fn awaits(verb: &str, fields: &Fields) -> Option<Awaits> {
 fn write(packet: &Packet<'_>, version: Version, out: &mut Vec<u8>) {
     packet.encode(version, out).expect("an acknowledgement without properties is legal in both versions");
 }
+
+#[cfg(test)]
+#[path = "dialog_tests.rs"]
+mod tests;

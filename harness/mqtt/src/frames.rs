@@ -455,3 +455,7 @@ fn property_value(key: &str, kind: Option<ValueKind>, value: &Value, section: Fr
         other => Ok(section.field(&bytes_of(key, other)?)),
     }
 }
+
+#[cfg(test)]
+#[path = "frames_tests.rs"]
+mod tests;
