@@ -159,22 +159,40 @@ pub enum Life {
     Stopped,
 }
 
+/// What runtimes and sanitizers print when a program has gone wrong.
+const CRASHES: &[&str] = &[
+    "panicked at",      // Rust
+    "panic: ",          // Go
+    "fatal error: ",    // Go's runtime
+    "Sanitizer:",       // Address, Leak, Memory, Thread, UndefinedBehavior
+    ": runtime error:", // UndefinedBehaviorSanitizer's own line
+    "Traceback (most recent call last)",
+    "Exception in thread ", // Java
+    "Unhandled exception",
+    "Uncaught exception",
+    "uncaughtException", // Node
+    "UnhandledPromiseRejection",
+    "Unhandled 'error' event",
+    "terminate called ", // C++
+    "stack smashing detected",
+    "buffer overflow detected",
+    "double free or corruption", // glibc, as the two below
+    "malloc(): ",
+    "free(): ",
+    "Segmentation fault",
+    "core dumped",
+    "CRASH REPORT", // Erlang, as the one below
+    "** Reason for termination",
+];
+
 impl Life {
     /// A line of the target's log: [`Life::Panic`] where it reads like the report of a crash or of an unhandled exception.
     #[must_use]
     pub fn line(line: &str) -> Life {
-        const CRASHES: [&str; 8] = [
-            "panicked at",
-            "Sanitizer:",
-            "runtime error:",
-            "Traceback (most recent call last)",
-            "Segmentation fault",
-            "stack smashing detected",
-            "Uncaught exception",
-            "terminate called after throwing",
-        ];
         let line = String::from(line);
-        if CRASHES.iter().any(|crash| line.contains(crash)) { Life::Panic { line } } else { Life::Log { line } }
+        let assertion = line.contains("Assertion ") && line.contains("failed");
+        let crash = assertion || CRASHES.iter().any(|sign| line.contains(sign));
+        if crash { Life::Panic { line } } else { Life::Log { line } }
     }
 }
 
