@@ -181,7 +181,7 @@ impl Arm<'_> {
         for party in &self.plan.parties {
             for (verb, filter) in &party.may {
                 let (party, grant) = (party.name.clone(), format!("{verb} {filter}"));
-                driver.entry(Who::Target, Event::Grant { party, grant, allow: true });
+                driver.entry(Who::Harness, Event::Grant { party, grant, allow: true });
             }
         }
     }

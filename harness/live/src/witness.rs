@@ -48,9 +48,17 @@ impl<'scope> Witness<'scope> {
         let seen = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let conns = into.entries.iter().filter_map(|entry| entry.event.conn());
         let first = conns.map(|conn| conn.0 + 1).max().unwrap_or(0);
-        into.entries.extend(seen.entries.into_iter().map(|entry| renumbered(entry, first)));
+        // Each record has totals of all fleets: those of its own count.
+        into.entries.retain(|entry| !is_totals(entry, true));
+        let its = seen.entries.into_iter().filter(|entry| !is_totals(entry, false));
+        into.entries.extend(its.map(|entry| renumbered(entry, first)));
         Ok(())
     }
+}
+
+/// Totals of the witness, or of anybody else.
+fn is_totals(entry: &Entry, of_witness: bool) -> bool {
+    matches!(&entry.event, Event::Totals(totals) if (totals.text("fleet") == Some(WITNESS)) == of_witness)
 }
 
 /// The same entry with its connection's number moved up by `first`.

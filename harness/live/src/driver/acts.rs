@@ -57,7 +57,7 @@ impl Driver<'_> {
         Link::new(fleet.child("conn", u64::from(member) << 32 | u64::from(conn.0)).0)
     }
 
-    /// An end that we did not ask for: the peer's, or our machine's.
+    /// A connection that could not be made: the peer's doing, or our machine's.
     pub(super) fn record_closed(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, how: Close) {
         let (index, member) = self.identity(fleet, position);
         let by = if how == Close::LocalLimit { By::Limit } else { By::Peer };

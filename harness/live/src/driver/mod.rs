@@ -69,6 +69,9 @@ pub struct Reply {
     pub result: Result<Vec<Effect>, String>,
 }
 
+/// Where a witness on another thread is heard: the channel, and what wakes its reader.
+pub type Ear = (Sender<(Time, WitnessState)>, Arc<Waker>);
+
 /// Who talks to a driver while it runs.
 #[derive(Default)]
 pub struct Cues<'a> {
@@ -81,7 +84,7 @@ pub struct Cues<'a> {
     /// What the witness, on its own thread, has to say.
     pub witness: Option<Receiver<(Time, WitnessState)>>,
     /// Where this driver's own witness is heard.
-    pub heard: Option<(Sender<(Time, WitnessState)>, Arc<Waker>)>,
+    pub heard: Option<Ear>,
     /// Whether the target has ended by itself.
     pub ended: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
@@ -115,7 +118,6 @@ struct Fleet {
     crowd: Box<dyn Crowd>,
     /// Identity of the member at each position.
     members: Vec<u32>,
-    ramp: Duration,
     /// The link; `None` where it does nothing that the real network does not.
     path: Option<Path>,
     /// We listen: the target connects to the next member in turn.
@@ -201,7 +203,6 @@ impl<'a> Driver<'a> {
             index: plan.index,
             crowd: (behaviour.crowd)(plan, self.stage.plan, self.stage.registry),
             members: plan.members().collect(),
-            ramp: plan.ramp,
             path: shapes(&plan.network).then(|| Path::new(&plan.network)),
             listener: if plan.plays_server { Some(self.listen(plan)?) } else { None },
             accepted: 0,

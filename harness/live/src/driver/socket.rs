@@ -122,14 +122,14 @@ impl Socket {
 
     /// Our address.
     pub(super) fn from(&self) -> Addr {
-        addr(self.stream.local_addr())
+        addr(self.stream.local_addr().ok())
     }
 }
 
-/// An address as the system gives it; zero where it gives none.
-pub(super) fn addr(found: io::Result<SocketAddr>) -> Addr {
+/// An address of ours, which is IPv4; zero for a socket that is gone.
+pub(super) fn addr(found: Option<SocketAddr>) -> Addr {
     match found {
-        Ok(SocketAddr::V4(v4)) => addr_of(v4),
+        Some(SocketAddr::V4(v4)) => addr_of(v4),
         _ => Addr { ip: 0, port: 0 },
     }
 }

@@ -6,6 +6,7 @@ use mio::{Interest, Token};
 use proofhouse_core::actor::{Close, Conn, Input};
 use proofhouse_core::link::Passage;
 use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::transcript::By;
 
 use super::Driver;
 use super::socket::{Link, Phase, Socket, addr, close_of};
@@ -97,7 +98,7 @@ impl Driver<'_> {
                 continue; // gone before we could look at it
             }
             let now = self.stage.clock.now();
-            let (from, to) = (addr(Ok(peer)), addr(stream.local_addr()));
+            let (from, to) = (addr(Some(peer)), addr(stream.local_addr().ok()));
             let link: Link = self.link(fleet, position, conn);
             let mut socket = Socket::new(stream, (fleet, position), Phase::Open, to, link);
             socket.opened = now;
@@ -162,7 +163,8 @@ impl Driver<'_> {
         for _ in 0..READS_PER_TURN {
             let Some(socket) = self.slots.get(conn) else { return };
             let lingers = socket.phase == Phase::Lingering;
-            if !lingers && !(socket.reading && socket.phase == Phase::Open) {
+            let reads = socket.reading && socket.phase == Phase::Open;
+            if !reads && !lingers {
                 return;
             }
             match socket.stream.read(&mut self.buffer) {
@@ -242,13 +244,19 @@ impl Driver<'_> {
     }
 
     fn ended(&mut self, conn: Conn, how: Close) {
+        self.over(conn, By::Peer, how);
+    }
+
+    /// The connection is no more; its actor learns so, unless it was the one who ended it.
+    fn over(&mut self, conn: Conn, by: By, how: Close) {
         let now = self.stage.clock.now();
         let Some(socket) = self.slots.take(conn) else { return };
         self.unwritten(now, conn, &socket);
         let (fleet, position, phase) = (socket.fleet, socket.position, socket.phase);
         drop(socket);
         if phase == Phase::Open {
-            self.record_closed(now, fleet, position, conn, how);
+            let (index, member) = self.identity(fleet, position);
+            self.recorder.closed(now, index, member, conn, by, how);
             self.deliver(fleet, position, Input::Closed(conn, how));
         }
         self.recycle(conn);
@@ -263,14 +271,14 @@ impl Driver<'_> {
         }
         let (index, member) = self.identity_of(conn);
         self.recorder.fate(now, index, member, conn, "cut");
-        self.ended(conn, how);
+        self.over(conn, By::Us, how);
     }
 
     fn too_much(&mut self, conn: Conn) {
         if let Some(socket) = self.slots.get(conn) {
             socket.will_reset();
         }
-        self.ended(conn, Close::LocalLimit);
+        self.over(conn, By::Limit, Close::LocalLimit);
     }
 
     /// Records what a connection that is over did not get written.

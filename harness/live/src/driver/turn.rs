@@ -79,11 +79,11 @@ impl Driver<'_> {
     }
 
     fn schedule(&mut self, from: Time, fleet: usize) {
-        let len = self.fleets[fleet].members.len() as u32;
-        let ramp = self.fleets[fleet].ramp;
-        for position in 0..len {
-            let at = from + start_of(ramp, position, len).since(Time::ZERO);
-            self.timers.push(at, Due::Start(fleet, position));
+        let plan = &self.stage.plan.fleets[self.fleets[fleet].index as usize];
+        for (position, identity) in (0..).zip(plan.members()) {
+            // By identity: a plan that was cut keeps the starts of those who stay.
+            let after = start_of(plan.ramp, identity, plan.count).since(Time::ZERO);
+            self.timers.push(from + after, Due::Start(fleet, position));
         }
     }
 
@@ -226,7 +226,7 @@ impl Driver<'_> {
                 self.recorder.entry(now, Who::Target, Event::Grant { party, grant, allow });
             }
         });
-        self.deliver(fleet, position, Input::Done(result.as_ref().map(|()| ()).map_err(String::as_str)));
+        self.deliver(fleet, position, Input::Done(result.as_ref().copied().map_err(String::as_str)));
     }
 
     pub(super) fn witness(&mut self, now: Time, state: WitnessState) {

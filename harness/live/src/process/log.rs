@@ -119,8 +119,7 @@ impl LogBook {
                 .life(Life::Log { line: format!("log flooded: over {TOTAL_MAX} bytes; the rest is not kept") });
             return;
         }
-        let panic = reads_like_panic(&line);
-        self.observed.life(if panic { Life::Panic { line: line.clone() } } else { Life::Log { line: line.clone() } });
+        self.observed.life(Life::line(&line));
         if book.tail.len() == TAIL {
             book.tail.pop_front();
         }
@@ -175,42 +174,6 @@ fn printable(bytes: &[u8]) -> String {
     text
 }
 
-/// Texts that runtimes and sanitizers print when a program has gone wrong.
-const PANICS: &[&str] = &[
-    "panicked at ",     // Rust
-    "panic: ",          // Go
-    "fatal error: ",    // Go runtime
-    "AddressSanitizer", // and its kin, below
-    "LeakSanitizer",
-    "MemorySanitizer",
-    "ThreadSanitizer",
-    "UndefinedBehaviorSanitizer",
-    ": runtime error: ",                 // UBSan's own line
-    "Traceback (most recent call last)", // Python
-    "Exception in thread ",              // Java
-    "Unhandled exception",               // .NET, C++ wrappers
-    "Uncaught exception",
-    "unhandledRejection", // Node
-    "UnhandledPromiseRejection",
-    "Unhandled 'error' event",
-    "uncaughtException",
-    "terminate called ",               // C++
-    "*** stack smashing detected ***", // glibc
-    "*** buffer overflow detected ***",
-    "double free or corruption",
-    "malloc(): ",
-    "free(): ",
-    "Segmentation fault",
-    "core dumped",
-    "CRASH REPORT", // Erlang
-    "** Reason for termination",
-];
-
-fn reads_like_panic(line: &str) -> bool {
-    let assertion = line.contains("Assertion ") && line.contains("failed");
-    assertion || PANICS.iter().any(|sign| line.contains(sign))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -241,6 +204,10 @@ mod tests {
         assert_eq!(lens, [LINE_MAX, 4, 4]);
     }
 
+    fn is_panic(line: &str) -> bool {
+        matches!(Life::line(line), Life::Panic { .. })
+    }
+
     #[test]
     fn trouble_is_told_from_talk() {
         for line in [
@@ -249,7 +216,7 @@ mod tests {
             "broker: x.c:1: f: Assertion `a == b' failed.",
             "Traceback (most recent call last):",
         ] {
-            assert!(reads_like_panic(line), "{line}");
+            assert!(is_panic(line), "{line}");
         }
         for line in [
             "do not panic",
@@ -257,7 +224,7 @@ mod tests {
             "assertion level set",
             "mosquitto version 2.0.11 running",
         ] {
-            assert!(!reads_like_panic(line), "{line}");
+            assert!(!is_panic(line), "{line}");
         }
     }
 
