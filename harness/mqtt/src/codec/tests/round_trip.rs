@@ -284,3 +284,20 @@ fn the_recipes_reach_every_type_and_most_codes() {
     assert_eq!(kinds.len(), 15);
     assert!(codes.len() > CODES.len() / 2, "{} codes", codes.len());
 }
+
+#[test]
+fn a_buffer_with_room_for_the_announced_length_does_not_grow() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..500 {
+        let recipe = recipe().new_tree(&mut runner).expect("a recipe").current();
+        recipe.with_packet(|packet| {
+            let len = packet.encoded_len(recipe.version).expect("legal");
+            let mut out = Vec::with_capacity(len);
+            let (place, capacity) = (out.as_ptr(), out.capacity());
+            packet.encode(recipe.version, &mut out).expect("legal");
+            assert_eq!((out.as_ptr(), out.capacity(), out.len()), (place, capacity, len), "{packet:?}");
+        });
+    }
+}
