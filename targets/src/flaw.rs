@@ -57,7 +57,7 @@ flaws! {
     AliasSurvivesConnection = "alias-survives-connection", "MB-12", "Topic aliases of a client id outlive its connection.";
     AclIgnoresCase = "acl-ignores-case", "MB-14", "Rights are compared without regard to case, topics are routed with it.";
     SessionIgnoresIdentity = "session-ignores-identity", "MC-01", "Whoever names a client id gets its session.";
-    TakeoverLosesQueue = "takeover-loses-queue", "MC-01", "A second CONNECT with a client id, refused or not, empties its queue.";
+    TakeoverLosesQueue = "takeover-loses-queue", "MC-01", "Another user's CONNECT with a client id, refused or not, empties its queue.";
     KeepsBothSessions = "keeps-both-sessions", "MC-03", "A take-over leaves the first connection open.";
     CleanStartKeepsQueue = "clean-start-keeps-queue", "MC-04", "Clean Start goes on with the old session.";
     SessionNeverExpires = "session-never-expires", "MC-05", "A session outlives its Session Expiry Interval.";

@@ -15,3 +15,24 @@ use proofhouse_core::registry::Build;
 
 /// Every target that can be built in this process, for [`Registry::builds`](proofhouse_core::registry::Registry::builds).
 pub const BUILDS: &[Build] = &[reference::broker::BUILD];
+
+#[cfg(test)]
+mod tests {
+    use proofhouse_core::registry::Registry;
+    use proofhouse_core::target::{TargetKind, TargetSpec};
+
+    use super::*;
+
+    #[test]
+    fn the_target_files_beside_us_load_and_name_what_is_here() {
+        let registry =
+            Registry { protocols: [proofhouse_mqtt::MQTT].into(), builds: BUILDS.to_vec(), flaws: flaw::lines() };
+        for (name, text) in [
+            ("reference", include_str!("../reference.toml")),
+            ("reference-live", include_str!("../reference-live.toml")),
+        ] {
+            let spec = TargetSpec::load(name, name, text, &registry).unwrap_or_else(|why| panic!("{why:?}"));
+            assert!(matches!(spec.kind, TargetKind::Process(_)) == spec.account.is_some(), "{name}");
+        }
+    }
+}

@@ -88,7 +88,10 @@ impl Broker {
         let loses_queue = self.flaws.has(Flaw::TakeoverLosesQueue);
         let ignores = self.flaws.has(Flaw::SessionIgnoresIdentity);
         let Some(session) = self.session(place) else { return Ok(()) };
-        if loses_queue && let Some(state) = &mut session.state {
+        if loses_queue
+            && session.owner != user
+            && let Some(state) = &mut session.state
+        {
             state.forget_messages();
         }
         if session.owner == user || ignores { Ok(()) } else { Err(BAD_ID) }

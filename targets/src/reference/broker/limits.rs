@@ -10,7 +10,8 @@ pub struct Limits {
     pub packet_bytes: u32,
     /// Clients connected at once; the next one is refused with "server busy".
     pub connections: u32,
-    /// Clients connected at once from one address; the next one is refused with "quota exceeded".
+    /// Clients connected at once from one address; the next one is refused with "quota exceeded". Without an end by default: a
+    /// simulated fleet comes from one address.
     pub per_source: u32,
     /// Sessions, connected or not.
     pub sessions: u32,
@@ -49,13 +50,5 @@ impl Default for Limits {
             retained: 20_000,
             aliases: 16,
         }
-    }
-}
-
-impl Limits {
-    /// With a share for each source address, for a target that claims `quotas`.
-    #[must_use]
-    pub fn with_quotas(self) -> Limits {
-        Limits { per_source: 100, connections: 10_000, sessions: 20_000, ..self }
     }
 }

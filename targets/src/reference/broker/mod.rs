@@ -57,8 +57,7 @@ fn build(plan: &BuildPlan<'_>) -> Result<Box<dyn Actor>, String> {
         true => Accounts::of_parties(&plan.plan.parties, claims("acl")),
         false => Accounts::open(),
     };
-    let limits = if claims("quotas") { Limits::default().with_quotas() } else { Limits::default() };
-    Ok(Box::new(Broker::new(accounts, limits, Flaws::parse(plan.flaws)?, plan.seed)))
+    Ok(Box::new(Broker::new(accounts, Limits::default(), Flaws::parse(plan.flaws)?, plan.seed)))
 }
 
 /// The broker, and all that it holds.
