@@ -100,6 +100,15 @@ pub struct Capability {
     pub doc: &'static str,
 }
 
+/// Begins the protocol's side of a scripted connection of one member, by its identity.
+pub type NewDialog = fn(&FleetPlan, &Plan, member: u32) -> Box<dyn Dialog>;
+/// Begins to read one direction of a connection, in this version.
+pub type NewDescribe = fn(version: &str, from: From) -> Box<dyn Describe>;
+/// Whether a field of a packet is of a class, in this version.
+pub type Class = fn(version: &str, packet: &Packet, field: &str, class: &str) -> Option<bool>;
+/// Checks a step in this version: `Err` is a key and what is wrong with it.
+pub type Check = fn(version: &str, step: &StepPlan) -> Result<(), (String, String)>;
+
 /// A protocol: everything that the engine may ask of it.
 #[derive(Clone, Copy)]
 pub struct Protocol {
@@ -120,13 +129,13 @@ pub struct Protocol {
     /// What targets may be able to do.
     pub capabilities: &'static [Capability],
     /// The protocol's side of one scripted connection.
-    pub dialog: fn(&FleetPlan, &Plan, member: u32) -> Box<dyn Dialog>,
+    pub dialog: NewDialog,
     /// Reads a stream for the transcript: one per connection and direction.
-    pub describe: fn(version: &str, from: From) -> Box<dyn Describe>,
+    pub describe: NewDescribe,
     /// The value is one of a class of the protocol: `refused` for a reason of at least 0x80. `None`: no such class.
-    pub class: fn(version: &str, packet: &Packet, field: &str, class: &str) -> Option<bool>,
+    pub class: Class,
     /// Checks a frame or step at load time, so that a mistake has a line: `Err` says what is wrong with which key.
-    pub check: fn(version: &str, step: &StepPlan) -> Result<(), (String, String)>,
+    pub check: Check,
     /// Whether a party with this filter in `may` covers a topic or path: policy oracles ask.
     pub covers: fn(filter: &str, name: &str) -> bool,
 }

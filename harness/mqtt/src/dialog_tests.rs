@@ -25,7 +25,7 @@ fn plan(fleet: FleetPlan) -> Plan {
         segments: plan::Segments::Whole,
         needs: vec![],
         limit: Duration::from_secs(9),
-        network: fleet.network.clone(),
+        network: fleet.network,
         parties: vec![party("owner"), party("thief")],
         fleets: vec![fleet],
         marks: vec![],
@@ -137,7 +137,7 @@ fn every_question_has_its_natural_answer() {
     };
     let topic = ("topic", "a".into());
     assert_eq!(awaits("connect", &[]).unwrap(), "connack None");
-    assert_eq!(awaits("publish", &[topic.clone()]), None);
+    assert_eq!(awaits("publish", core::slice::from_ref(&topic)), None);
     assert_eq!(awaits("publish", &[topic.clone(), ("qos", Value::Int(1))]).unwrap(), "puback Some(1)");
     let chosen = [topic.clone(), ("qos", Value::Int(2)), ("packet_id", Value::Int(70))];
     assert_eq!(awaits("publish", &chosen).unwrap(), "pubrec Some(70)");

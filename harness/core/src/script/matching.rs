@@ -203,6 +203,6 @@ pub(super) fn close_name(how: Close) -> &'static str {
 pub(super) fn span(length: Duration) -> String {
     let nanos = length.as_nanos();
     let units = [("s", 1_000_000_000), ("ms", 1_000_000), ("us", 1_000), ("ns", 1)];
-    let (unit, one) = units.into_iter().find(|(_, one)| nanos % one == 0).unwrap_or(("ns", 1));
+    let (unit, one) = units.into_iter().find(|(_, one)| nanos.is_multiple_of(*one)).unwrap_or(("ns", 1));
     alloc::format!("{}{unit}", nanos / one)
 }

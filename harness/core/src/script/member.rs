@@ -455,7 +455,7 @@ impl Member {
 
     fn timer(&mut self, id: TimerId, now: Time, out: &mut Outbox) {
         if id != STEP {
-            let (at, is_pace) = (id.0 as usize - 1, id.0 % 2 == 0);
+            let (at, is_pace) = (id.0 as usize - 1, id.0.is_multiple_of(2));
             let Some(link) = self.links.get_mut(at / 2) else { return };
             return if is_pace { link.pace(now, id, out) } else { link.tick(now, id, out) };
         }

@@ -2,7 +2,7 @@
 //! and hears.
 //!
 //! A member plays its steps one after the other; each starts when the one before is answered. What it hears on a connection goes
-//! into that connection's inbox; a step that awaits something reads the inbox in order ([`matching`] decides), so that an answer
+//! into that connection's inbox; a step that awaits something reads the inbox in order (`matching` decides), so that an answer
 //! counts the same whether it came just before the step began or just after. An administrator is a script without connections.
 mod admin;
 mod fill;

@@ -5,9 +5,8 @@ use alloc::vec::Vec;
 
 use super::matching::Class;
 use crate::plan::{FleetPlan, Plan, StepPlan};
-use crate::protocol::Dialog;
+use crate::protocol::{Dialog, NewDialog};
 use crate::registry::Registry;
-use crate::transcript::Packet;
 
 /// A fleet's script with everything that it needs, once for all members.
 pub(super) struct Program {
@@ -17,8 +16,8 @@ pub(super) struct Program {
     pub(super) links: Vec<String>,
     /// For each step the place of its connection in `links`.
     link_of: Vec<usize>,
-    dialog: Option<fn(&FleetPlan, &Plan, u32) -> Box<dyn Dialog>>,
-    class: fn(&str, &Packet, &str, &str) -> Option<bool>,
+    dialog: Option<NewDialog>,
+    class: crate::protocol::Class,
 }
 
 impl Program {

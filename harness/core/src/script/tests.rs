@@ -168,7 +168,7 @@ impl Stage {
             manual: false,
             steps,
             keys: Fields::default(),
-            network: network.clone(),
+            network,
         };
         let plan = Plan {
             tree: crate::document::Located {

@@ -1,7 +1,7 @@
 //! Devices that publish readings: the load of the simulator, made for a million in one array.
 //!
 //! A device has at most one message in flight and keeps no copy of it: the message follows from its number. Everything that
-//! devices have in common stands once in [`Crowd`](Telemetry), so that a device takes one cache line and a bit.
+//! devices have in common stands once in `Telemetry`, so that a device takes one cache line and a bit.
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -102,6 +102,14 @@ struct Partial {
     bytes: Vec<u8>,
 }
 
+impl Device {
+    /// A number below `most`, or 0.
+    fn below(&mut self, most: u64) -> u64 {
+        let wide = u128::from(self.rng.next()) * u128::from(most);
+        (wide >> 64) as u64
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Offline,
@@ -163,9 +171,7 @@ fn connect_properties(profile: &Profile) -> PropertiesBuf {
     let none = PropertiesBuf::new(Place::Connect);
     match profile.session_expiry {
         0 => none,
-        seconds => {
-            none.with(PropertyId::SessionExpiryInterval, seconds).expect("a CONNECT may carry a session expiry")
-        }
+        seconds => none.with(PropertyId::SessionExpiryInterval, seconds).expect("a CONNECT may carry a session expiry"),
     }
 }
 
@@ -211,8 +217,8 @@ impl Turn<'_> {
     fn start(&mut self) {
         // A share of the interval first: real devices were not switched on at the same moment.
         let share = self.draw(self.config.every);
-        let share = Duration::from_nanos((u128::from(self.device.rng.next()) * u128::from(nanos(share)) >> 64) as u64);
-        self.device.next = self.now + share;
+        let share = self.device.below(nanos(share));
+        self.device.next = self.now + Duration::from_nanos(share);
         if let Some(length) = self.config.length {
             self.device.end = self.now + length;
         }
@@ -449,8 +455,7 @@ impl Turn<'_> {
             Spread::Fixed(value) => value,
             Spread::Each(low, high) => {
                 let (low, width) = (nanos(low), nanos(high).saturating_sub(nanos(low)));
-                let drawn = u128::from(self.device.rng.next()) * (u128::from(width) + 1) >> 64;
-                Duration::from_nanos(low + drawn as u64)
+                Duration::from_nanos(low + self.device.below(width.saturating_add(1)))
             }
         }
     }
