@@ -98,7 +98,10 @@ fn twin(scenario: &Scenario, flaw: &str, oracles: &[String], registry: &Registry
             }
         }
         for oracle in oracles.iter().filter(|oracle| !caught.contains_key(*oracle)) {
-            wrong.push(format!("{} --flaw {flaw} seed {seed}: {oracle} did not fail; saw {caught:?} {reasons:?}", scenario.id));
+            wrong.push(format!(
+                "{} --flaw {flaw} seed {seed}: {oracle} did not fail; saw {caught:?} {reasons:?}",
+                scenario.id
+            ));
         }
         for (oracle, line) in caught.iter().filter(|(oracle, _)| !oracles.contains(oracle)) {
             wrong.push(format!("--flaw {flaw}: {oracle} failed too: {line}"));
