@@ -121,7 +121,8 @@ pub fn duration_text(duration: Duration) -> String {
     if all == 0 {
         return String::from("0s");
     }
-    let (unit, each) = UNITS.iter().find(|(_, each)| all.is_multiple_of(*each)).expect("every number is whole nanoseconds");
+    let (unit, each) =
+        UNITS.iter().find(|(_, each)| all.is_multiple_of(*each)).expect("every number is whole nanoseconds");
     format!("{}{unit}", all / each)
 }
 

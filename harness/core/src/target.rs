@@ -189,24 +189,28 @@ impl TargetSpec {
         url::spec(url, registry)
     }
 
-    /// Whether the target can do this by its own account: an endpoint claims it, or it follows from what the file says
-    /// (`mqtt.server` from the endpoints, `resource.x` from their resources, `admin.revoke` from `[account]`).
+    /// Whether the target can do this by its own account: an endpoint claims it, or it follows from what the file says and
+    /// no endpoint denies it (`mqtt.server` from the endpoints, `resource.x` from their resources, `admin.revoke` from
+    /// `[account]`, `admin.restart` from being a process of ours).
     #[must_use]
     pub fn claims(&self, capability: &str) -> bool {
-        self.endpoints
-            .iter()
-            .any(|endpoint| endpoint.claims.iter().any(|claim| claim == capability) || endpoint.is(capability))
-            || self.administers(capability)
+        let follows = || self.endpoints.iter().any(|endpoint| endpoint.is(capability)) || self.administers(capability);
+        self.says(capability) || (self.denies(capability).is_none() && follows())
     }
 
     /// The reason why the target cannot do this, where its file says so and no endpoint claims the contrary.
     #[must_use]
     pub fn lacks(&self, capability: &str) -> Option<&str> {
-        if self.claims(capability) {
-            return None;
-        }
-        let lacks = self.endpoints.iter().flat_map(|endpoint| &endpoint.lacks);
-        lacks.filter(|(name, _)| name == capability).map(|(_, reason)| reason.as_str()).next()
+        if self.says(capability) { None } else { self.denies(capability) }
+    }
+
+    fn says(&self, capability: &str) -> bool {
+        self.endpoints.iter().flat_map(|endpoint| &endpoint.claims).any(|claim| claim == capability)
+    }
+
+    fn denies(&self, capability: &str) -> Option<&str> {
+        let mut lacks = self.endpoints.iter().flat_map(|endpoint| &endpoint.lacks);
+        lacks.find(|(name, _)| name == capability).map(|(_, reason)| reason.as_str())
     }
 
     /// What `{resource.name}` stands for at the first endpoint that has it.
@@ -215,16 +219,22 @@ impl TargetSpec {
         self.endpoints.iter().find_map(|endpoint| endpoint.resources.find(name))
     }
 
-    /// What an administrator can change here while the target runs.
+    /// What an administrator can change here while the target runs. A changed file says nothing to a target that never reads
+    /// it again; a command speaks for itself.
     fn administers(&self, capability: &str) -> bool {
+        if capability == "admin.restart" {
+            return matches!(self.kind, TargetKind::Process(_));
+        }
         let Some(account) = &self.account else { return false };
-        let reloads = account.reload.is_some();
+        let works = |change: &Option<Change>| match change {
+            Some(Change::Run(_)) => true,
+            Some(Change::Append { .. }) => account.reload.is_some(),
+            None => false,
+        };
         match capability {
-            "admin.grant" | "admin.revoke" => {
-                reloads && account.grant_publish.is_some() && account.grant_subscribe.is_some()
-            }
-            "admin.rekey" => reloads && account.add.is_some() && account.remove.is_some(),
-            "admin.remove" => reloads && account.remove.is_some(),
+            "admin.grant" | "admin.revoke" => works(&account.grant_publish) && works(&account.grant_subscribe),
+            "admin.rekey" => works(&account.add) && works(&account.remove),
+            "admin.remove" => works(&account.remove),
             _ => false,
         }
     }

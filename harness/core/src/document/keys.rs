@@ -221,7 +221,9 @@ impl<'t> Keys<'t> {
         unknown.map_or(Ok(()), |pair| Err(Mistake::unknown(pair.key_span, "key", &pair.key, &self.asked)))
     }
 
-    fn path_of(&self, key: &str) -> String {
+    /// The place of `key` in the file: `fleet.meters.count`. Names the stream that its range is drawn from.
+    #[must_use]
+    pub fn path_of(&self, key: &str) -> String {
         if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 

@@ -17,9 +17,9 @@ pub(super) fn all(keys: &mut Keys<'_>, fleet: &str, cx: &Context<'_>) -> Result<
         return Err(Mistake::new(span, "either expect or any, not both"));
     }
     let mut all: Vec<Alternative> = one.into_iter().collect();
-    let seed = cx.trial.seed;
+    let (seed, path) = (cx.trial.seed, keys.path_of("any"));
     for (at, value) in keys.list("any")?.iter_mut().enumerate() {
-        let keys = Keys::of(value, "an alternative")?.drawn(&format!("fleet.{fleet}.any.{at}"), seed);
+        let keys = Keys::of(value, "an alternative")?.drawn(&format!("{path}.{at}"), seed);
         all.push(read(keys, fleet, cx)?);
     }
     if any && all.is_empty() {

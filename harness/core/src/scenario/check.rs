@@ -21,10 +21,12 @@ fn parts(plan: &Plan) -> Result<(), Mistake> {
     };
     let missing = match (has(Part::Control) || plan.control.is_some(), has(Part::Stimulus)) {
         (true, true) => return Ok(()),
-        (false, _) => "control: without a legal variant that must succeed, nothing shows that the target works at all",
-        (true, false) => "stimulus: nothing says which step is the attack",
+        (false, _) => {
+            "no step is part = \"control\": without a legal variant that must succeed, nothing shows that the target works"
+        }
+        (true, false) => "no step is part = \"stimulus\": nothing says what the attack is",
     };
-    Err(Mistake::new(Span::default(), format!("no part = \"control\" or \"stimulus\" is complete; missing {missing}")))
+    Err(Mistake::new(Span::default(), missing))
 }
 
 /// An expectation outside a control decides nothing by itself.

@@ -222,14 +222,14 @@ fn resource(value: Value, resources: &Fields) -> Result<Value, Stop> {
     }
 }
 
-/// Where the value of a key stands: `frame`, or `frame.qos` within it.
+/// Where the value of a key stands: `frame`, or `frame.qos` within it; as deep as the file goes.
 fn at(value: &Located, key: &str) -> Span {
-    let deeper = |inner: Option<&Located>, name: &str| inner.and_then(|inner| inner.find(name).cloned());
-    let mut found: Option<Located> = Some(value.clone());
-    let mut span = value.span;
+    let mut here = value;
     for name in key.split('.') {
-        found = deeper(found.as_ref(), name);
-        span = found.as_ref().map_or(span, |found| found.span);
+        match here.find(name) {
+            Some(deeper) => here = deeper,
+            None => break,
+        }
     }
-    span
+    here.span
 }

@@ -83,12 +83,19 @@ fn every_key_is_read_and_templates_stay_text() {
 #[test]
 fn a_target_claims_what_it_says_and_what_follows() {
     let spec = load(PLAIN).expect("loads");
-    for claimed in
-        ["authenticated", "acl", "stub.server", "dumb.client", "resource.observable", "admin.revoke", "admin.rekey"]
-    {
+    for claimed in [
+        "authenticated",
+        "acl",
+        "stub.server",
+        "dumb.client",
+        "resource.observable",
+        "admin.revoke",
+        "admin.rekey",
+        "admin.restart",
+    ] {
         assert!(spec.claims(claimed), "{claimed}");
     }
-    for unclaimed in ["sessions", "stub.client", "dumb.server", "resource.counter", "admin.restart"] {
+    for unclaimed in ["sessions", "stub.client", "dumb.server", "resource.counter", "admin.fly"] {
         assert!(!spec.claims(unclaimed), "{unclaimed}");
     }
     assert_eq!(spec.lacks("sessions"), Some("not a feature"));
@@ -97,6 +104,9 @@ fn a_target_claims_what_it_says_and_what_follows() {
     let silent = load(&PLAIN.replace("reload = { signal = \"HUP\", done = { log = \"again\" }, within = \"3s\" }", ""))
         .expect("loads");
     assert!(!silent.claims("admin.revoke"), "nothing makes the running target read its files again");
+    assert!(silent.claims("admin.remove"), "a command speaks for itself");
+    let denied = load(&PLAIN.replace("acl = \"no rights\"", "\"admin.revoke\" = \"it forgets\"")).expect("loads");
+    assert_eq!((denied.claims("admin.revoke"), denied.lacks("admin.revoke")), (false, Some("it forgets")));
 }
 
 #[test]

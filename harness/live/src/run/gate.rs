@@ -45,17 +45,16 @@ fn structural(need: &str) -> bool {
     need.starts_with("resource.") || need.contains(".server") || need.contains(".client")
 }
 
-/// Whether any endpoint claims `need`; `admin.*` follows from `[account]`.
+/// Whether the target's file claims `need`, or it follows from it.
 #[must_use]
 pub fn claims(target: &TargetSpec, need: &str) -> bool {
-    let account = need.starts_with("admin.") && target.account.is_some();
-    account || target.endpoints.iter().any(|e| e.claims.iter().any(|c| c == need))
+    target.claims(need)
 }
 
 /// Why the target says that it lacks `need`.
 #[must_use]
 pub fn lacks<'a>(target: &'a TargetSpec, need: &str) -> Option<&'a str> {
-    target.endpoints.iter().flat_map(|e| &e.lacks).find(|(cap, _)| cap == need).map(|(_, reason)| reason.as_str())
+    target.lacks(need)
 }
 
 /// The probe (a scenario) for a capability, where there is one.

@@ -142,8 +142,8 @@ fn a_protocol_refuses_its_own_steps_at_their_key() {
 
 #[test]
 fn a_scenario_has_a_control_and_a_stimulus() {
-    refuses(", part = \"control\"", "", "missing control");
-    refuses(", part = \"stimulus\"", "", "missing stimulus");
+    refuses(", part = \"control\"", "", "no step is part = \"control\"");
+    refuses(", part = \"stimulus\"", "", "no step is part = \"stimulus\"");
     load(
         &PLAIN
             .replace(

@@ -184,7 +184,7 @@ fn a_cut_plan_keeps_identities_and_indexes() {
     let Some(document::Node::List(steps)) = foe.find_mut("step").map(|step| &mut step.node) else { panic!("steps") };
     steps.remove(1);
     let error = Plan::read("stub/x", "", Seed(7), tree, &target(), &registry()).expect_err("no stimulus");
-    assert!(error.to_string().contains("missing stimulus"), "{error}");
+    assert!(error.to_string().contains("no step is part = \"stimulus\""), "{error}");
 }
 
 #[test]
