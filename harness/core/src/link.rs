@@ -93,8 +93,8 @@ impl Path {
         if lost {
             arrives = arrives + RETRANSMIT;
         }
-        if self.rate > 0 {
-            arrives = arrives + Duration::from_nanos(passage.len as u64 * 1_000_000_000 / self.rate);
+        if let Some(on_wire) = (passage.len as u64 * 1_000_000_000).checked_div(self.rate) {
+            arrives = arrives + Duration::from_nanos(on_wire);
         }
         let stalled = self.stalled_until(passage.opened, arrives);
         Fate {
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn nothing_overtakes_on_a_stream() {
         let slow = Network { delay: Spread::Fixed(5 * MS), ..CLEAN };
-        check(slow.clone(), passage(1, 0, 9), 6 * MS, None);
+        check(slow, passage(1, 0, 9), 6 * MS, None);
         check(slow, passage(1, 7, 9), 7 * MS, None);
     }
 
@@ -185,16 +185,16 @@ mod tests {
     #[test]
     fn a_stall_holds_what_arrives_in_it_until_it_ends() {
         let stall = Network { delay: Spread::Fixed(MS), stall: Some((10 * MS, 5 * MS)), ..CLEAN };
-        check(stall.clone(), passage(8, 0, 1), 9 * MS, None);
-        check(stall.clone(), passage(9, 0, 1), 15 * MS, Some(Fault::Stalled));
-        check(stall.clone(), passage(13, 0, 1), 15 * MS, Some(Fault::Stalled));
+        check(stall, passage(8, 0, 1), 9 * MS, None);
+        check(stall, passage(9, 0, 1), 15 * MS, Some(Fault::Stalled));
+        check(stall, passage(13, 0, 1), 15 * MS, Some(Fault::Stalled));
         check(stall, passage(14, 0, 1), 15 * MS, None);
     }
 
     #[test]
     fn at_1000_bytes_a_second_500_bytes_take_half_a_second() {
         let slow = Network { rate: 1_000, ..CLEAN };
-        check(slow.clone(), passage(0, 0, 500), 500 * MS + WIRE, None);
+        check(slow, passage(0, 0, 500), 500 * MS + WIRE, None);
         check(slow, passage(0, 700, 500), 1_200 * MS, None);
     }
 

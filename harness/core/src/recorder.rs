@@ -48,11 +48,14 @@ pub struct Recorder {
     size_max: u64,
 }
 
+/// [`Protocol::describe`](crate::protocol::Protocol).
+type MakeReader = fn(&str, From) -> Box<dyn Describe>;
+
 /// What the recorder must know of a fleet.
 struct Fleet {
     name: String,
     version: String,
-    describe: Option<fn(&str, From) -> Box<dyn Describe>>,
+    describe: Option<MakeReader>,
     /// Which side of a connection its members are on.
     side: From,
     steps: BTreeMap<u16, Step>,

@@ -108,6 +108,7 @@ struct Sim<'a> {
 }
 
 /// Why the loop ended.
+#[derive(Clone, Copy)]
 enum End {
     /// Everybody who ends has, and the witness has had the last word.
     Over,

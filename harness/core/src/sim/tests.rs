@@ -184,7 +184,7 @@ proptest! {
         let does = [("start", "open"), ("opened", "say:a say:b wake:700"), ("bytes", "say:c"), ("timer", "fin finish")];
         let network = Network { delay: Spread::Each(MS, 80 * MS), loss, ..CLEAN };
         let fleets = vec![
-            FleetPlan { network: network.clone(), ramp: 300 * MS, ..fleet("many", 20, &does) },
+            FleetPlan { network, ramp: 300 * MS, ..fleet("many", 20, &does) },
             FleetPlan { network, ..fleet("few", 2, &does) },
         ];
         let record = if edges { Record::Edges } else { Record::Full };
