@@ -1,22 +1,15 @@
 //! The prover, proven: every scenario loads, fails on each of its twins by the oracle that it names and by no other, passes on the
 //! clean reference target, and passes on none of the three blank ones.
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::{Path, PathBuf};
+mod rig;
 
-use proofhouse_core::actor::Actor;
-use proofhouse_core::oracle::judge_all;
-use proofhouse_core::plan::Plan;
-use proofhouse_core::registry::{BuildPlan, Registry};
+use std::collections::{BTreeMap, BTreeSet};
+
+use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
-use proofhouse_core::sim;
-use proofhouse_core::target::{TargetKind, TargetSpec};
-use proofhouse_core::transcript::{FORMAT, Header, Transcript};
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::Verdict;
-use proofhouse_mqtt::MQTT;
-use proofhouse_targets::{BUILDS, flaw};
+use rig::{files, load, registry, run, scenarios, target};
 
 /// Enough to see a draw that matters, few enough for every `cargo test`; `cargo ci soak` runs 200.
 const TWIN_SEEDS: u64 = 3;
@@ -115,75 +108,4 @@ fn twin(scenario: &Scenario, flaw: &str, oracles: &[String], registry: &Registry
 
 fn line(scenario: &Scenario, case: &str, seed: u64, outcome: &Outcome) -> String {
     format!("{} [{case}] seed {seed}: {} {}", scenario.id, outcome.verdict().name(), outcome.reason())
-}
-
-fn run(scenario: &Scenario, case: &str, seed: Seed, target: &TargetSpec, registry: &Registry) -> Outcome {
-    let plan = match scenario.plan(case, seed, target, registry) {
-        Ok(plan) => plan,
-        Err(error) => panic!("{} [{case}]: {error:?}", scenario.id),
-    };
-    let transcript = arm(&plan, target, registry, "main");
-    let control = plan.control_arm().map(|plan| arm(&plan, target, registry, "control"));
-    let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
-    Outcome { plan, transcript, control, judgements }
-}
-
-fn arm(plan: &Plan, target: &TargetSpec, registry: &Registry, arm: &str) -> Transcript {
-    let header = Header {
-        format: FORMAT,
-        scenario: plan.id.clone(),
-        case: plan.case.clone(),
-        seed: plan.seed,
-        target: target.name.clone(),
-        clock: "sim".to_owned(),
-        arm: arm.to_owned(),
-    };
-    sim::run(plan, registry, build(plan, target, registry), header)
-}
-
-fn build(plan: &Plan, target: &TargetSpec, registry: &Registry) -> Box<dyn Actor> {
-    let TargetKind::InProcess { build, flaws } = &target.kind else { panic!("{} is not in process", target.name) };
-    let row = registry.builds.iter().find(|row| row.name == build).unwrap_or_else(|| panic!("no build {build:?}"));
-    let claims = &target.endpoints[0].claims;
-    (row.build)(&BuildPlan { plan, claims, flaws, seed: plan.seed.child("target", 0) }).expect("flaws are known")
-}
-
-fn target(build: &str, flaws: &[&str], registry: &Registry) -> TargetSpec {
-    let text = format!(
-        "format = 1\nkind = \"in-process\"\nbuild = {build:?}\nflaws = {flaws:?}\n[[endpoint]]\nname = \"plain\"\nprotocol = \"mqtt\"\n\
-         versions = [\"3.1.1\", \"5\"]\naddress = \"127.0.0.1:1883\"\nclaims = [\"authenticated\", \"acl\", \"sessions\", \
-         \"retained\", \"wills\", \"qos-2\", \"shared\", \"topic-alias\", \"quotas\", \"admin.grant\", \"admin.revoke\", \"admin.rekey\", \"admin.remove\"]\n"
-    );
-    TargetSpec::load(build, "twins.toml", &text, registry).unwrap_or_else(|e| panic!("{e:?}"))
-}
-
-fn registry() -> Registry {
-    Registry { protocols: vec![MQTT], builds: BUILDS.to_vec(), flaws: flaw::lines() }
-}
-
-fn scenarios(registry: &Registry) -> Vec<Scenario> {
-    files(&["mqtt"]).iter().map(|(id, file)| load(id, file, registry)).collect()
-}
-
-fn load(id: &str, file: &Path, registry: &Registry) -> Scenario {
-    let text = fs::read_to_string(file).expect("the scenario was just listed");
-    Scenario::load(id, &file.display().to_string(), &text, registry)
-        .unwrap_or_else(|e| panic!("{}:{}:{}: {}\n{}", e.file, e.line, e.column, e.message, e.source))
-}
-
-/// Every scenario of some folders, by id.
-fn files(folders: &[&str]) -> Vec<(String, PathBuf)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
-    let mut files = Vec::new();
-    for folder in folders {
-        for entry in fs::read_dir(root.join(folder)).expect("scenarios/ is beside targets/") {
-            let path = entry.expect("a folder can be read").path();
-            if path.extension().is_some_and(|extension| extension == "toml") {
-                let stem = path.file_stem().expect("it has an extension").to_string_lossy();
-                files.push((format!("{folder}/{stem}"), path));
-            }
-        }
-    }
-    files.sort();
-    files
 }

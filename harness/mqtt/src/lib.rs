@@ -18,6 +18,7 @@ pub mod dialog;
 pub mod frames;
 pub mod names;
 pub mod oracle;
+pub mod probes;
 mod protocol;
 pub mod session;
 pub mod steps;

@@ -4,7 +4,7 @@ use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
 use crate::codec::topic;
-use crate::{behaviour, cases, describe, dialog, oracle, steps};
+use crate::{behaviour, cases, describe, dialog, oracle, probes, steps};
 
 /// MQTT 3.1.1 and 5.0.
 pub const MQTT: Protocol = Protocol {
@@ -23,26 +23,30 @@ pub const MQTT: Protocol = Protocol {
     covers,
 };
 
-const fn can(name: &'static str, doc: &'static str) -> Capability {
-    Capability { name, probe: None, doc }
+const fn can(name: &'static str, probe: Option<&'static str>, doc: &'static str) -> Capability {
+    Capability { name, probe, doc }
 }
 
 /// What a broker may be able to do.
 const CAPABILITIES: &[Capability] = &[
-    can("authenticated", "asks who is there: a connection without a known user name and password is refused"),
-    can("acl", "rights of parties on topics are enforced"),
-    can("sessions", "a session outlives its connection"),
-    can("retained", "the last retained message of a topic is kept for later subscribers"),
-    can("wills", "the Will of a client that is gone is published"),
-    can("qos-2", "messages of QoS 2 are taken and delivered once"),
-    can("shared", "shared subscriptions, MQTT 5"),
-    can("topic-alias", "topic aliases from clients, MQTT 5"),
-    can("quotas", "limits on queues, sessions or messages of one client"),
-    can("admin.grant", "rights can be given while the target runs"),
-    can("admin.revoke", "rights can be taken away while the target runs"),
-    can("admin.rekey", "passwords can be changed while the target runs"),
-    can("admin.remove", "accounts can be deleted while the target runs"),
-    can("admin.restart", "the target can be stopped and started again with what it keeps on disk"),
+    can(
+        "authenticated",
+        Some(probes::AUTHENTICATED),
+        "asks who is there: a connection without a known user name and password is refused",
+    ),
+    can("acl", Some(probes::ACL), "rights of parties on topics are enforced"),
+    can("sessions", Some(probes::SESSIONS), "a session outlives its connection"),
+    can("retained", Some(probes::RETAINED), "the last retained message of a topic is kept for later subscribers"),
+    can("wills", Some(probes::WILLS), "the Will of a client that is gone is published"),
+    can("qos-2", Some(probes::QOS_2), "messages of QoS 2 are taken and delivered once"),
+    can("shared", Some(probes::SHARED), "shared subscriptions, MQTT 5"),
+    can("topic-alias", Some(probes::TOPIC_ALIAS), "topic aliases from clients, MQTT 5"),
+    can("quotas", None, "limits on queues, sessions or messages of one client"),
+    can("admin.grant", None, "rights can be given while the target runs"),
+    can("admin.revoke", None, "rights can be taken away while the target runs"),
+    can("admin.rekey", None, "passwords can be changed while the target runs"),
+    can("admin.remove", None, "accounts can be deleted while the target runs"),
+    can("admin.restart", None, "the target can be stopped and started again with what it keeps on disk"),
 ];
 
 /// `ok` and `refused` of a reason: below 0x80 or not; a 3.1.1 CONNACK refuses with any code but 0. In a list all must be so.
