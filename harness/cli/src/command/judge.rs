@@ -82,7 +82,7 @@ fn again(
     })?;
     let mut judged = judge_all(&plan, &transcript, control.as_ref(), registry);
     if let Some(capability) = row.scenario.strip_prefix("probe/") {
-        gate::declaration(capability, &target.spec, &mut judged);
+        let _ = gate::declaration(capability, &target.spec, &mut judged);
     } else if before.iter().any(|j| j.oracle == "needs") {
         judged = before.iter().filter(|j| j.oracle == "needs").cloned().collect();
     }

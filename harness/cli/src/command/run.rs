@@ -23,10 +23,9 @@ use crate::registry::registry;
 use crate::select::{self, Matrix};
 use crate::{style, summary};
 
-/// Above this a scenario is slow: the baseline runs it in simulation only.
-const SLOW: Duration = Duration::from_secs(10);
-/// What one finding may cost to cut down: trials over real sockets take seconds, simulated ones milliseconds.
-const SHRINK_LIVE: u32 = 12;
+/// What one finding may cost to cut down over real sockets; `shrink` takes longer when asked to.
+const SHRINK_LIVE: Duration = Duration::from_secs(12);
+/// The same in simulation, in trials: they take milliseconds.
 const SHRINK_SIM: u32 = 1_000;
 
 /// What a run was asked for: `run.json`, which a resume reads.
@@ -141,11 +140,11 @@ fn baseline_suite(chosen: &[Arc<Scenario>], matrix: &Matrix<'_>, registry: &Regi
     Ok(all)
 }
 
-/// Whether a scenario's plan lasts longer than [`SLOW`] over real sockets.
+/// Whether a scenario's plan lasts too long over real sockets for the main job.
 fn is_slow(scenario: &Scenario, target: &Target, registry: &Registry) -> bool {
     let seed = proofhouse_core::seed::Seed(1);
     let plan = scenario.cases.first().map(|case| scenario.plan(&case.name, seed, &target.spec, registry));
-    matches!(plan, Some(Ok(plan)) if plan.duration_estimate() > SLOW)
+    matches!(plan, Some(Ok(plan)) if plan.is_slow())
 }
 
 fn asked(args: &Run) -> Asked {

@@ -42,7 +42,8 @@ pub fn results(run: &Path) -> serde_json::Value {
 
 /// Every finding of a run, less what may differ between two runs of it: nothing.
 pub fn findings(run: &Path) -> Vec<String> {
-    let mut all: Vec<String> = results(run)["findings"].as_array().expect("a list").iter().map(ToString::to_string).collect();
+    let mut all: Vec<String> =
+        results(run)["findings"].as_array().expect("a list").iter().map(ToString::to_string).collect();
     all.sort();
     all
 }

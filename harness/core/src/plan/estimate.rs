@@ -6,6 +6,9 @@ use crate::spread::{self, Spread};
 use crate::time::Duration;
 use crate::value::Value;
 
+/// The time in which any target answers or closes at once, as `expect` grants it by default.
+const ANSWER: Duration = Duration::from_secs(5);
+
 /// A scenario that lasts longer than this is called slow.
 const SLOW: Duration = Duration::from_secs(10);
 
@@ -13,6 +16,7 @@ impl Plan {
     /// How long the plan lasts in the good case: answers come at once, so only what the plan itself waits for counts.
     ///
     /// - A script: waits, `at`, and the longest silence of each step, along the longest chain of steps and marks, after its ramp.
+    ///   A close that may take longer than an answer counts in full: there the target's own deadline is what is awaited.
     /// - Any other behaviour: `for`, or `every` times `messages`, after its ramp; nothing where it has neither.
     /// - The longest `window` of an oracle comes on top.
     ///
@@ -58,7 +62,9 @@ fn own(step: &StepPlan, begin: Duration) -> Duration {
         return begin;
     }
     let silence = step.any.iter().filter_map(|one| one.silence).max().unwrap_or_default();
-    begin.max(step.at.unwrap_or_default()).saturating_add(step.wait).saturating_add(silence)
+    let deadline = step.any.iter().any(|one| one.closed) && step.within > ANSWER;
+    let awaited = if deadline { step.within } else { silence };
+    begin.max(step.at.unwrap_or_default()).saturating_add(step.wait).saturating_add(awaited)
 }
 
 fn behaviour(fleet: &FleetPlan) -> Duration {

@@ -47,8 +47,8 @@ pub struct Settings {
     pub jobs: usize,
     /// Live replays that confirm a failure. In simulation one is enough, since it repeats byte for byte.
     pub replays: u32,
-    /// Trials that cutting one live failure down may cost.
-    pub shrink_live: u32,
+    /// Time, by the plan's own estimate, that cutting one live failure down may cost.
+    pub shrink_live: Duration,
     /// Trials that cutting one simulated failure down may cost.
     pub shrink_sim: u32,
     /// Passing trials are kept too.
@@ -85,7 +85,7 @@ pub struct Campaign<'a> {
     pub folder: Folder,
     /// Version of each target, by name, as it prints it.
     pub versions: BTreeMap<String, String>,
-    /// What a user types to repeat a finding, less its folder: the first words of the command.
+    /// Who is told what happens.
     pub reporter: &'a dyn Reporter,
 }
 
@@ -295,13 +295,7 @@ impl Campaign<'_> {
     }
 
     /// Does `each` of `items` on `workers` threads, in order of the list, until somebody stops it.
-    pub(super) fn side_by_side<T: Sync>(
-        &self,
-        items: &[T],
-        workers: usize,
-        shared: &Shared,
-        each: impl Fn(&T) + Sync,
-    ) {
+    pub(super) fn side_by_side<T: Sync>(&self, items: &[T], workers: usize, shared: &Shared, each: impl Fn(&T) + Sync) {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
             for _ in 0..workers.clamp(1, items.len().max(1)) {

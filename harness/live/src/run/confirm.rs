@@ -104,7 +104,13 @@ impl Campaign<'_> {
         let read = |which| self.folder.transcript(&kept, which).map_err(CampaignError::Other);
         let Some(transcript) = read("transcript")? else { return Ok(()) };
         let finding = self.describe(job, &plan, suspicion, &suspicion.violation, NOT_REPLAYED.into(), false);
-        self.folder.keep_finding(&finding, &plan, &transcript, read("control")?.as_ref(), &reproduce(&finding, self))?;
+        self.folder.keep_finding(
+            &finding,
+            &plan,
+            &transcript,
+            read("control")?.as_ref(),
+            &reproduce(&finding, self),
+        )?;
         self.publish(job, finding, shared)
     }
 
@@ -115,7 +121,7 @@ impl Campaign<'_> {
             Err(_) => return Ok(()), // it ran a moment ago: only a vanished file can end here, and the trial's line stands
         };
         let in_process = matches!(job.target.kind, TargetKind::InProcess { .. });
-        let budget = if in_process { self.settings.shrink_sim } else { self.settings.shrink_live };
+        let budget = if in_process { self.settings.shrink_sim } else { self.live_budget(&plan) };
         let small = smallest(&self.runner, &plan, &job.target, &suspicion.signature, budget, &|| self.interrupted());
         for candidate in [small, plan] {
             let counted = self.count(job, &candidate, suspicion, in_process, shared)?;
@@ -129,6 +135,12 @@ impl Campaign<'_> {
             return self.write(job, &candidate, suspicion, counted, shared);
         }
         unreachable!("the second candidate is the original")
+    }
+
+    /// Questions that cutting down a live failure may cost: what fits in the time that the settings allow it.
+    fn live_budget(&self, plan: &Plan) -> u32 {
+        let each = plan.duration_estimate().as_secs_f64().max(0.5);
+        (self.settings.shrink_live.as_secs_f64() / each) as u32
     }
 
     fn count(
@@ -179,7 +191,9 @@ impl Campaign<'_> {
             (true, true) => "exact".to_owned(),
             _ => format!("{} of {}", counted.agreed, counted.ran),
         };
-        let Some((outcome, violation)) = counted.shown else { return self.unconfirmed_as(job, suspicion, replay, shared) };
+        let Some((outcome, violation)) = counted.shown else {
+            return self.unconfirmed_as(job, suspicion, replay, shared);
+        };
         let finding = self.describe(job, plan, suspicion, &violation, replay, counted.confirmed);
         let text = reproduce(&finding, self);
         self.folder.keep_finding(&finding, plan, &outcome.transcript, outcome.control.as_ref(), &text)?;

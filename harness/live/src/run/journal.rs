@@ -110,7 +110,11 @@ impl Journal {
     /// When the file exists or cannot be written.
     pub fn create(folder: &Path) -> Result<Journal, JournalError> {
         let path = folder.join(FILE);
-        let file = OpenOptions::new().append(true).create_new(true).open(&path).map_err(|e| JournalError::Io(path.clone(), e))?;
+        let file = OpenOptions::new()
+            .append(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(|e| JournalError::Io(path.clone(), e))?;
         Ok(Journal { file, path, last: ROOT.to_owned() })
     }
 

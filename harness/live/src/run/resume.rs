@@ -143,10 +143,8 @@ fn settle(mut row: TrialRow, judgements: &[Judgement], findings: &[(u32, Finding
     if row.verdict != Verdict::Fail {
         return row;
     }
-    let places: BTreeSet<(&str, &str)> = judgements
-        .iter()
-        .flat_map(|j| j.violations.iter().map(|v| (j.oracle.as_str(), v.place.as_str())))
-        .collect();
+    let places: BTreeSet<(&str, &str)> =
+        judgements.iter().flat_map(|j| j.violations.iter().map(|v| (j.oracle.as_str(), v.place.as_str()))).collect();
     let mine: Vec<&Finding> = findings
         .iter()
         .map(|(_, f)| f)

@@ -53,7 +53,8 @@ impl Runner<'_> {
         flaws: &[String],
     ) -> Result<Box<dyn Actor>, RunError> {
         let known = self.registry.builds.iter().find(|b| b.name == build);
-        let row = known.ok_or_else(|| RunError::Build(format!("unknown build {build:?} in target {:?}", target.name)))?;
+        let row =
+            known.ok_or_else(|| RunError::Build(format!("unknown build {build:?} in target {:?}", target.name)))?;
         let claims = &target.endpoints[0].claims;
         let seed = plan.seed.child("target", 0);
         (row.build)(&BuildPlan { plan, claims, flaws, seed }).map_err(RunError::Build)

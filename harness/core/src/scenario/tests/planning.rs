@@ -212,6 +212,9 @@ fn a_plan_lasts_as_long_as_what_it_waits_for() {
     let silent = waits.replace("{ closed = true }", "{ silence = \"7s\" }").replace(", within = \"1s\"", "");
     assert_eq!(lasts(&silent), Duration::from_secs(11));
     assert!(plan(&silent).is_slow() && !plan(&waits).is_slow());
+    let close = |within: &str| lasts(&PLAIN.replace("within = \"1s\"", within));
+    assert_eq!(close("within = \"5s\""), Duration::ZERO, "an answer");
+    assert_eq!(close("within = \"6s\""), Duration::from_secs(6), "a deadline of the target");
     let window = alloc::format!("{PLAIN}[[expect]]\noracle = \"stub-size\"\nwindow = \"93s\"\n");
     assert_eq!(lasts(&window), Duration::from_secs(20), "never more than the limit");
     let chatter = "[fleet.c]\nbehaviour = \"chatter\"\nevery = \"1s~2s\"\nmessages = 3\nramp = \"1s\"\n[[expect]]";
