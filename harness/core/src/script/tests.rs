@@ -297,7 +297,7 @@ fn a_step_starts_when_the_one_before_is_answered() {
     assert_eq!(stage.sent, ["ask id=1\n"]);
     let stage = stage.hear("answer id=1");
     assert_eq!(stage.sent, ["ask id=1\n", "ask id=2\n"]);
-    stage.check(0, Met, "met: answer id=1");
+    stage.check(0, Met, "answer id=1");
     assert!(!stage.finished());
     assert!(stage.hear("answer id=2").finished());
 }
@@ -306,7 +306,7 @@ fn a_step_starts_when_the_one_before_is_answered() {
 fn the_answer_to_another_request_is_ignored() {
     let stage = Stage::new(vec![ask(7)]).opened().hear("answer id=6").hear("noise");
     assert_eq!(stage.end_of(0), None);
-    stage.closed(Close::Reset).check(0, Unmet, "unmet: connection closed (reset) while waiting for answer id=7");
+    stage.closed(Close::Reset).check(0, Unmet, "connection closed (reset) while waiting for answer id=7");
 }
 
 #[test]
@@ -316,8 +316,8 @@ fn a_wrong_answer_ends_the_step_at_once() {
         let stage = Stage::new(vec![StepPlan { any: any.clone(), ..ask(7) }]).opened();
         stage.hear(&format!("answer id=7 reason={reason}")).check(0, state, detail);
     };
-    check(1, Met, "met: answer id=7 reason=1");
-    check(2, Unmet, "unmet: answer id=7 reason=2 instead of answer reason=0|1");
+    check(1, Met, "answer id=7 reason=1");
+    check(2, Unmet, "answer id=7 reason=2 instead of answer reason=0|1");
 }
 
 #[test]
@@ -334,14 +334,14 @@ fn a_class_is_the_protocols_word() {
 #[test]
 fn a_malformed_answer_is_no_answer() {
     let stage = Stage::new(vec![ask(7)]).opened().hear("answer id=7 malformed=why");
-    stage.check(0, Unmet, "unmet: answer id=7 (malformed: why) instead of answer id=7");
+    stage.check(0, Unmet, "answer id=7 (malformed: why) instead of answer id=7");
 }
 
 #[test]
 fn time_runs_out_and_says_what_was_seen() {
     let stage = Stage::new(vec![ask(7)]).opened().hear("noise loud=1").pass(4);
     assert_eq!(stage.end_of(0), None);
-    stage.pass(1).check(0, Unmet, "unmet: 5s passed without answer id=7; saw: noise loud=1");
+    stage.pass(1).check(0, Unmet, "5s passed without answer id=7; saw: noise loud=1");
 }
 
 #[test]
@@ -358,8 +358,8 @@ fn closed_is_fin_or_reset_and_nothing_else() {
 #[test]
 fn a_refused_connection_leaves_the_step_unsaid() {
     let stage = Stage::new(vec![step("open"), expect(vec![closed()])]).closed(Close::Refused);
-    stage.check(0, Unsaid, "unsaid: the connection could not be opened (refused)");
-    stage.check(1, Unsaid, "unsaid: the connection is closed (refused)");
+    stage.check(0, Unsaid, "the connection could not be opened (refused)");
+    stage.check(1, Unsaid, "the connection is closed (refused)");
     assert!(stage.finished());
 }
 
@@ -368,8 +368,8 @@ fn silence_lasts_or_is_broken() {
     let silence = Alternative { silence: Some(Duration::from_secs(3)), ..alternative(&[]) };
     let new = || Stage::new(vec![step("open"), expect(vec![silence.clone()])]).opened();
     assert_eq!(new().pass(2).end_of(1), None);
-    new().pass(3).check(1, Met, "met: 3s of silence");
-    new().pass(2).hear("noise").check(1, Unmet, "unmet: 6 bytes arrived instead of 3s of silence; saw: noise");
+    new().pass(3).check(1, Met, "3s of silence");
+    new().pass(2).hear("noise").check(1, Unmet, "6 bytes arrived instead of 3s of silence; saw: noise");
 }
 
 #[test]
@@ -377,14 +377,14 @@ fn silence_beside_a_packet_waits_for_the_packet_once_broken() {
     let silence = Alternative { silence: Some(Duration::from_secs(3)), ..alternative(&[]) };
     let stage = Stage::new(vec![step("open"), expect(vec![silence, packet("answer")])]).opened().hear("noise").pass(4);
     assert_eq!(stage.end_of(1), None);
-    stage.hear("answer").check(1, Met, "met: answer");
+    stage.hear("answer").check(1, Met, "answer");
 }
 
 #[test]
 fn an_expect_sees_what_came_before_it() {
     let late = StepPlan { after: vec![MarkId(0)], ..expect(vec![packet("gift")]) };
     let stage = Stage::new(vec![step("tell"), late]).opened().hear("gift").mark(0);
-    stage.check(1, Met, "met: gift");
+    stage.check(1, Met, "gift");
 }
 
 #[test]
@@ -393,7 +393,7 @@ fn an_old_packet_is_no_wrong_answer() {
     let steps = vec![step("tell"), StepPlan { after: vec![MarkId(0)], ..step("tell") }, expect(wanted)];
     let stage = Stage::new(steps).opened().hear("gift size=1").mark(0);
     assert_eq!(stage.end_of(2), None, "it came before we last spoke");
-    stage.hear("gift size=3").check(2, Unmet, "unmet: gift size=3 instead of gift size=2");
+    stage.hear("gift size=3").check(2, Unmet, "gift size=3 instead of gift size=2");
 }
 
 #[test]
@@ -407,8 +407,8 @@ fn after_a_closed_connection_its_steps_are_unsaid_and_others_go_on() {
     let other = StepPlan { conn: "b".into(), ..step("tell") };
     let stage = Stage::new(vec![ask(7), step("tell"), expect(vec![packet("answer")]), other]);
     let mut stage = stage.opened().closed(Close::Fin);
-    stage.check(1, Unsaid, "unsaid: the connection is closed (fin)");
-    stage.check(2, Unsaid, "unsaid: the connection is closed (fin)");
+    stage.check(1, Unsaid, "the connection is closed (fin)");
+    stage.check(2, Unsaid, "the connection is closed (fin)");
     stage.input(Input::Opened(Conn(1)));
     stage.check(3, Met, "sent 6 bytes");
     assert!(stage.notes().any(|note| *note == Note::Label(Conn(1), "b".into())));
@@ -425,14 +425,14 @@ fn after_an_unmet_step_the_script_goes_on_while_its_connection_lives() {
 fn a_close_between_two_steps_makes_the_expect_unmet_not_unsaid() {
     let late = StepPlan { after: vec![MarkId(0)], ..expect(vec![packet("gift")]) };
     let stage = Stage::new(vec![step("tell"), late]).opened().closed(Close::Fin).mark(0);
-    stage.check(1, Unmet, "unmet: connection closed (fin) while waiting for gift");
+    stage.check(1, Unmet, "connection closed (fin) while waiting for gift");
 }
 
 #[test]
 fn a_goodbye_waits_for_the_peer_and_is_never_unmet() {
     let again = StepPlan { after: vec![MarkId(0)], ..step("connect") };
     let stage = Stage::new(vec![step("bye"), again.clone()]).opened().closed(Close::Fin).mark(0);
-    stage.check(0, Met, "met: connection closed (fin)");
+    stage.check(0, Met, "connection closed (fin)");
     let opened = stage.acts.iter().filter(|act| matches!(act, Act::Open(..))).count();
     assert_eq!(opened, 2, "connect opens it again");
 
@@ -482,7 +482,7 @@ fn a_bound_field_is_noted_before_the_mark_and_filled_in_later() {
 #[test]
 fn a_value_that_nobody_bound_leaves_the_step_unsaid() {
     let step = StepPlan { uses: vec![("$a.b".into(), BindId(0))], ..step("tell") };
-    Stage::new(vec![step]).opened().check(0, Unsaid, "unsaid: $a.b is not bound");
+    Stage::new(vec![step]).opened().check(0, Unsaid, "$a.b is not bound");
 }
 
 #[test]
@@ -509,7 +509,7 @@ fn an_answer_must_carry_the_canary_where_it_is_asked_for() {
     let wanted = Alternative { canary: Some(CanaryId(0)), ..packet("gift") };
     let new = || Stage::new(vec![step("open"), expect(vec![wanted.clone()])]).opened();
     assert_eq!(new().hear(&format!("gift inside=({CANARY})")).end_of(1).unwrap().0, Met);
-    new().hear("gift inside=nothing").check(1, Unmet, "unmet: gift inside=nothing instead of gift with the canary");
+    new().hear("gift inside=nothing").check(1, Unmet, "gift inside=nothing instead of gift with the canary");
 }
 
 #[test]
@@ -557,7 +557,7 @@ fn the_dialog_answers_and_keeps_time_by_itself() {
 
 #[test]
 fn what_cannot_be_said_is_unsaid_with_the_reason() {
-    Stage::new(vec![step("mumble")]).opened().check(0, Unsaid, "unsaid: nobody understands mumbling");
+    Stage::new(vec![step("mumble")]).opened().check(0, Unsaid, "nobody understands mumbling");
 }
 
 #[test]
@@ -567,7 +567,7 @@ fn the_transport_verbs_act_on_the_connection() {
     assert!(stage.acts.contains(&Act::Reading(Conn(0), false)));
     assert!(stage.acts.contains(&Act::Close(Conn(0), CloseHow::Half)));
     assert!(stage.acts.contains(&Act::Close(Conn(0), CloseHow::Reset)));
-    stage.check(4, Unsaid, "unsaid: we have ended the connection");
+    stage.check(4, Unsaid, "we have ended the connection");
 }
 
 #[test]
@@ -580,11 +580,11 @@ fn an_administrator_orders_and_waits_until_it_is_done() {
     assert!(stage.notes().any(|note| *note == Note::Order(order.clone())));
     assert_eq!(stage.end_of(0), None);
     stage.input(Input::Done(Ok(())));
-    stage.check(0, Met, "met: in effect");
+    stage.check(0, Met, "in effect");
     assert!(stage.notes().any(|note| *note == Note::Mark(MarkId(0))));
     let mut stage = new();
     stage.input(Input::Done(Err("no such party")));
-    stage.check(0, Unmet, "unmet: the order failed: no such party");
+    stage.check(0, Unmet, "the order failed: no such party");
     assert!(!stage.notes().any(|note| *note == Note::Mark(MarkId(0))));
     assert_eq!(new().pass(30).end_of(0).unwrap().0, Unmet);
 }
@@ -595,7 +595,7 @@ fn a_packet_in_pieces_is_heard_whole() {
     stage.input(Input::Bytes(Conn(0), b"answ"));
     assert_eq!(stage.end_of(0), None);
     stage.input(Input::Bytes(Conn(0), b"er id=1\nnoise\n"));
-    stage.check(0, Met, "met: answer id=1");
+    stage.check(0, Met, "answer id=1");
 }
 
 #[test]

@@ -1,0 +1,195 @@
+//! How a step is said: connections are opened for it, bytes go out, orders are given.
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Member, OPEN_MAX, OPENING, ORDER_MIN, Phase, STEP, Words, dialog_timer, pace_timer};
+use crate::actor::{CloseHow, Conn, Note, Outbox};
+use crate::plan::{Part, Segments, StepPlan};
+use crate::script::fill::Fill;
+use crate::script::link::State;
+use crate::script::matching::close_name;
+use crate::script::program::Program;
+use crate::time::Time;
+use crate::transcript::StepState;
+use crate::value::unhex;
+
+impl Member {
+    /// Whether this verb needs a new connection first.
+    pub(super) fn must_open(&self, verb: &str) -> bool {
+        match self.link().state {
+            State::Fresh => true,
+            State::Lost(..) | State::Ended(_) => OPENING.contains(&verb),
+            State::Listening | State::Opening(_) | State::Open(_) => false,
+        }
+    }
+
+    pub(super) fn open(&mut self, now: Time, out: &mut Outbox) {
+        let program = self.program.clone();
+        let fleet = &program.fleet;
+        let at = program.link_of(self.at);
+        self.phase = Phase::Opening(now + OPEN_MAX);
+        out.wake(now + OPEN_MAX, STEP);
+        if fleet.plays_server {
+            self.links[at].state = State::Listening;
+            return;
+        }
+        let conn = out.open(fleet.endpoint_id, fleet.source(self.identity, self.opened));
+        self.opened += 1;
+        if program.links[at] != "main" {
+            out.note(Note::Label(conn, program.links[at].clone()));
+        }
+        self.links[at].opening(conn);
+    }
+
+    /// A connection that we asked for stands.
+    pub(super) fn stands(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
+        let Some(at) = self.links.iter().position(|link| link.state == State::Opening(conn)) else { return };
+        self.links[at].opened(conn, self.program.dialog(self.identity));
+        self.opened_link(at, now, out);
+    }
+
+    /// The target connected to us: to the connection that waits for it, else to the first that was never used.
+    pub(super) fn accept(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
+        let waits = |state| self.links.iter().position(|link| link.state == state);
+        let Some(at) = waits(State::Listening).or_else(|| waits(State::Fresh)) else { return };
+        self.links[at].opened(conn, self.program.dialog(self.identity));
+        self.opened_link(at, now, out);
+    }
+
+    pub(super) fn opened_link(&mut self, at: usize, now: Time, out: &mut Outbox) {
+        let program = self.program.clone();
+        self.links[at].tick(now, dialog_timer(at), out);
+        if !matches!(self.phase, Phase::Opening(_)) || program.link_of(self.at) != at {
+            return;
+        }
+        let Some(step) = program.step(self.at) else { return };
+        if step.verb != "open" {
+            return self.say(step, now, out);
+        }
+        self.note(StepState::Started, String::new(), out);
+        if step.any.is_empty() {
+            self.met(String::from("opened"), out);
+        } else {
+            self.await_answer(step, None, None, true, now, out);
+        }
+    }
+
+    /// Says what the step says, on a connection that stands.
+    pub(super) fn say(&mut self, step: &StepPlan, now: Time, out: &mut Outbox) {
+        if let Some(gone) = self.gone() {
+            return self.unsaid(&gone, out);
+        }
+        let program = self.program.clone();
+        let said = self.words(&program, step, now);
+        let (bytes, natural, any) = match said {
+            Ok(said) => said,
+            Err(why) => return self.unsaid(&why, out),
+        };
+        self.note(StepState::Started, String::new(), out);
+        if let (Some(canary), Some(conn)) = (step.canary, self.link().conn()) {
+            out.note(Note::Planted(canary, conn));
+        }
+        let at = program.link_of(self.at);
+        let length = bytes.len();
+        if let Some((chunk, period)) = step.pace {
+            self.links[at].begin_pace(bytes, chunk, period);
+            self.links[at].pace(now, pace_timer(at), out);
+        } else {
+            let cut = if step.part == Some(Part::Stimulus) { program.plan.segments } else { Segments::Whole };
+            self.links[at].send(&bytes, cut, out);
+        }
+        self.links[at].tick(now, dialog_timer(at), out);
+        match natural {
+            None if step.any.is_empty() => self.met(alloc::format!("sent {length} bytes"), out),
+            natural => self.await_answer(step, any, natural, true, now, out),
+        }
+    }
+
+    /// The bytes of a step, its natural answer, and its alternatives where they hold bound values.
+    pub(super) fn words(&mut self, program: &Program, step: &StepPlan, now: Time) -> Result<Words, String> {
+        self.mid = self.mid.checked_add(1).unwrap_or(1);
+        let canary = step.canary.map(|id| program.canary(id));
+        let fill = Fill::new(step, |id| self.bound.get(&id).map(|(value, _)| value), canary, self.mid)?;
+        let (fields, any) = (fill.fields(step), fill.any(step));
+        let mut bytes = Vec::new();
+        let mut natural = None;
+        match fields.find("hex") {
+            Some(hex) if step.verb == "send" => bytes = unhex(hex.as_text().unwrap_or_default())?,
+            _ => {
+                let link = &mut self.links[program.link_of(self.at)];
+                let dialog = link.dialog().ok_or_else(|| String::from("this fleet speaks no protocol"))?;
+                natural = dialog.say(step, &fields, now, &mut bytes)?;
+            }
+        }
+        let times = fields.int("repeat").filter(|_| step.verb == "send").map_or(1, |n| n.clamp(0, 1 << 20) as usize);
+        Ok((if times == 1 { bytes } else { bytes.repeat(times) }, natural, any))
+    }
+
+    pub(super) fn transport(&mut self, step: &StepPlan, now: Time, out: &mut Outbox) {
+        if let Some(gone) = self.gone() {
+            return self.unsaid(&gone, out);
+        }
+        self.note(StepState::Started, String::new(), out);
+        let at = self.program.link_of(self.at);
+        let done = match step.verb.as_str() {
+            "shutdown" => {
+                self.links[at].close(CloseHow::Half, out);
+                "our direction is closed"
+            }
+            "reset" => {
+                self.links[at].close(CloseHow::Reset, out);
+                "reset"
+            }
+            _ => {
+                let on = step.fields.truth("resume").unwrap_or(false);
+                if let Some(conn) = self.links[at].conn() {
+                    out.reading(conn, on);
+                }
+                if on { "reading again" } else { "no longer reading" }
+            }
+        };
+        if step.any.is_empty() {
+            self.met(String::from(done), out);
+        } else {
+            self.await_answer(step, None, None, true, now, out);
+        }
+    }
+
+    pub(super) fn order(
+        &mut self,
+        step: &StepPlan,
+        order: Result<crate::admin::Order, String>,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let order = match order {
+            Ok(order) => order,
+            Err(why) => return self.unsaid(&why, out),
+        };
+        self.note(StepState::Started, String::new(), out);
+        let until = now + step.within.max(ORDER_MIN);
+        self.phase = Phase::Ordered(until);
+        out.note(Note::Order(order));
+        out.wake(until, STEP);
+    }
+
+    pub(super) fn obeyed(&mut self, result: Result<(), &str>, out: &mut Outbox) {
+        if !matches!(self.phase, Phase::Ordered(_)) {
+            return;
+        }
+        match result {
+            Ok(()) => self.met(String::from("in effect"), out),
+            Err(why) => self.unmet(alloc::format!("the order failed: {why}"), out),
+        }
+    }
+
+    /// Why nothing can be said on the current connection.
+    pub(super) fn gone(&self) -> Option<String> {
+        match self.link().state {
+            State::Open(_) => None,
+            State::Lost(_, how) => Some(alloc::format!("the connection is closed ({})", close_name(how))),
+            State::Ended(_) => Some(String::from("we have ended the connection")),
+            State::Fresh | State::Listening | State::Opening(_) => Some(String::from("the connection does not stand")),
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! How a step is answered: by a packet, by silence, by the end of the connection, or not at all.
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::{Await, GOODBYE, Member, OPEN_MAX, Phase, SAW_MAX, STEP, dialog_timer};
+use crate::actor::{Close, CloseHow, Conn, Note, Outbox, TimerId};
+use crate::plan::{Alternative, StepPlan};
+use crate::protocol::Awaits;
+use crate::script::fill::Fill;
+use crate::script::link::State;
+use crate::script::matching::{self, Sight, Wanted, brief, close_name, span};
+use crate::time::{Duration, Time};
+use crate::transcript::StepState;
+
+impl Member {
+    pub(super) fn begin_expect(&mut self, step: &StepPlan, now: Time, out: &mut Outbox) {
+        if self.link().state == State::Fresh && !self.program.fleet.plays_server {
+            return self.unsaid("the connection was never opened", out);
+        }
+        let fill = Fill::new(step, |id| self.bound.get(&id).map(|(value, _)| value), None, self.mid);
+        match fill.map(|fill| fill.any(step)) {
+            Ok(any) => {
+                self.note(StepState::Started, String::new(), out);
+                self.await_answer(step, any, None, false, now, out);
+            }
+            Err(why) => self.unsaid(&why, out),
+        }
+    }
+
+    /// From here on the step is answered by what arrives. `said`: only by what arrives from now on.
+    pub(super) fn await_answer(
+        &mut self,
+        step: &StepPlan,
+        any: Option<Vec<Alternative>>,
+        natural: Option<Awaits>,
+        said: bool,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let goodbye = natural.as_ref().is_some_and(|n| *n == Awaits::CLOSED) && step.any.is_empty();
+        let link = self.link();
+        let silences = step.any.iter().filter_map(|a| a.silence);
+        let longest = silences.clone().max().unwrap_or_default();
+        let only_silence = !step.any.is_empty() && silences.clone().count() == step.any.len();
+        let patience = match (goodbye, only_silence) {
+            (true, _) => GOODBYE,
+            (_, true) => longest,
+            _ => step.within.max(longest),
+        };
+        let waiting = Await {
+            any,
+            natural,
+            began: now,
+            until: now + patience,
+            next: if said { link.inbox.len() } else { 0 },
+            heard: link.heard,
+            silent: longest > Duration::ZERO,
+        };
+        for length in silences {
+            out.wake(now + length, STEP);
+        }
+        out.wake(waiting.until, STEP);
+        self.phase = Phase::Awaiting(waiting);
+        self.read(out);
+        if let (State::Lost(_, how), true) = (self.link().state, matches!(self.phase, Phase::Awaiting(_))) {
+            self.link_closed(how, out);
+        } else if let (State::Ended(_), Phase::Awaiting(_)) = (self.link().state, &self.phase) {
+            self.unsaid("we have ended the connection", out);
+        }
+    }
+
+    /// Reads on in the inbox of the current step's connection.
+    pub(super) fn read(&mut self, out: &mut Outbox) {
+        let program = self.program.clone();
+        let Some(step) = program.step(self.at) else { return };
+        let link = &mut self.links[program.link_of(self.at)];
+        let Phase::Awaiting(waiting) = &mut self.phase else { return };
+        let any = waiting.any.as_deref().unwrap_or(&step.any);
+        let canary = |id| program.canary(id);
+        let wanted = Wanted { any, natural: waiting.natural.as_ref(), class: program.class(), canary: &canary };
+        while let Some(unread) = link.inbox.get(waiting.next) {
+            match wanted.look(&unread.packet) {
+                Sight::Met(which) => {
+                    let bind = which.map(|at| any[at].bind.clone()).unwrap_or_default();
+                    let packet = link.inbox.remove(waiting.next).expect("it was just looked at").packet;
+                    for (field, id) in bind {
+                        if let Some(value) = packet.fields.find(&field) {
+                            self.bound.insert(id, (value.clone(), true));
+                            out.note(Note::Bind(id, value.clone()));
+                        }
+                    }
+                    return self.met(brief(&packet), out);
+                }
+                // What came before we last spoke may be what is awaited, but it is no wrong answer.
+                Sight::Wrong if unread.spoken == link.spoken => {
+                    let detail = alloc::format!(
+                        "{} instead of {}",
+                        brief(&unread.packet),
+                        matching::wanted(any, waiting.natural.as_ref())
+                    );
+                    link.inbox.remove(waiting.next);
+                    return self.unmet(detail, out);
+                }
+                Sight::Wrong | Sight::Other => waiting.next += 1,
+            }
+        }
+    }
+
+    pub(super) fn hear(&mut self, conn: Conn, bytes: &[u8], now: Time, out: &mut Outbox) {
+        let Some(at) = self.links.iter().position(|link| link.is(conn)) else { return };
+        let dropped = self.links[at].hear(bytes, now, out);
+        self.links[at].tick(now, dialog_timer(at), out);
+        if self.program.link_of(self.at) != at {
+            return;
+        }
+        let Phase::Awaiting(waiting) = &mut self.phase else { return };
+        waiting.next = waiting.next.saturating_sub(dropped);
+        self.read(out);
+        self.break_silence(out);
+    }
+
+    /// A step that awaits nothing but silence is unmet with the first byte.
+    pub(super) fn break_silence(&mut self, out: &mut Outbox) {
+        let program = self.program.clone();
+        let (Phase::Awaiting(waiting), Some(step)) = (&self.phase, program.step(self.at)) else { return };
+        let heard = self.link().heard - waiting.heard;
+        if waiting.silent && heard > 0 && step.any.iter().all(|a| a.silence.is_some()) {
+            let detail = alloc::format!(
+                "{heard} bytes arrived instead of {}; saw: {}",
+                matching::wanted(&step.any, None),
+                self.saw(waiting)
+            );
+            self.unmet(detail, out);
+        }
+    }
+
+    pub(super) fn lost(&mut self, conn: Conn, how: Close, out: &mut Outbox) {
+        let Some(at) = self.links.iter().position(|link| link.is(conn)) else { return };
+        self.links[at].ended(State::Lost(conn, how));
+        if self.program.link_of(self.at) != at {
+            return;
+        }
+        match self.phase {
+            Phase::Opening(_) => {
+                self.links[at].told = true;
+                let detail = alloc::format!("the connection could not be opened ({})", close_name(how));
+                self.unsaid(&detail, out);
+            }
+            Phase::Awaiting(_) => self.link_closed(how, out),
+            _ => {}
+        }
+    }
+
+    /// The connection that the current step awaits something on is over.
+    pub(super) fn link_closed(&mut self, how: Close, out: &mut Outbox) {
+        let program = self.program.clone();
+        let (Phase::Awaiting(waiting), Some(step)) = (&self.phase, program.step(self.at)) else { return };
+        let any = waiting.any.as_deref().unwrap_or(&step.any);
+        let by_peer = matches!(how, Close::Fin | Close::Reset);
+        let goodbye = any.is_empty() && waiting.natural.as_ref() == Some(&Awaits::CLOSED);
+        let name = close_name(how);
+        let told = core::mem::replace(&mut self.links[program.link_of(self.at)].told, true);
+        if by_peer && (goodbye || any.iter().any(|a| a.closed)) {
+            self.met(alloc::format!("connection closed ({name})"), out);
+        } else if told {
+            self.unsaid(&alloc::format!("the connection is closed ({name})"), out);
+        } else {
+            let wanted = matching::wanted(any, waiting.natural.as_ref());
+            self.unmet(alloc::format!("connection closed ({name}) while waiting for {wanted}"), out);
+        }
+    }
+
+    pub(super) fn timer(&mut self, id: TimerId, now: Time, out: &mut Outbox) {
+        if id != STEP {
+            let (at, is_pace) = (id.0 as usize - 1, id.0.is_multiple_of(2));
+            let Some(link) = self.links.get_mut(at / 2) else { return };
+            return if is_pace { link.pace(now, id, out) } else { link.tick(now, id, out) };
+        }
+        match &self.phase {
+            Phase::Sleeping(until) if now >= *until => {
+                let length = self.program.step(self.at).map(|step| step.wait).unwrap_or_default();
+                self.met(alloc::format!("waited {}", span(length)), out);
+            }
+            Phase::Opening(until) if now >= *until => {
+                let at = self.program.link_of(self.at);
+                self.links[at].close(CloseHow::Reset, out);
+                self.unsaid(&alloc::format!("no connection after {}", span(OPEN_MAX)), out);
+            }
+            Phase::Ordered(until) if now >= *until => {
+                self.unmet(String::from("the target did not say that the order took effect"), out);
+            }
+            Phase::Awaiting(_) => self.patience(now, out),
+            _ => {}
+        }
+    }
+
+    /// A silence may have lasted long enough, or the time of the step may be over.
+    pub(super) fn patience(&mut self, now: Time, out: &mut Outbox) {
+        let program = self.program.clone();
+        let (Phase::Awaiting(waiting), Some(step)) = (&self.phase, program.step(self.at)) else { return };
+        let any = waiting.any.as_deref().unwrap_or(&step.any);
+        let quiet = self.link().heard == waiting.heard;
+        let silence = any.iter().filter_map(|a| a.silence).find(|length| quiet && now >= waiting.began + *length);
+        if let Some(length) = silence {
+            return self.met(alloc::format!("{} of silence", span(length)), out);
+        }
+        if now < waiting.until {
+            return;
+        }
+        let passed = span(waiting.until - waiting.began);
+        if any.is_empty() && waiting.natural.as_ref() == Some(&Awaits::CLOSED) {
+            let at = program.link_of(self.at);
+            self.links[at].close(CloseHow::Fin, out);
+            return self
+                .met(alloc::format!("sent; the peer left the connection open for {passed}, so we ended it"), out);
+        }
+        let wanted = matching::wanted(any, waiting.natural.as_ref());
+        let saw = self.saw(waiting);
+        self.unmet(alloc::format!("{passed} passed without {wanted}; saw: {saw}"), out);
+    }
+
+    /// What has arrived since the step began (or since it spoke), in a few words.
+    pub(super) fn saw(&self, waiting: &Await) -> String {
+        let link = self.link();
+        let seen: Vec<String> = link
+            .inbox
+            .iter()
+            .filter(|unread| unread.spoken == link.spoken)
+            .map(|unread| brief(&unread.packet))
+            .collect();
+        match (seen.len(), link.heard - waiting.heard) {
+            (0, 0) => String::from("nothing"),
+            (0, bytes) => alloc::format!("{bytes} bytes, no whole packet"),
+            (1..=SAW_MAX, _) => seen.join(", "),
+            (more, _) => alloc::format!("{}, and {} more", seen[..SAW_MAX].join(", "), more - SAW_MAX),
+        }
+    }
+}
