@@ -48,7 +48,9 @@ fn two_processes_leave_one_transcript() {
     let digests = |name: &str| -> Vec<String> {
         let text = std::fs::read_to_string(temp.path().join(name).join("journal.jsonl")).unwrap();
         let lines = text.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap());
-        lines.filter_map(|l| l["transcript"].as_str().map(str::to_owned)).collect()
+        let mut all: Vec<String> = lines.filter_map(|l| Some(format!("{} {}", l["row"]["n"], l["transcript"].as_str()?))).collect();
+        all.sort(); // trials are journalled in the order in which they end
+        all
     };
     let (a, b) = (digests("a"), digests("b"));
     assert!(!a.is_empty() && a == b, "{a:?} {b:?}");
@@ -69,6 +71,7 @@ fn stored_transcripts_are_judged_as_before() {
 }
 
 /// Fails on every third start, counted outside its fresh folder.
+#[cfg(feature = "embedded")]
 const FLAKY: &str = r#"
 format = 1
 kind = "process"
@@ -90,6 +93,7 @@ grant.publish = { append = "publish {name} {filter}\n", to = "{accounts}" }
 grant.subscribe = { append = "subscribe {name} {filter}\n", to = "{accounts}" }
 "#;
 
+#[cfg(feature = "embedded")]
 #[test]
 fn k_of_n_is_counted() {
     let temp = tempfile::tempdir().unwrap();

@@ -38,7 +38,8 @@ fn usage_is_two_and_says_what_was_meant() {
         "did you mean \"keeps-both-sessions\"?",
     );
     check(t, &["run", "--target", "rumqttd", "--flaw", "keeps-both-sessions"], 2, "in-process targets only");
-    check(t, &["run", "--target", "mqtt://example.org:1883"], 2, "loopback");
+    check(t, &["run", "--target", "mqtt://example.org:1883"], 2, "write 127.0.0.1:1883");
+    check(t, &["run", "--target", "mqtt://192.0.2.1:1883"], 2, "loopback");
     check(t, &["run", "--target", "http://127.0.0.1:80"], 2, "mqtt");
     check(t, &["run", "--shard", "5/4"], 2, "I/N");
     check(t, &["run", "--resume", "nowhere"], 2, "run.json");
@@ -56,8 +57,9 @@ fn nothing_selected_is_four() {
 fn a_bad_file_is_three_with_its_line() {
     let temp = tempfile::tempdir().unwrap();
     let t = temp.path();
-    write(t, "s/x.toml", "format = 1\ntitle = \"x\"\nprotocl = \"mqtt\"\n");
-    check(t, &["run", "x", "--scenarios", "s", "--target", "reference"], 3, "s/x.toml:3:1");
+    write(t, "s/x.toml", "format = 1\ntitle = \"x\"\nlmit = \"5s\"\n");
+    let said = "s/x.toml:3:1: unknown key \"lmit\"; did you mean \"limit\"?";
+    check(t, &["run", "x", "--scenarios", "s", "--target", "reference"], 3, said);
     write(t, "s/x.toml", "format = 1\ntitle = \"x\n");
     check(t, &["run", "x", "--scenarios", "s", "--target", "reference"], 3, "s/x.toml:2");
     write(t, "t.toml", "format = 1\nkind = \"proces\"\n");
