@@ -143,8 +143,10 @@ impl Flaws {
     }
 }
 
+/// A name that begins so, or else the one with the fewest edits.
 fn nearest(name: &str) -> &'static str {
-    TABLE.iter().min_by_key(|row| distance(name, row.name)).map_or("", |row| row.name)
+    let key = |row: &&Row| (!row.name.starts_with(name), distance(name, row.name));
+    TABLE.iter().min_by_key(key).map_or("", |row| row.name)
 }
 
 /// Edits that turn one word into the other: insert, remove, replace.
@@ -185,6 +187,7 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_nearest() {
         let refused = Flaws::parse(&["accepts-anonymus"]).unwrap_err();
         assert_eq!(refused, "unknown flaw \"accepts-anonymus\"; did you mean \"accepts-anonymous\"?");
+        assert_eq!(nearest("keeps-both"), "keeps-both-sessions", "a beginning is nearer than any edit");
         assert_eq!(Flaws::parse::<&str>(&[]), Ok(Flaws::NONE));
     }
 
