@@ -1,6 +1,8 @@
 //! What fleets do beside playing scripts.
 mod commanded;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 mod witness;
 
 use proofhouse_core::plan::FleetPlan;

@@ -6,6 +6,7 @@
 mod backoff;
 mod client;
 mod flight;
+mod hear;
 mod profile;
 #[cfg(test)]
 mod tests;
@@ -18,15 +19,15 @@ use alloc::vec::Vec;
 use proofhouse_core::time::{Duration, Time};
 
 use crate::codec::{
-    Ack, Binary, Connack, Connect, Disconnect, FiltersBuf, Framer, Packet, PacketId, Place, Properties, PropertiesBuf,
-    PropertyId, Publish, QoS, Reason, ReasonCode, Sender, Subscribe, SubscribeOptions, SubscriptionsBuf, Text,
-    TopicName, Unsubscribe, Version, Will,
+    Binary, Connect, Disconnect, FiltersBuf, Framer, Packet, PacketId, Place, Properties, PropertiesBuf, PropertyId,
+    Publish, QoS, Reason, ReasonCode, Sender, Subscribe, SubscribeOptions, SubscriptionsBuf, Text, TopicName,
+    Unsubscribe, Version, Will,
 };
 
 pub use backoff::Backoff;
 pub use client::Client;
-pub use flight::{Message, Ticket};
 pub(crate) use client::FIRST_FREE_TIMER;
+pub use flight::{Message, Ticket};
 pub(crate) use profile::plain_topic;
 pub use profile::{Profile, WillProfile};
 
@@ -328,179 +329,6 @@ impl Session {
         Tick::Next(now + self.keep_alive)
     }
 
-    fn packet(
-        &mut self,
-        now: Time,
-        packet: &Packet<'_>,
-        out: &mut Vec<u8>,
-        on: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Reason> {
-        if matches!(self.state, State::Connecting(_)) != matches!(packet, Packet::Connack(_)) {
-            // AUTH and a DISCONNECT may stand in for CONNACK; we offer no method, so only the second comes.
-            let excused = matches!(packet, Packet::Disconnect(_));
-            OUT_OF_ORDER.unless(excused)?;
-        }
-        match packet {
-            Packet::Connack(connack) => self.connack(now, connack, out, on)?,
-            Packet::Publish(publish) => self.message(now, publish, out, on)?,
-            Packet::Puback(ack) => self.taken(ack, Stage::Published, on),
-            Packet::Pubrec(ack) => self.pubrec(now, ack, out, on),
-            Packet::Pubrel(ack) => self.pubrel(now, ack, out),
-            Packet::Pubcomp(ack) => self.taken(ack, Stage::Released, on),
-            Packet::Suback(ack) if self.answered(ack.id) => on(Event::Subscribed(ack.codes)),
-            Packet::Unsuback(ack) if self.answered(ack.id) => on(Event::Unsubscribed),
-            Packet::Pingresp => self.pinged = None,
-            Packet::Disconnect(disconnect) => on(Event::Ended(disconnect.reason)),
-            _ => {}
-        }
-        self.send_waiting(now, out);
-        Ok(())
-    }
-
-    fn connack(
-        &mut self,
-        now: Time,
-        connack: &Connack<'_>,
-        out: &mut Vec<u8>,
-        on: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Reason> {
-        if !connack.accepted() {
-            on(Event::Refused(connack.code));
-            return Ok(());
-        }
-        PRESENT_AFTER_CLEAN_START.unless(!connack.session_present || !self.profile.clean_start)?;
-        let properties = connack.properties;
-        self.limits = Limits {
-            receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX),
-            alias_maximum: properties.topic_alias_maximum().unwrap_or(0),
-            packet_maximum: properties.maximum_packet_size().unwrap_or(u32::MAX),
-            qos: properties.maximum_qos().and_then(QoS::from_number).unwrap_or(QoS::ExactlyOnce),
-            retain: properties.retain_available().unwrap_or(true),
-        };
-        if let Some(seconds) = properties.server_keep_alive() {
-            self.keep_alive = Duration::from_secs(seconds.into());
-        }
-        if let Some(id) = properties.assigned_client_identifier() {
-            self.client_id = id.to_string();
-        }
-        self.state = State::Online;
-        on(Event::Connected { present: connack.session_present });
-        self.resume(now, connack.session_present, out, on);
-        Ok(())
-    }
-
-    /// Sends again what was not acknowledged \[MQTT3 4.4.0-1, MQTT5 4.4.0-1\]. A server that forgot the session gets the
-    /// messages as new ones; what it had already taken (PUBREC) counts as delivered.
-    fn resume(&mut self, now: Time, present: bool, out: &mut Vec<u8>, on: &mut dyn FnMut(Event<'_>)) {
-        if !present {
-            self.received.clear();
-            for flight in self.flights.iter().filter(|flight| flight.stage == Stage::Released) {
-                on(Event::Delivered { ticket: flight.ticket, reason: ReasonCode::SUCCESS });
-            }
-            self.flights.retain(|flight| flight.stage == Stage::Published);
-        }
-        let flights = core::mem::take(&mut self.flights);
-        for flight in &flights {
-            match flight.stage {
-                Stage::Published => {
-                    self.say_publish(now, &flight.message, Some((flight.id, present)), out);
-                }
-                Stage::Released => self.say(now, &Packet::Pubrel(Ack::success(flight.id)), out),
-            }
-        }
-        self.flights = flights;
-    }
-
-    fn message(
-        &mut self,
-        now: Time,
-        publish: &Publish<'_>,
-        out: &mut Vec<u8>,
-        on: &mut dyn FnMut(Event<'_>),
-    ) -> Result<(), Reason> {
-        let known = self.resolve(publish)?;
-        let topic = known.map_or(publish.topic.as_str(), |at| self.aliases_in[at].as_str());
-        let (qos, id) = (publish.delivery.qos(), publish.delivery.id());
-        let again = qos == QoS::ExactlyOnce && id.is_some_and(|id| self.received.contains(&id));
-        if !again {
-            on(Event::Message { topic, payload: publish.payload, qos, retain: publish.retain });
-        }
-        match (qos, id) {
-            (QoS::AtLeastOnce, Some(id)) => self.say(now, &Packet::Puback(Ack::success(id)), out),
-            (QoS::ExactlyOnce, Some(id)) => {
-                if !again {
-                    self.received.push(id);
-                }
-                self.say(now, &Packet::Pubrec(Ack::success(id)), out);
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Keeps a new alias; the place of the topic that a known one stands for.
-    fn resolve(&mut self, publish: &Publish<'_>) -> Result<Option<usize>, Reason> {
-        let Some(alias) = publish.properties.topic_alias() else { return Ok(None) };
-        ALIAS_TOO_HIGH.unless(alias <= self.profile.topic_alias_maximum)?;
-        let at = usize::from(alias) - 1;
-        if self.aliases_in.len() <= at {
-            self.aliases_in.resize(at + 1, String::new());
-        }
-        if !publish.topic.is_empty() {
-            self.aliases_in[at] = publish.topic.to_string();
-        }
-        ALIAS_UNKNOWN.unless(!self.aliases_in[at].is_empty())?;
-        Ok(Some(at))
-    }
-
-    /// The last word on a message: PUBACK for QoS 1, PUBCOMP for QoS 2.
-    fn taken(&mut self, ack: &Ack<'_>, stage: Stage, on: &mut dyn FnMut(Event<'_>)) {
-        let qos = if stage == Stage::Published { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
-        let is_it = |flight: &Flight| flight.id == ack.id && flight.stage == stage && flight.message.qos == qos;
-        if let Some(at) = self.flights.iter().position(is_it) {
-            let ticket = self.flights.remove(at).ticket;
-            on(Event::Delivered { ticket, reason: ack.reason });
-        }
-    }
-
-    fn pubrec(&mut self, now: Time, ack: &Ack<'_>, out: &mut Vec<u8>, on: &mut dyn FnMut(Event<'_>)) {
-        let is_it = |flight: &Flight| flight.id == ack.id && flight.message.qos == QoS::ExactlyOnce;
-        let Some(at) = self.flights.iter().position(is_it) else {
-            return self.say(now, &Packet::Pubrel(self.not_found(ack.id)), out);
-        };
-        if ack.reason.is_ok() {
-            self.flights[at].stage = Stage::Released;
-            self.say(now, &Packet::Pubrel(Ack::success(ack.id)), out);
-        } else {
-            let ticket = self.flights.remove(at).ticket;
-            on(Event::Delivered { ticket, reason: ack.reason });
-        }
-    }
-
-    fn pubrel(&mut self, now: Time, ack: &Ack<'_>, out: &mut Vec<u8>) {
-        let known = self.received.iter().position(|id| *id == ack.id);
-        if let Some(at) = known {
-            self.received.swap_remove(at);
-        }
-        let answer = if known.is_some() { Ack::success(ack.id) } else { self.not_found(ack.id) };
-        self.say(now, &Packet::Pubcomp(answer), out);
-    }
-
-    fn not_found(&self, id: PacketId) -> Ack<'static> {
-        match self.profile.version {
-            Version::V311 => Ack::success(id),
-            Version::V5 => Ack::with_reason(id, ReasonCode::PACKET_IDENTIFIER_NOT_FOUND),
-        }
-    }
-
-    fn answered(&mut self, id: PacketId) -> bool {
-        let at = self.asked.iter().position(|asked| *asked == id);
-        if let Some(at) = at {
-            self.asked.swap_remove(at);
-        }
-        at.is_some()
-    }
-
     /// Sends what waits, as far as the server's quota goes \[MQTT5 3.3.4-9\].
     fn send_waiting(&mut self, now: Time, out: &mut Vec<u8>) {
         while self.is_online() {
@@ -576,36 +404,6 @@ impl Session {
     fn say(&mut self, now: Time, packet: &Packet<'_>, out: &mut Vec<u8>) {
         self.spoke = now;
         write(packet, self.profile.version, out);
-    }
-}
-
-/// Something that a server does only if it breaks the protocol.
-struct Breach(Reason);
-
-const OUT_OF_ORDER: Breach = Breach(Reason {
-    clause: "MQTT5 3.2.0-1",
-    code: ReasonCode::PROTOCOL_ERROR,
-    what: "a packet before CONNACK, or a second CONNACK",
-});
-const PRESENT_AFTER_CLEAN_START: Breach = Breach(Reason {
-    clause: "MQTT5 3.2.2-2",
-    code: ReasonCode::PROTOCOL_ERROR,
-    what: "Session Present after a Clean Start",
-});
-const ALIAS_TOO_HIGH: Breach = Breach(Reason {
-    clause: "MQTT5 3.1.2-26",
-    code: ReasonCode::TOPIC_ALIAS_INVALID,
-    what: "a Topic Alias above the maximum of the client",
-});
-const ALIAS_UNKNOWN: Breach = Breach(Reason {
-    clause: "MQTT5 §3.3.2.3.4",
-    code: ReasonCode::PROTOCOL_ERROR,
-    what: "a Topic Alias that stands for no topic",
-});
-
-impl Breach {
-    const fn unless(&self, holds: bool) -> Result<(), Reason> {
-        if holds { Ok(()) } else { Err(self.0) }
     }
 }
 
