@@ -83,7 +83,11 @@ struct Raw {
     clause: &'static str,
 }
 
+/// A property where it does not belong, or of another type: the sentence has no number.
 const TYPE: &str = "mqtt5:2.2.2.2";
+/// A property twice: each section says so for its own; what the server must do then is said once. One finding for each packet, not
+/// for each property: who forgets this check forgets it for all.
+const PROTOCOL_ERROR: &str = "mqtt5:4.13.1-1";
 
 const RAW: &[Raw] = &[
     Raw {
@@ -193,11 +197,9 @@ fn is_repeat_error(place: Place, row: &PropertyRow) -> bool {
 }
 
 fn repeated(host: &Host, row: &PropertyRow) -> CaseRow {
-    let section = row.places.iter().find(|(at, _)| *at == host.place).map_or("", |(_, section)| *section);
-    let clause = format!("mqtt5:{}", section.trim_start_matches("MQTT5 §"));
     let name = format!("repeated/{}/{}", host_name(host.place), names::property(row.id));
     let property = property(row.id as i64, legal(row.kind));
-    case(&name, host, &[property.clone(), property], &clause)
+    case(&name, host, &[property.clone(), property], PROTOCOL_ERROR)
 }
 
 fn foreign_row(host: &Host, row: &PropertyRow) -> CaseRow {
