@@ -13,6 +13,8 @@ pub(super) enum State {
     Opening,
     /// Its owner was told that it stands.
     Open,
+    /// Its owner was told that the peer says no more, and may have a last word.
+    Told,
     /// Its owner ended it, or was told that it is over.
     Closed,
 }
@@ -48,7 +50,7 @@ impl End {
     };
 
     pub(super) fn stands(&self) -> bool {
-        matches!(self.state, State::Opening | State::Open)
+        matches!(self.state, State::Opening | State::Open | State::Told)
     }
 
     pub(super) fn sends(&self) -> bool {

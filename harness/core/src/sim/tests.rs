@@ -135,6 +135,22 @@ fn a_half_closed_peer_still_hears_the_last_word() {
 }
 
 #[test]
+fn a_connection_ends_once_in_the_record() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ears = heard.clone();
+    let half = move |_: Time, input: Input<'_>, out: &mut Outbox| match input {
+        Input::Accepted(conn, _) => out.close(conn, CloseHow::Half),
+        Input::Bytes(_, bytes) => ears.lock().expect("one thread").extend_from_slice(bytes),
+        _ => {}
+    };
+    let does = [("start", "open wake:1"), ("closed", "raw:bye fin"), ("timer", "finish")];
+    let transcript = run(&plan(vec![fleet("dev", 1, &does)]), half);
+    assert_eq!(count(&transcript, |event| matches!(event, Event::Closed { by: By::Peer, how: Close::Fin, .. })), 1);
+    assert_eq!(count(&transcript, |event| matches!(event, Event::Closed { .. })), 1);
+    assert_eq!(*heard.lock().expect("one thread"), b"bye");
+}
+
+#[test]
 fn after_an_orderly_close_nothing_is_heard() {
     let hangs_up = fleet("dev", 1, &[("start", "open"), ("opened", "say:x fin wake:5"), ("timer", "tell finish")]);
     assert_eq!(told(&run(&plan(vec![hangs_up]), echo)), [""]);

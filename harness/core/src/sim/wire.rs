@@ -210,7 +210,7 @@ impl Sim<'_> {
 
     fn close(&mut self, who: u32, conn: Conn, how: CloseHow) {
         let Some(end) = self.ends.find(conn).filter(|end| end.stands() && end.who == who) else { return };
-        let (peer, half_before) = (end.peer, end.half);
+        let (peer, half_before, told) = (end.peer, end.half, end.state == State::Told);
         let how = match how {
             CloseHow::Half => {
                 end.half = true;
@@ -223,7 +223,7 @@ impl Sim<'_> {
             CloseHow::Reset => Close::Reset,
         };
         self.shut(conn);
-        if let Some((fleet, member)) = self.actors.member(who) {
+        if let Some((fleet, member)) = self.actors.member(who).filter(|_| !told) {
             self.recorder.closed(self.now, fleet, member, conn, By::Us, how);
         }
         self.push_closed(peer, how);
@@ -311,7 +311,9 @@ impl Sim<'_> {
         if let Some((fleet, member)) = self.actors.member(who) {
             self.recorder.closed(self.now, fleet, member, conn, by, how);
         }
-        if !may_answer {
+        if may_answer {
+            self.ends[conn].state = State::Told;
+        } else {
             self.shut(conn);
         }
         self.tell(who, Input::Closed(conn, how));
