@@ -8,13 +8,14 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod blank;
 pub mod flaw;
 pub mod reference;
 
 use proofhouse_core::registry::Build;
 
 /// Every target that can be built in this process, for [`Registry::builds`](proofhouse_core::registry::Registry::builds).
-pub const BUILDS: &[Build] = &[reference::broker::BUILD];
+pub const BUILDS: &[Build] = &[reference::broker::BUILD, blank::CLOSED, blank::MUTE, blank::YES];
 
 #[cfg(test)]
 mod tests {

@@ -53,7 +53,8 @@ pub fn run(args: &Validate) -> Result<ExitCode, Failure> {
             if interrupt.load(Ordering::Relaxed) {
                 return Ok(ExitCode::Interrupted);
             }
-            let cell = cell(&runner, scenario, &target, &expected, args.seeds);
+            let seeds = if matches!(expected, Expected::NeverPassed) { 1 } else { args.seeds };
+            let cell = cell(&runner, scenario, &target, &expected, seeds);
             let good = expected.good(&cell);
             wrong += u32::from(!good);
             print(&scenario.id, &label, &cell, good);
@@ -73,6 +74,8 @@ enum Expected {
     Spared,
     /// One of these rules fails in at least one case, and no other rule fails.
     Caught(Vec<String>),
+    /// A blank target: whatever comes, it is no PASS.
+    NeverPassed,
     /// Whatever comes, it is shown.
     Shown,
 }
@@ -82,6 +85,7 @@ impl Expected {
         match self {
             Expected::Spared => cell.spared > 0 && cell.caught + cell.strayed + cell.open == 0,
             Expected::Caught(_) => cell.caught > 0 && cell.strayed == 0,
+            Expected::NeverPassed => cell.spared == 0,
             Expected::Shown => true,
         }
     }
@@ -96,6 +100,9 @@ fn rows(scenario: &Scenario, args: &Validate, registry: &Registry) -> Result<Vec
         if args.live {
             rows.push((format!("{flaw} (live)"), live_twin(flaw, registry)?, Expected::Caught(oracles.clone())));
         }
+    }
+    for blank in ["blank-closed", "blank-mute", "blank-yes"] {
+        rows.push((blank.to_owned(), library::target(blank, &[], registry)?, Expected::NeverPassed));
     }
     if args.full {
         let others = registry.flaws.iter().filter(|(name, _)| !scenario.twins.iter().any(|(twin, _)| twin == name));
