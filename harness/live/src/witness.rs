@@ -11,8 +11,17 @@ use crate::error::RunError;
 
 /// A witness at work.
 pub(crate) struct Witness<'scope> {
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     thread: ScopedJoinHandle<'scope, Result<Transcript, RunError>>,
+}
+
+/// Tells the witness to stop, on every way out: a scope waits for its threads also when it is left by a panic.
+struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// The place of the witness in the plan.
@@ -39,12 +48,12 @@ impl<'scope> Witness<'scope> {
             driver.entry(Who::Harness, Event::Calibration { name, value });
             Ok(driver.finish())
         });
-        Witness { stop, thread }
+        Witness { stop: Stop(stop), thread }
     }
 
     /// Ends it, and puts what it saw among the rest: by time, its connections numbered after all others.
     pub(crate) fn finish(self, into: &mut Transcript) -> Result<(), RunError> {
-        self.stop.store(true, Ordering::Relaxed);
+        drop(self.stop);
         let seen = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         let conns = into.entries.iter().filter_map(|entry| entry.event.conn());
         let first = conns.map(|conn| conn.0 + 1).max().unwrap_or(0);

@@ -81,10 +81,10 @@ fn again(
         PlanError::Unmet(what) => bad(format!("{trial}: {what}")),
     })?;
     let mut judged = judge_all(&plan, &transcript, control.as_ref(), registry);
-    if let Some(capability) = row.scenario.strip_prefix("probe/") {
-        let _ = gate::declaration(capability, &target.spec, &mut judged);
-    } else if before.iter().any(|j| j.oracle == "needs") {
-        judged = before.iter().filter(|j| j.oracle == "needs").cloned().collect();
+    if let Some(capability) = row.scenario.strip_prefix(gate::PROBE) {
+        let _ = gate::declaration(capability, &target.spec, &mut judged, registry);
+    } else if let Some(doubt) = before.iter().find(|j| j.oracle == "needs") {
+        gate::doubted(&doubt.reason, &mut judged, registry);
     }
     Ok(Some(worst(&judged)))
 }

@@ -221,7 +221,9 @@ impl Campaign<'_> {
             return None; // cut short by ourselves: says nothing, and a resume runs it again
         }
         let present = match (&job.probe, &mut end.judged) {
-            (Some(capability), Judged::Rules(all)) => gate::declaration(capability, &job.target, all),
+            (Some(capability), Judged::Rules(all)) => {
+                gate::declaration(capability, &job.target, all, self.runner.registry)
+            }
             _ => None,
         };
         let row = self.row(job, &end, watch.elapsed());
@@ -261,7 +263,7 @@ impl Campaign<'_> {
         match catch_unwind(AssertUnwindSafe(|| self.runner.outcome(plan, &job.target))) {
             Ok(Ok(mut outcome)) => {
                 if let (Gate::Doubt(why), None) = (gate, &job.probe) {
-                    outcome.judgements = vec![Judgement::inconclusive("needs", why)];
+                    gate::doubted(&why, &mut outcome.judgements, self.runner.registry);
                 }
                 End { judged: Judged::Rules(outcome.judgements.clone()), outcome: Some(outcome) }
             }

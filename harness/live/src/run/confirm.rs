@@ -1,5 +1,6 @@
 //! From a failing trial to a finding: cut down, run again, counted, written.
 use std::cell::{Cell, RefCell};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proofhouse_core::document::Located;
 use proofhouse_core::finding::Finding;
@@ -11,6 +12,7 @@ use proofhouse_core::verdict::Violation;
 
 use super::campaign::{Campaign, CampaignError, Job, Progress, Shared};
 use super::folder::Folder;
+use super::gate::{self, PROBE};
 use super::journal::Record;
 use super::resume::{self, NOT_REPLAYED, Suspicion};
 use super::trial::Runner;
@@ -25,10 +27,14 @@ pub struct Replay {
     pub outcome: Outcome,
 }
 
-/// Runs `plan` once more and looks for `signature`. `None`: the target did not start.
+/// Runs `plan` once more and looks for `signature`. `None`: it did not take place, since the target did not start, or we ourselves
+/// panicked (which has then been printed).
 #[must_use]
 pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: &str) -> Option<Replay> {
-    let outcome = runner.outcome(plan.clone(), target).ok()?;
+    let mut outcome = catch_unwind(AssertUnwindSafe(|| runner.outcome(plan.clone(), target))).ok()?.ok()?;
+    if let Some(capability) = plan.id.strip_prefix(PROBE) {
+        let _ = gate::declaration(capability, target, &mut outcome.judgements, runner.registry);
+    }
     let found = resume::signatures(&plan.about.kind, &outcome.judgements, runner.registry);
     let violation = found.into_iter().find(|(id, ..)| id == signature).map(|(.., violation)| violation);
     Some(Replay { violation, digest: outcome.transcript.digest(), outcome })
@@ -174,7 +180,8 @@ impl Campaign<'_> {
                 counted.shown = Some((again.outcome, violation));
             }
         }
-        counted.confirmed = counted.ran > 0 && counted.agreed * 3 >= counted.ran * 2;
+        // Two thirds of those asked for: a replay that did not take place agrees with nobody.
+        counted.confirmed = counted.ran > 0 && counted.agreed * 3 >= times * 2;
         Ok(counted)
     }
 

@@ -31,7 +31,7 @@ pub fn gate(needs: &[String], target: &TargetSpec, observed: &Observed) -> Gate 
         if let Some(reason) = lacks(target, need) {
             let attempt = match seen {
                 Some(_) => "a probe tried to refute it and did not",
-                None => "no probe can refute it",
+                None => "no probe could decide it",
             };
             return Gate::NotApplicable(format!("target declares that it lacks {need} ({reason}); {attempt}"));
         }
@@ -65,11 +65,18 @@ pub fn probe(registry: &Registry, capability: &str) -> Option<&'static str> {
 
 /// What a probe's own judgements say about the declaration: a claim that fails is a defect, and so is an absence that is there.
 #[must_use]
-pub fn declaration(capability: &str, target: &TargetSpec, judgements: &mut Vec<Judgement>) -> Option<bool> {
+pub fn declaration(
+    capability: &str,
+    target: &TargetSpec,
+    judgements: &mut Vec<Judgement>,
+    registry: &Registry,
+) -> Option<bool> {
     let verdict = Verdict::all(judgements.iter().map(|j| j.verdict));
+    let trouble = judgements.iter().any(|j| is_trouble(registry, j));
     let present = match verdict {
         Verdict::Pass => Some(true),
-        Verdict::Fail => Some(false),
+        // A target that crashed in the probe has not shown that it lacks anything.
+        Verdict::Fail if !trouble => Some(false),
         _ => None,
     };
     match (present, claims(target, capability), lacks(target, capability)) {
@@ -87,13 +94,28 @@ pub fn declaration(capability: &str, target: &TargetSpec, judgements: &mut Vec<J
             ));
         }
         (Some(false), false, _) | (None, false, _) => {
-            // Not observed and not claimed: a probe can only add, so its own answer is no verdict on the target.
-            judgements.clear();
+            // Not observed and not claimed: a probe can only add, so its own answer is no verdict on the target. A crash is one.
+            judgements.retain(|j| is_trouble(registry, j));
         }
         _ => {}
     }
     present
 }
+
+/// Where a capability is in doubt, rules that rest on it cannot decide; a target that crashed, hung or threw did so all the same.
+pub fn doubted(why: &str, judgements: &mut Vec<Judgement>, registry: &Registry) {
+    judgements.retain(|j| is_trouble(registry, j));
+    judgements.push(Judgement::inconclusive("needs", why));
+}
+
+/// A failure that no missing capability explains.
+fn is_trouble(registry: &Registry, judgement: &Judgement) -> bool {
+    let kind = registry.oracle(&judgement.oracle).map_or("", |oracle| oracle.kind);
+    judgement.verdict == Verdict::Fail && matches!(kind, "crash" | "hang" | "exception")
+}
+
+/// How the id of a probe begins; the capability follows.
+pub const PROBE: &str = "probe/";
 
 /// Id under which a wrong declaration is reported.
 pub const DECLARATION: &str = "declaration";
@@ -143,10 +165,40 @@ mod tests {
     #[test]
     fn an_absence_that_is_observed_is_a_declaration_defect() {
         let mut seen = vec![Judgement::pass("x", vec![EntryId(3)], "there")];
-        assert_eq!(declaration("acl", &target(&[], &["acl"]), &mut seen), Some(true));
+        assert_eq!(declaration("acl", &target(&[], &["acl"]), &mut seen, &Registry::default()), Some(true));
         assert_eq!(Verdict::all(seen.iter().map(|j| j.verdict)), Verdict::Fail);
         let mut spared = vec![Judgement::pass("x", vec![EntryId(3)], "there")];
-        assert_eq!(declaration("acl", &target(&["acl"], &[]), &mut spared), Some(true));
+        assert_eq!(declaration("acl", &target(&["acl"], &[]), &mut spared, &Registry::default()), Some(true));
         assert_eq!(Verdict::all(spared.iter().map(|j| j.verdict)), Verdict::Pass);
+    }
+
+    fn fail(oracle: &str) -> Judgement {
+        let (expected, actual) = ("it holds".to_owned(), "it does not".to_owned());
+        let (clause, place) = (String::new(), String::from("here"));
+        Judgement::fail(oracle, vec![Violation { expected, actual, clause, place, entries: vec![EntryId(3)] }])
+    }
+
+    fn failed(judgements: &[Judgement]) -> Vec<&str> {
+        judgements.iter().filter(|j| j.verdict == Verdict::Fail).map(|j| j.oracle.as_str()).collect()
+    }
+
+    #[test]
+    fn doubt_about_a_capability_excuses_a_rule_but_no_crash() {
+        let mut seen = vec![fail("answer-in-set"), fail("never-at"), fail("no-crash")];
+        doubted("needs acl", &mut seen, &Registry::default());
+        assert_eq!(failed(&seen), ["no-crash"]);
+        let mut seen = vec![fail("answer-in-set")];
+        doubted("needs acl", &mut seen, &Registry::default());
+        assert_eq!(Verdict::all(seen.iter().map(|j| j.verdict)), Verdict::Inconclusive);
+    }
+
+    #[test]
+    fn a_probe_that_crashes_the_target_shows_a_crash_and_no_absence() {
+        let mut crashed = vec![fail("no-crash"), fail("answer-in-set")];
+        assert_eq!(declaration("acl", &target(&[], &[]), &mut crashed, &Registry::default()), None);
+        assert_eq!(failed(&crashed), ["no-crash"]);
+        let mut absent = vec![fail("answer-in-set")];
+        assert_eq!(declaration("acl", &target(&[], &[]), &mut absent, &Registry::default()), Some(false));
+        assert!(absent.is_empty());
     }
 }
