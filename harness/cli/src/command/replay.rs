@@ -7,6 +7,7 @@ use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::PlanError;
 use proofhouse_core::seed::Seed;
+use proofhouse_core::verdict::{Judgement, Verdict};
 use proofhouse_live::run::Runner;
 use proofhouse_live::run::confirm;
 use proofhouse_live::run::journal::{Journal, JournalError, Record};
@@ -82,6 +83,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
     let runner = Runner { registry: &registry, live };
     let before = lines(&stored.folder)?.len();
     let mut journal = journal(&stored.folder)?;
+    let mut undecided = 0;
     anstream::eprintln!(
         "{} on {} {version}, seed {}, {} times",
         stored.finding.id,
@@ -94,9 +96,13 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
             return Ok(ExitCode::Interrupted);
         }
         let Some(again) = confirm::replay(&runner, &plan, &target.spec, &stored.finding.signature) else {
+            if interrupt.load(std::sync::atomic::Ordering::Relaxed) {
+                return Ok(ExitCode::Interrupted);
+            }
             return Err(Failure::new(ExitCode::NoTarget, format!("{} did not start", target.spec.name)));
         };
         let shown = again.violation.is_some();
+        undecided += u32::from(!shown && !was_judged(&again.outcome.judgements, &stored.finding.oracle));
         anstream::eprintln!("{nth:>4}  {}", again.violation.map_or("not seen".to_owned(), |v| v.actual));
         journal
             .add(Record::Replay {
@@ -108,7 +114,18 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
             })
             .map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))?;
     }
-    Ok(say(&stored, &lines(&stored.folder)?[before..]))
+    let said = say(&stored, &lines(&stored.folder)?[before..]);
+    if said == ExitCode::Fine && undecided > 0 {
+        anstream::println!("{undecided} of {} could not be decided: that is not fixed", args.times);
+        return Ok(ExitCode::Undecided);
+    }
+    Ok(said)
+}
+
+/// Whether the finding's own rule came to an answer. Where it did not, that nothing was seen says nothing.
+fn was_judged(judgements: &[Judgement], oracle: &str) -> bool {
+    let own = judgements.iter().filter(|j| j.oracle == oracle);
+    own.clone().next().is_none() || own.clone().any(|j| matches!(j.verdict, Verdict::Pass | Verdict::Fail))
 }
 
 /// Counts the lines that this command has written to the finding's own journal.

@@ -59,6 +59,7 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     if args.dry_run {
         return Ok(ExitCode::Fine);
     }
+    let replays = asked.replays;
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
     let versions = preflight(&selected.targets, &registry, &live)?;
@@ -69,7 +70,7 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     let terminal = Terminal::new(selected.jobs.len(), args.quiet);
     let settings = Settings {
         jobs: usize::from(args.jobs),
-        replays: args.replays,
+        replays,
         shrink_live: SHRINK_LIVE,
         shrink_sim: SHRINK_SIM,
         keep_all: args.keep == Keep::All,
@@ -103,8 +104,11 @@ impl Selected {
     fn of(asked: &Asked, registry: &Registry) -> Result<Selected, Failure> {
         let all = library::scenarios(&asked.scenarios, registry)?;
         let chosen = select::scenarios(&all, &asked.selector)?;
-        let matrix =
-            Matrix { seeds: asked.seed..asked.seed + asked.seeds, case: asked.case.as_deref(), shard: asked.shard };
+        let matrix = Matrix {
+            seeds: asked.seed..asked.seed.saturating_add(asked.seeds),
+            case: asked.case.as_deref(),
+            shard: asked.shard,
+        };
         if asked.targets.is_empty() && asked.flaws.is_empty() {
             return baseline_suite(&chosen, &matrix, registry);
         }
@@ -315,7 +319,7 @@ fn exit_code(results: &Results, gate: &summary::Gate<'_>, interrupted: bool) -> 
         ExitCode::Bug
     } else if interrupted {
         ExitCode::Interrupted
-    } else if ran(Verdict::Inconclusive) || ran(Verdict::NotRun) {
+    } else if ran(Verdict::Inconclusive) || ran(Verdict::NotRun) || ran(Verdict::Fail) && results.findings.is_empty() {
         ExitCode::Undecided
     } else {
         ExitCode::Fine
