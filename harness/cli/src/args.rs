@@ -195,6 +195,9 @@ pub struct List {
     /// For oracles and scenarios: one line per clause
     #[arg(long)]
     pub by_clause: bool,
+    /// For scenarios: the index that stands in scenarios/README.md
+    #[arg(long, conflicts_with = "by_clause")]
+    pub markdown: bool,
     /// More scenarios, from a folder; may be repeated
     #[arg(long, value_name = "DIR")]
     pub scenarios: Vec<PathBuf>,

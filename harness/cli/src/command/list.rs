@@ -1,5 +1,8 @@
 //! `proofhouse list`: what there is, one line each.
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use proofhouse_core::scenario::Scenario;
 
 use crate::args::{List, What};
 use crate::exit_code::ExitCode;
@@ -13,6 +16,9 @@ pub fn run(args: &List) -> Result<ExitCode, Failure> {
     let scenarios = library::scenarios(&args.scenarios, &registry)?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     match args.what {
+        What::Scenarios if args.markdown => {
+            anstream::print!("{}", index(&scenarios));
+        }
         What::Scenarios if args.by_clause => {
             for scenario in &scenarios {
                 rows.extend(scenario.about.spec.iter().map(|clause| vec![clause.clone(), scenario.id.clone()]));
@@ -69,6 +75,37 @@ pub fn run(args: &List) -> Result<ExitCode, Failure> {
     print(&rows);
     Ok(ExitCode::Fine)
 }
+
+/// `scenarios/README.md`.
+fn index(scenarios: &[Arc<Scenario>]) -> String {
+    let mut text = INDEX_HEAD.to_owned();
+    for s in scenarios {
+        let twins: Vec<&str> = s.twins.iter().map(|(flaw, _)| flaw.as_str()).collect();
+        text += &format!(
+            "| [{id}]({id}.toml) | {attack} | {level} | {cases} | {title} | {twins} |\n",
+            id = s.id,
+            attack = s.about.attack,
+            level = s.about.level,
+            cases = s.cases.len(),
+            title = s.title,
+            twins = twins.join(", ")
+        );
+    }
+    text
+}
+
+const INDEX_HEAD: &str = "\
+# Scenarios
+
+Data only: one TOML 1.0 file each, no loops, no expressions. A new one begins as a copy of [_template.toml](_template.toml); it is done when
+`proofhouse validate ID --scenarios DIR` shows every twin caught and the clean reference spared. `proofhouse explain ID` prints one with
+everything that is known about it. `bench/` is run by name only. `guidance/` holds the rows of published guidance that scenarios serve.
+
+This table is printed by `proofhouse list scenarios --markdown`.
+
+| scenario | attack | level | cases | what must hold | planted flaws that it must catch |
+|---|---|---|--:|---|---|
+";
 
 /// Columns as wide as their widest cell; the last one runs on.
 fn print(rows: &[Vec<String>]) {
