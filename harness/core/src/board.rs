@@ -213,3 +213,117 @@ pub fn start_of(ramp: Duration, position: u32, len: u32) -> Time {
     let nanos = u128::from(crate::time::nanos(ramp)) * u128::from(position) / u128::from(len.max(1));
     Time(nanos as u64)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    /// Fleets 0 (three members), 1 (three members), 2 (one member, endless: the witness). Mark 0 and value 0 are of fleet 0; fleets 1 and
+    /// `listener` wait for them.
+    fn board(only: Option<&[u32]>, listener: u16) -> Board {
+        let fleet = |count: u32, ends| Fleet {
+            count,
+            members: only.filter(|_| ends).map_or((0..count).collect(), <[u32]>::to_vec),
+            ends,
+            finished: BTreeSet::new(),
+        };
+        Board {
+            fleets: vec![fleet(3, true), fleet(3, true), fleet(1, false)],
+            marks: vec![Mark { fleet: 0, listeners: vec![listener], set: BTreeSet::new() }],
+            binds: vec![Bind { listeners: vec![listener], value: None }],
+            witness: Some(2),
+            witness_spoke: false,
+            finished_at: None,
+            witnessed: false,
+        }
+    }
+
+    fn told(board: &mut Board, member: u32, note: &Note) -> Vec<(u16, u32)> {
+        let mut heard = Vec::new();
+        board.note(Time::ZERO, 0, member, note, &mut heard);
+        heard.iter().map(|one| (one.fleet, one.member)).collect()
+    }
+
+    #[test]
+    fn a_mark_reaches_the_same_member_of_a_fleet_of_the_same_size() {
+        let mut board = board(None, 1);
+        assert_eq!(told(&mut board, 2, &Note::Mark(MarkId(0))), [(1, 2)]);
+        assert_eq!(told(&mut board, 2, &Note::Mark(MarkId(0))), [], "a mark is set once");
+        assert_eq!(told(&mut board, 0, &Note::Mark(MarkId(0))), [(1, 0)]);
+    }
+
+    #[test]
+    fn a_fleet_of_another_size_hears_once_all_have_set_the_mark() {
+        let mut board = board(None, 2);
+        assert_eq!(told(&mut board, 0, &Note::Mark(MarkId(0))), []);
+        assert_eq!(told(&mut board, 1, &Note::Mark(MarkId(0))), []);
+        assert_eq!(told(&mut board, 2, &Note::Mark(MarkId(0))), [(2, 0)]);
+    }
+
+    #[test]
+    fn members_that_were_cut_away_are_not_waited_for() {
+        let mut board = board(Some(&[1]), 2);
+        assert_eq!(told(&mut board, 1, &Note::Mark(MarkId(0))), [(2, 0)]);
+    }
+
+    #[test]
+    fn a_value_is_kept_and_told() {
+        let mut board = board(None, 2);
+        assert_eq!(board.value(BindId(0)), None);
+        assert_eq!(told(&mut board, 1, &Note::Bind(BindId(0), Value::Int(7))), [(2, 0)]);
+        assert_eq!(board.value(BindId(0)), Some(&Value::Int(7)));
+    }
+
+    /// All six members finish at 100 ms; then the witness says these, each at a time in ms.
+    fn over_after(words: &[(u64, WitnessState)], asked_at: u64) -> bool {
+        let mut board = board(None, 1);
+        let at = |ms: u64| Time(ms * 1_000_000);
+        for (fleet, member) in (0..2).flat_map(|fleet| (0..3).map(move |member| (fleet, member))) {
+            assert!(board.unfinished());
+            board.note(at(100), fleet, member, &Note::Finished, &mut Vec::new());
+        }
+        assert!(!board.unfinished());
+        for (ms, word) in words {
+            board.witness(at(*ms), *word);
+        }
+        board.over(at(asked_at))
+    }
+
+    fn served(rtt: Duration) -> WitnessState {
+        WitnessState::Served { rtt: crate::time::nanos(rtt), late: 0 }
+    }
+
+    #[test]
+    fn a_trial_is_over_once_the_witness_was_served_after_everybody_had_finished() {
+        assert!(!over_after(&[], 110));
+        assert!(over_after(&[(110, served(10 * MS))], 110));
+        assert!(!over_after(&[(110, served(11 * MS))], 110), "that round trip began too early");
+        assert!(over_after(&[(110, WitnessState::Missed { waited: 0, late: 0 })], 110));
+    }
+
+    #[test]
+    fn a_witness_that_is_thrown_out_has_five_seconds_to_come_back() {
+        let lost = (110, WitnessState::Lost);
+        assert!(!over_after(&[lost], 5_099));
+        assert!(over_after(&[lost], 5_100));
+        assert!(over_after(&[lost, (300, served(MS))], 300));
+    }
+
+    #[test]
+    fn everybody_starts_after_the_first_word_of_the_witness_or_two_seconds() {
+        let mut board = board(None, 1);
+        assert!(!board.may_start(Time(1_999_999_999)));
+        assert!(board.may_start(Time(2_000_000_000)));
+        board.witness(Time(5), WitnessState::Lost);
+        assert!(board.may_start(Time(5)));
+    }
+
+    #[test]
+    fn starts_are_spread_evenly() {
+        let starts = [0, 1, 2, 3].map(|n| start_of(10 * MS, n, 4).0);
+        assert_eq!(starts, [0, 2_500_000, 5_000_000, 7_500_000]);
+        assert_eq!(start_of(10 * MS, 0, 0), Time::ZERO);
+    }
+}
