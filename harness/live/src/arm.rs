@@ -40,10 +40,12 @@ pub fn run_live(
     header: Header,
     options: &LiveOptions,
 ) -> Result<Transcript, RunError> {
+    // Before the target starts: it inherits the limit, and a fleet that it could hold should not fail on ours.
+    let descriptors = limits::raise_descriptors();
     let plan = &mut plan.clone();
     let given = target.account.as_ref().map_or(&[][..], |account| &account.given);
     let secrets = if given.is_empty() { Vec::new() } else { accounts::assign(plan, given)? };
-    let arm = Arm { plan, registry, target, options, secrets };
+    let arm = Arm { plan, registry, target, options, secrets, descriptors };
     let mut transcript = match &target.kind {
         TargetKind::Process(spec) => again(|| arm.process(spec, header.clone()))?,
         TargetKind::Remote => arm.remote(header)?,
@@ -105,6 +107,8 @@ struct Arm<'a> {
     target: &'a TargetSpec,
     options: &'a LiveOptions,
     secrets: Vec<String>,
+    /// Our own limit.
+    descriptors: u64,
 }
 
 /// A target that takes orders, and what makes it do so.
@@ -146,10 +150,10 @@ impl Arm<'_> {
         header: Header,
         target: Administered<'_>,
     ) -> Result<Transcript, RunError> {
-        let soft = limits::raise_descriptors();
         stage.clock.begin();
         self.rights(&mut driver);
         let ended = target.as_ref().map(|(process, _)| || process.ended().is_some());
+        let its_descriptors = target.as_ref().and_then(|(process, _)| process.descriptors_max());
         thread::scope(|scope| {
             let mut cues = Cues { interrupt: Arc::clone(&self.options.interrupt), ..Cues::default() };
             cues.ended = ended.as_ref().map(|ended| ended as &(dyn Fn() -> bool + Sync));
@@ -168,7 +172,7 @@ impl Arm<'_> {
                 scope.spawn(move || administer(accounts, process, self.options, &to_do, &done, &waker));
             }
             let result = driver.run(cues);
-            calibrate(&mut driver, soft);
+            calibrate(&mut driver, self.descriptors, its_descriptors);
             let mut seen = driver.finish();
             // The witness first: its own end must not look like the target's.
             let witnessed = witness.map_or(Ok(()), |witness| witness.finish(&mut seen));
@@ -209,17 +213,20 @@ fn administer(
     }
 }
 
-/// What our own machine had to give, and how late we were.
-fn calibrate(driver: &mut Driver<'_>, soft: u64) {
+/// What our own machine had to give, to us and to the target, and how late we were.
+fn calibrate(driver: &mut Driver<'_>, ours: u64, targets: Option<u64>) {
     /// Standard streams, polls, wakers, pipes of the target, log and journal.
-    const OURS: u64 = 32;
+    const OWN_USE: u64 = 32;
     for (name, value) in [
-        ("descriptors-soft-limit", soft),
-        ("descriptors-needed", driver.peak() + OURS),
-        ("connections-peak", driver.peak()),
-        ("schedule-slip-max-ns", nanos(driver.slip())),
+        ("descriptors-soft-limit", Some(ours)),
+        ("descriptors-needed", Some(driver.peak() + OWN_USE)),
+        ("target-descriptors-soft-limit", targets),
+        ("connections-peak", Some(driver.peak())),
+        ("schedule-slip-max-ns", Some(nanos(driver.slip()))),
     ] {
-        driver.entry(Who::Harness, Event::Calibration { name: name.into(), value });
+        if let Some(value) = value {
+            driver.entry(Who::Harness, Event::Calibration { name: name.into(), value });
+        }
     }
 }
 

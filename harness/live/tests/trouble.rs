@@ -112,6 +112,13 @@ fn a_signal_in_the_middle_is_told_from_ours() {
 }
 
 #[test]
+fn a_crash_while_it_is_stopped_is_a_crash() {
+    let program = "import os, signal, socket, sys, time\nsignal.signal(15, lambda *_: os.abort())\ns = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(9)\ntime.sleep(99)";
+    let transcript = run(&plan(vec![patient(50)]), &python(program)).unwrap();
+    assert!(life(&transcript).contains(&Life::Signalled { signal: 6 }), "{:?}", life(&transcript));
+}
+
+#[test]
 fn a_target_that_ignores_sigterm_is_killed_with_its_children() {
     let target = shell(
         "trap '' TERM; sleep 86397 & sleep 86397 & exec python3 -c \"import signal, socket, sys, time\nsignal.signal(15, signal.SIG_IGN)\ns = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(9)\ntime.sleep(86397)\" $1",

@@ -2,7 +2,7 @@
 use std::collections::BTreeSet;
 
 use procfs::net::{TcpNetEntry, TcpState};
-use procfs::process::{FDTarget, Process, all_processes};
+use procfs::process::{FDTarget, LimitValue, Process, all_processes};
 
 /// One look at all members of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,11 +32,31 @@ pub fn usage(group: i32) -> Usage {
     usage
 }
 
+/// Soft limit of open descriptors of the group's leader; `None` where there is none, or it cannot be read.
+#[must_use]
+pub fn descriptors_max(leader: i32) -> Option<u64> {
+    match Process::new(leader).ok()?.limits().ok()?.max_open_files.soft_limit {
+        LimitValue::Value(limit) => Some(limit),
+        LimitValue::Unlimited => None,
+    }
+}
+
 /// Whether a member lives; zombies do not.
 #[must_use]
 pub fn alive(group: i32) -> bool {
     members(group).next().is_some()
 }
+
+/// Whether a process is on its way out, on its own or by a signal. A zombie too: its leader may be one before its other threads
+/// have ended, and until then nobody is told how.
+#[must_use]
+pub fn exiting(pid: i32) -> bool {
+    let stat = Process::new(pid).and_then(|process| process.stat());
+    stat.is_ok_and(|stat| stat.flags & PF_EXITING != 0)
+}
+
+/// Linux's flag of a process "getting shut down".
+const PF_EXITING: u32 = 0x4;
 
 /// Who listens on a TCP port of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
 //! One start of the target: its child, its group, the threads that watch it, and the orderly end of all of them.
+use std::os::unix::process::ExitStatusExt;
 use std::process::Child;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
@@ -9,7 +10,7 @@ use proofhouse_core::transcript::{Event, Life};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
 use super::Ended;
-use super::group::{alive, usage};
+use super::group::{alive, exiting, usage};
 use super::log::LogBook;
 use super::observed::{Observed, lock};
 use crate::clock::Stopwatch;
@@ -20,6 +21,10 @@ use crate::supervisor::Supervisor;
 const GRACE: Duration = Duration::from_secs(1);
 /// Between two looks at what the group uses.
 const SAMPLE: Duration = Duration::from_millis(250);
+
+/// Signals that a program brings upon itself: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. One that was already dying of
+/// them when we asked it to end did not end because we asked.
+const CRASHES: [i32; 7] = [4, 5, 6, 7, 8, 11, 31];
 
 /// Watches one start of the target.
 pub(super) struct Keeper {
@@ -75,18 +80,37 @@ impl Keeper {
     /// SIGTERM, a second, SIGKILL, to the group; then reaps.
     pub(super) fn stop(&self, observed: &Observed) {
         // An end that nobody has noticed yet is the target's own, not ours.
-        self.notice(observed, look(self.pid, WaitIdOptions::NOHANG));
+        self.notice(observed, self.settled());
         let mut state = lock(&self.state);
         let Some(mut child) = state.child.take() else { return };
         drop(state.sampler.take());
-        if state.ended.is_none() {
-            observed.life(Life::Stopped);
-        }
         drop(state);
         end_group(self.pid);
         // The leader is dead by now; an error would mean that somebody else has reaped it.
-        let _ = child.wait();
-        drop(lock(&self.state).supervisor.take());
+        let crashed = child.wait().ok().and_then(|status| status.signal()).filter(|signal| CRASHES.contains(signal));
+        let mut state = lock(&self.state);
+        drop(state.supervisor.take());
+        match (state.ended, crashed) {
+            (Some(_), _) => {}
+            (None, None) => observed.life(Life::Stopped),
+            (None, Some(signal)) => {
+                state.ended = Some(Ended::Signal(signal));
+                observed.life(Life::Signalled { signal });
+            }
+        }
+    }
+
+    /// How it ended, if it has. A process that is ending closes its connections first, so that we may hear of that before it is dead:
+    /// then this waits.
+    fn settled(&self) -> Option<Ended> {
+        let watch = Stopwatch::start();
+        loop {
+            let ended = look(self.pid, WaitIdOptions::NOHANG);
+            if ended.is_some() || !exiting(self.pid.as_raw_nonzero().get()) || watch.left(GRACE).is_zero() {
+                return ended;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
     }
 
     /// Keeps how the target ended, once, unless we are the ones who end it.

@@ -136,6 +136,12 @@ impl Process {
         &self.version
     }
 
+    /// How many descriptors it may open; `None` where the system does not say.
+    #[must_use]
+    pub fn descriptors_max(&self) -> Option<u64> {
+        group::descriptors_max(self.group())
+    }
+
     /// The number of its process group.
     #[must_use]
     pub fn group(&self) -> i32 {

@@ -76,9 +76,9 @@ fn poll(
 
 /// A target that ends because somebody took its port says so in its own words: look at the port instead.
 fn died(process: &Process, ended: Ended) -> RunError {
-    let taken = |port: &&u16| listener(process.group(), **port) == Listener::Stranger;
-    if let Some(port) = process.place().ports().iter().find(taken) {
-        return RunError::PortInUse { port: *port };
+    let taken = |port: &u16| listener(process.group(), *port) == Listener::Stranger;
+    if let Some(port) = process.place().ports().into_iter().find(taken) {
+        return RunError::PortInUse { port };
     }
     process.log().drain(Duration::from_millis(200));
     RunError::DiedAtStart { how: ended.to_string(), log: process.log().last(TAIL) }

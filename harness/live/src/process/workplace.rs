@@ -3,7 +3,9 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
@@ -16,7 +18,15 @@ use crate::error::RunError;
 pub struct Workplace {
     dir: PathBuf,
     words: BTreeMap<String, String>,
-    ports: Vec<u16>,
+    ports: Vec<Port>,
+}
+
+/// A port that no other Proofhouse on this machine takes as long as this lives.
+#[derive(Debug)]
+struct Port {
+    number: u16,
+    /// An abstract socket: seen exactly where the port is, and gone when its holder is, however it ends.
+    _claim: UnixListener,
 }
 
 impl Workplace {
@@ -32,11 +42,11 @@ impl Workplace {
         place.word("self", own_program.display().to_string());
         for (n, endpoint) in endpoints.iter().enumerate() {
             let port = free_port().map_err(RunError::io("find a free port on 127.0.0.1"))?;
-            place.ports.push(port);
-            place.word(&format!("port.{}", endpoint.name), port.to_string());
+            place.word(&format!("port.{}", endpoint.name), port.number.to_string());
             if n == 0 {
-                place.word("port", port.to_string());
+                place.word("port", port.number.to_string());
             }
+            place.ports.push(port);
         }
         for (name, _) in &spec.files {
             place.word(name, place.dir.join(name).display().to_string());
@@ -77,8 +87,8 @@ impl Workplace {
 
     /// The ports, one for each endpoint.
     #[must_use]
-    pub fn ports(&self) -> &[u16] {
-        &self.ports
+    pub fn ports(&self) -> Vec<u16> {
+        self.ports.iter().map(|port| port.number).collect()
     }
 
     fn word(&mut self, name: &str, value: String) {
@@ -140,17 +150,19 @@ fn fresh_dir() -> io::Result<PathBuf> {
 /// choice and the target's bind.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 
-/// A port that nobody listens on. Two trials of this process never get the same one in a row; another process may still be faster.
-fn free_port() -> io::Result<u16> {
+/// A port that nobody listens on, claimed until the target is gone. A program that is no Proofhouse may still be faster.
+fn free_port() -> io::Result<Port> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let width = PORTS.end - PORTS.start;
-    // Processes begin at different places, so that parallel runs rarely meet.
+    // Processes begin at different places, so that parallel runs rarely ask for the same one.
     let begin = (std::process::id().wrapping_mul(7919) % u32::from(width)) as u16;
     for _ in 0..width {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) % width;
-        let port = PORTS.start + (u32::from(begin) + u32::from(step)).rem_euclid(u32::from(width)) as u16;
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
+        let number = PORTS.start + (begin + step) % width;
+        let name = SocketAddr::from_abstract_name(format!("proofhouse-port-{number}"))?;
+        let Ok(claim) = UnixListener::bind_addr(&name) else { continue };
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+            return Ok(Port { number, _claim: claim });
         }
     }
     Err(io::Error::new(io::ErrorKind::AddrInUse, format!("all of {}..{} are in use", PORTS.start, PORTS.end)))
@@ -179,7 +191,12 @@ mod tests {
     }
 
     #[test]
-    fn two_ports_differ() {
-        assert_ne!(free_port().unwrap(), free_port().unwrap());
+    fn a_port_is_claimed_until_it_is_given_back() {
+        let name = |n: u16| SocketAddr::from_abstract_name(format!("proofhouse-port-{n}")).unwrap();
+        let port = free_port().unwrap();
+        let number = port.number;
+        assert!(UnixListener::bind_addr(&name(number)).is_err());
+        drop(port);
+        assert!(UnixListener::bind_addr(&name(number)).is_ok());
     }
 }
