@@ -136,7 +136,8 @@ pub fn holds(value: &Value, text: &str) -> bool {
 }
 
 /// Topic, or path levels joined by `/`.
-fn name_of(packet: &Packet) -> Option<String> {
+#[must_use]
+pub fn name_of(packet: &Packet) -> Option<String> {
     if let Some(topic) = packet.fields.text("topic").filter(|topic| !topic.is_empty()) {
         return Some(topic.to_string());
     }

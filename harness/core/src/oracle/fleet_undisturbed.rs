@@ -4,9 +4,9 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::record::{Connection, Record, ids};
+use super::record::{Connection, Record, StepRun, ids};
 use super::{Needs, Oracle};
-use crate::plan::{Expect, Plan};
+use crate::plan::{Expect, FleetPlan, Plan};
 use crate::transcript::{By, Event, StepState, Transcript, Who};
 use crate::verdict::{EntryId, Judgement, Violation};
 
@@ -27,12 +27,20 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);
     }
-    let (served, evidence) = served(expect, transcript);
+    let ours =
+        |(conn, connection): &(&u32, &Connection<'_>)| expect.is_about(connection.fleet) && record.is_limited(**conn);
+    if let Some((_, connection)) = record.connections.iter().find(ours) {
+        let who = format!("{}[{}]", connection.fleet, connection.member);
+        return Judgement::inconclusive(ORACLE.id, format!("our own limits ended a connection of {who}"));
+    }
+    let (served, mut evidence) = served(expect, transcript);
     let mut members = 0;
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
+        let totals = totals(transcript, fleet);
+        evidence.extend(totals);
         for member in fleet.members() {
             members += 1;
-            if !served.contains(&(fleet.name.as_str(), member)) && !totalled(transcript, &fleet.name) {
+            if !served.contains(&(fleet.name.as_str(), member)) && totals.is_none() {
                 return Judgement::inconclusive(ORACLE.id, format!("{}[{member}] was never answered", fleet.name));
             }
         }
@@ -72,22 +80,22 @@ fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
 
 fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
     let bad = |state: StepState| matches!(state, StepState::Unmet | StepState::Unsaid);
-    record.steps.values().filter(|step| expect.is_about(step.fleet) && step.part != "stimulus").filter_map(
-        move |step| {
-            let (moment, _) = step.ended.filter(|(_, state)| bad(*state))?;
-            Some(Violation {
-                expected: "every step is answered".to_string(),
-                actual: format!(
-                    "{} was not: {}",
-                    step.verb,
-                    if step.detail.is_empty() { "nothing came" } else { step.detail }
-                ),
-                clause: String::new(),
-                place: format!("{}/unanswered", step.verb),
-                entries: ids(step.started.into_iter().chain([moment])),
-            })
-        },
-    )
+    let ours = |conn: Option<u32>| conn.is_some_and(|conn| record.is_limited(conn));
+    let asked = move |step: &&StepRun<'_>| expect.is_about(step.fleet) && step.part != "stimulus" && !ours(step.conn);
+    record.steps.values().filter(asked).filter_map(move |step| {
+        let (moment, _) = step.ended.filter(|(_, state)| bad(*state))?;
+        Some(Violation {
+            expected: "every step is answered".to_string(),
+            actual: format!(
+                "{} was not: {}",
+                step.verb,
+                if step.detail.is_empty() { "nothing came" } else { step.detail }
+            ),
+            clause: String::new(),
+            place: format!("{}/unanswered", step.verb),
+            entries: ids(step.started.into_iter().chain([moment])),
+        })
+    })
 }
 
 fn served<'a>(expect: &Expect, transcript: &'a Transcript) -> (BTreeSet<(&'a str, u32)>, Vec<EntryId>) {
@@ -95,18 +103,20 @@ fn served<'a>(expect: &Expect, transcript: &'a Transcript) -> (BTreeSet<(&'a str
     let mut evidence = Vec::new();
     for (id, entry) in transcript.iter() {
         let Who::Member(fleet, member) = &entry.who else { continue };
-        let answered = matches!(entry.event, Event::Received(_) | Event::Totals(_));
-        if answered && expect.is_about(fleet) && who.insert((fleet.as_str(), *member)) {
+        if matches!(entry.event, Event::Received(_)) && expect.is_about(fleet) && who.insert((fleet.as_str(), *member))
+        {
             evidence.push(id);
         }
     }
     (who, evidence)
 }
 
-/// A fleet recorded on edges has totals instead of messages.
-fn totalled(transcript: &Transcript, fleet: &str) -> bool {
-    transcript
-        .entries
-        .iter()
-        .any(|entry| matches!((&entry.who, &entry.event), (Who::Member(name, _), Event::Totals(_)) if name == fleet))
+/// A fleet recorded on edges has totals instead of messages: as many answers as members, at least.
+fn totals(transcript: &Transcript, fleet: &FleetPlan) -> Option<EntryId> {
+    let members = i64::try_from(fleet.members().count()).unwrap_or(i64::MAX);
+    let enough = |event: &Event| match event {
+        Event::Totals(totals) => totals.text("fleet") == Some(&fleet.name) && totals.int("received") >= Some(members),
+        _ => false,
+    };
+    transcript.iter().find(|(_, entry)| enough(&entry.event)).map(|(id, _)| id)
 }

@@ -67,25 +67,30 @@ struct Silence {
 
 fn silence(record: &Record<'_>, deadline: Duration) -> Option<Silence> {
     let mut lost: Option<Moment> = None;
+    let mut excused = None;
     for (moment, state) in record.witness() {
         match state {
             WitnessState::Missed { waited, late } => {
                 let late = late > nanos(LATE_MAX);
                 let how = format!("no answer to the witness within {} ms", waited / 1_000_000);
-                return Some(Silence { since: moment, late, how });
+                let missed = Silence { since: moment, late, how };
+                if !late {
+                    return Some(missed);
+                }
+                // Ours, perhaps; a later one may be the target's.
+                excused = excused.or(Some(missed));
             }
             WitnessState::Served { .. } => lost = None,
             WitnessState::Lost => lost = lost.or(Some(moment)),
         }
     }
     // Thrown out once is no hang: a restart does that. It is one when nobody listens any more, or long enough has passed.
-    let since = lost.filter(|_| !restarted(record.transcript))?;
-    let for_good = refused_since(record, since) || record.end.since(since.at) >= deadline;
-    for_good.then(|| Silence {
-        since,
-        late: false,
-        how: "the witness was thrown out and never served again".to_string(),
-    })
+    let gone = |since: &Moment| refused_since(record, *since) || record.end.since(since.at) >= deadline;
+    let how = "the witness was thrown out and never served again".to_string();
+    match lost.filter(|_| !restarted(record.transcript)).filter(gone) {
+        Some(since) => Some(Silence { since, late: false, how }),
+        None => excused,
+    }
 }
 
 fn served_before(record: &Record<'_>, at: Time) -> Option<Moment> {

@@ -5,12 +5,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::WITNESS;
-use super::record::{Moment, Record, ids};
+use super::canary::{At, carries, covers, name_of as packet_name, sightings};
+use super::record::{Connection, Moment, Record, ids};
 use crate::actor::Close;
-use crate::plan::{FleetPlan, Part, Plan, Record as Kept, StepPlan};
+use crate::plan::{Alternative, CanaryId, FleetPlan, Part, Plan, Record as Kept, StepPlan};
+use crate::recorder::RECORD_LIMIT;
 use crate::registry::Registry;
 use crate::time::Time;
-use crate::transcript::{By, Event, StepState, Transcript, Who};
+use crate::transcript::{Event, Packet, StepState, Transcript, Who};
+use crate::value::Value;
 use crate::verdict::{EntryId, Judgement};
 
 /// Id under which the preconditions are judged.
@@ -65,7 +68,8 @@ pub fn check(plan: &Plan, transcript: &Transcript, control: Option<&Transcript>,
     }
     check_limit(plan, &record, registry, &mut found);
     check_witness(plan, &record, &mut found);
-    check_arm(plan, control, &mut found);
+    check_record(&record, "", &mut found);
+    check_arm(plan, control, registry, &mut found);
     found.evidence.sort_unstable();
     found.evidence.dedup();
     found
@@ -167,10 +171,12 @@ fn writes(verb: &str) -> bool {
 fn check_traffic(record: &Record<'_>, fleet: &FleetPlan, part: Part, found: &mut Preconditions) {
     let seen = record.transcript.iter().find(|(_, entry)| {
         let own = matches!(&entry.who, Who::Member(name, _) if *name == fleet.name);
-        own && match (&entry.event, part) {
-            (Event::Sent(_), Part::Stimulus) | (Event::Received(_), Part::Control) => true,
-            (Event::Totals(totals), Part::Stimulus) => totals.int("sent-bytes").is_some_and(|n| n > 0),
-            (Event::Totals(totals), Part::Control) => totals.int("received-bytes").is_some_and(|n| n > 0),
+        match (&entry.event, part) {
+            (Event::Sent(_), Part::Stimulus) | (Event::Received(_), Part::Control) => own,
+            (Event::Totals(totals), _) if totals.text("fleet") == Some(&fleet.name) => {
+                let way = if part == Part::Stimulus { "sent-bytes" } else { "received-bytes" };
+                totals.int(way).is_some_and(|n| n > 0)
+            }
             _ => false,
         }
     });
@@ -218,7 +224,7 @@ fn check_witness(plan: &Plan, record: &Record<'_>, found: &mut Preconditions) {
 }
 
 /// The second arm must show what the first is compared with.
-fn check_arm(plan: &Plan, control: Option<&Transcript>, found: &mut Preconditions) {
+fn check_arm(plan: &Plan, control: Option<&Transcript>, registry: &Registry, found: &mut Preconditions) {
     let Some(arm) = &plan.control else { return };
     let Some(transcript) = control else {
         found.controls.push("the control arm was not run".to_string());
@@ -227,26 +233,50 @@ fn check_arm(plan: &Plan, control: Option<&Transcript>, found: &mut Precondition
     let record = Record::new(transcript);
     if let Some((canary, at)) = &arm.canary {
         let name = plan.canaries.get(usize::from(canary.0)).map_or("", |(name, _)| name);
-        let at = super::canary::At::parse(at);
-        if !super::canary::sightings(plan, &record, name).iter().any(|seen| at.holds(seen) == Some(true)) {
+        let at = At::parse(at);
+        if !sightings(plan, &record, name).iter().any(|seen| at.holds(seen) == Some(true)) {
             found.controls.push(format!("in the control arm canary {name:?} was not seen at {}", at.text));
         }
     }
-    if let Some((wanted, fleet)) = &arm.packet {
-        let seen = record.packets().filter(|crossing| !crossing.sent).any(|crossing| {
-            let own = record.connections.get(&crossing.conn).is_some_and(|connection| connection.fleet == fleet);
-            own && wanted.fields.iter().all(|(name, values)| match name.as_str() {
-                "type" => values.iter().any(|value| value.as_text() == Some(&crossing.packet.kind)),
-                name => crossing.packet.fields.find(name).is_some_and(|value| values.contains(value)),
-            })
-        });
-        if !seen {
-            found.controls.push(format!("in the control arm {fleet} did not receive what it must"));
+    if let Some((wanted, at)) = &arm.packet {
+        let at = At::parse(at);
+        let at_fleet = |conn: &u32| record.connections.get(conn).is_some_and(|connection| connection.fleet == at.fleet);
+        let fits = |packet: &Packet| is_wanted(plan, registry, wanted, &at, packet);
+        if !record.packets().any(|crossing| !crossing.sent && at_fleet(&crossing.conn) && fits(crossing.packet)) {
+            found.controls.push(format!("in the control arm {} did not receive what it must", at.text));
         }
     }
-    let limit = |connection: &super::record::Connection<'_>| matches!(connection.closed, Some((_, By::Limit, _)));
-    if record.connections.values().any(limit) {
-        found.gaps.push("in the control arm our own limits ended a connection".to_string());
+    check_record(&record, "in the control arm ", found);
+}
+
+/// Whether a packet is what the control arm must show: each field one of its values, or of a class of the protocol; the canary in it.
+fn is_wanted(plan: &Plan, registry: &Registry, wanted: &Alternative, at: &At<'_>, packet: &Packet) -> bool {
+    let Some(fleet) = plan.fleet(at.fleet) else { return false };
+    let class = |name: &str, value: &Value| {
+        let of = registry.protocol(&fleet.protocol).map(|protocol| protocol.class);
+        value.as_text().zip(of).is_some_and(|(word, of)| of(&fleet.version, packet, name, word) == Some(true))
+    };
+    let field = |(name, values): &(String, Vec<Value>)| match name.as_str() {
+        "type" => values.iter().any(|value| value.as_text() == Some(&packet.kind)),
+        name => {
+            packet.fields.find(name).is_some_and(|value| values.contains(value))
+                || values.iter().any(|value| class(name, value))
+        }
+    };
+    let canary = |id: CanaryId| plan.canaries.get(usize::from(id.0)).is_some_and(|(_, text)| carries(packet, text));
+    let covered = at.filter.is_none_or(|filter| packet_name(packet).is_some_and(|name| covers(filter, &name)));
+    wanted.fields.iter().all(field) && wanted.canary.is_none_or(canary) && covered
+}
+
+/// Nothing was cut short by ourselves: no connection that stood, and not the record. (One that never stood is its step's matter.)
+fn check_record(record: &Record<'_>, arm: &str, found: &mut Preconditions) {
+    let stood = |(conn, connection): (&u32, &Connection<'_>)| connection.opened.is_some() && record.is_limited(*conn);
+    if record.connections.iter().any(stood) {
+        found.gaps.push(format!("{arm}our own limits ended a connection"));
+    }
+    let full = |event: &Event| matches!(event, Event::Calibration { name, .. } if name == RECORD_LIMIT);
+    if record.transcript.entries.iter().any(|entry| full(&entry.event)) {
+        found.gaps.push(format!("{arm}the record was full before the trial was over"));
     }
 }
 

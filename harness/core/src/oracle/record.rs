@@ -215,6 +215,12 @@ impl<'a> Record<'a> {
         }
     }
 
+    /// Whether a limit of our own machine ended this connection: what became of it then says nothing about the target.
+    #[must_use]
+    pub fn is_limited(&self, conn: u32) -> bool {
+        self.connections.get(&conn).is_some_and(|c| matches!(c.closed, Some((_, By::Limit, _))))
+    }
+
     /// Whether any bytes left a member on this connection at or after `since`.
     #[must_use]
     pub fn sent_since(&self, conn: u32, since: Time) -> Option<Moment> {

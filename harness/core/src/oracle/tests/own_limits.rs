@@ -1,0 +1,69 @@
+//! What our own machine could not do says nothing about the target.
+use super::*;
+use crate::oracle::{answer_in_set, fleet_undisturbed, no_hang, preconditions};
+use crate::recorder::RECORD_LIMIT;
+
+const SET: &str = "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n";
+const FLEET: &str = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n";
+
+fn gap(film: &Film) -> Judgement {
+    preconditions::check(&film.plan, &film.transcript(), None, &stub_registry()).judgement()
+}
+
+#[test]
+fn an_answer_that_our_own_limit_cut_off_is_no_wrong_answer() {
+    for (by, verdict) in [(By::Peer, Verdict::Fail), (By::Limit, Verdict::Inconclusive)] {
+        let mut film = begun(SET);
+        film.at(2_000).close(2, by).step("foe", 0, 2, Some(2), StepState::Unmet);
+        assert_eq!(film.judge(&answer_in_set::ORACLE).verdict, verdict, "ended by {by:?}");
+    }
+}
+
+#[test]
+fn a_device_that_we_could_not_connect_was_not_disturbed_by_the_target() {
+    for (by, verdict) in [(By::Peer, Verdict::Fail), (By::Limit, Verdict::Inconclusive)] {
+        let mut film = Film::new(plan(&format!("{TWO}{FLEET}")));
+        film.at(0).open("honest", 0, 1).close(1, by).step("honest", 0, 0, Some(1), StepState::Unsaid);
+        assert_eq!(film.judge(&fleet_undisturbed::ORACLE).verdict, verdict, "ended by {by:?}");
+    }
+}
+
+#[test]
+fn nothing_passes_when_the_record_was_full_or_a_connection_was_cut_by_ourselves() {
+    let sound = || {
+        let mut film = begun("");
+        film.at(2_000).served();
+        film
+    };
+    assert_says(&gap(&sound()), Verdict::Pass, "");
+    let mut full = sound();
+    full.entry(Who::Harness, Event::Calibration { name: RECORD_LIMIT.into(), value: 1 });
+    assert_says(&gap(&full), Verdict::Inconclusive, "the record was full");
+    let mut cut = sound();
+    cut.close(1, By::Limit);
+    assert_says(&gap(&cut), Verdict::Inconclusive, "our own limits");
+}
+
+#[test]
+fn a_round_trip_missed_by_us_does_not_hide_one_missed_by_the_target() {
+    let missed = |late| WitnessState::Missed { waited: 5_000_000_000, late };
+    let mut film = begun("");
+    film.at(7_000).witness(missed(2_000_000_000));
+    film.at(13_000).witness(missed(0));
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "5000 ms");
+}
+
+#[test]
+fn totals_count_as_answers_only_of_their_fleet_and_only_where_there_were_as_many_as_members() {
+    let totals = |fleet: &str, received: i64| {
+        let mut fields = Fields::default();
+        fields.set("fleet", fleet);
+        fields.set("received", received);
+        let mut film = Film::new(plan(&format!("{}{FLEET}", TWO.replace("[fleet.honest]", "[fleet.honest]\ncount = 3"))));
+        film.entry(Who::Harness, Event::Totals(fields));
+        film.judge(&fleet_undisturbed::ORACLE).verdict
+    };
+    assert_eq!(totals("honest", 3), Verdict::Pass);
+    assert_eq!(totals("honest", 2), Verdict::Inconclusive);
+    assert_eq!(totals("foe", 3), Verdict::Inconclusive);
+}

@@ -1,0 +1,265 @@
+//! One rule at a time.
+use super::*;
+use crate::oracle::{
+    answer_in_set, closes_in_time, fleet_undisturbed, memory_bounded, never_at, no_crash, no_hang, no_slowdown,
+    no_unhandled_exception,
+};
+
+const CLOSES: &str = "[[expect]]\noracle = \"closes-in-time\"\nof = \"foe\"\nwithin = \"5s\"\n";
+
+fn closes(at: u64, by: By) -> Judgement {
+    let mut film = begun(CLOSES);
+    film.nanos(at).close(2, by);
+    film.at(9_000).served();
+    film.judge(&closes_in_time::ORACLE)
+}
+
+#[test]
+fn a_connection_may_be_closed_up_to_the_last_moment_and_not_one_nanosecond_later() {
+    assert_says(&closes(6_000_000_000, By::Peer), Verdict::Pass, "1 of 1");
+    assert_says(&closes(6_000_000_001, By::Peer), Verdict::Fail, "1 of 1");
+}
+
+#[test]
+fn a_connection_that_we_end_ourselves_tells_nothing_about_the_target() {
+    assert_says(&closes(2_000_000_000, By::Us), Verdict::Inconclusive, "over before");
+    assert_says(&closes(2_000_000_000, By::Limit), Verdict::Inconclusive, "over before");
+    assert_says(&closes(7_000_000_000, By::Us), Verdict::Fail, "1 of 1");
+}
+
+#[test]
+fn a_record_that_ends_before_the_deadline_decides_nothing() {
+    let mut film = begun(CLOSES);
+    film.at(5_999).served();
+    assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Inconclusive, "over before");
+    film.at(6_000).served();
+    assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Fail, "still open");
+}
+
+#[test]
+fn the_place_of_a_violation_is_the_packet_of_the_attack_and_cites_the_clause_of_the_version() {
+    let mut film = begun(CLOSES);
+    film.at(2_000).sent(2, "bye", &[]);
+    film.at(9_000).served();
+    let judgement = film.judge(&closes_in_time::ORACLE);
+    assert_eq!(judgement.violations[0].place, "say/after-welcome");
+    assert_eq!(judgement.violations[0].clause, "STUB1 3.1");
+}
+
+#[test]
+fn ninety_nine_of_a_hundred_are_enough_where_the_rule_says_so_and_ninety_eight_are_not() {
+    let rules = "[[expect]]\noracle = \"closes-in-time\"\nof = \"foe\"\nat_least = \"99%\"\n";
+    for (open, verdict) in [(1, Verdict::Pass), (2, Verdict::Fail)] {
+        let mut film = Film::new(plan(&format!("{}{rules}", TWO.replace("[fleet.foe]", "[fleet.foe]\ncount = 100"))));
+        for member in 0..100 {
+            let conn = member + 10;
+            film.at(100).open("foe", member, conn).step("foe", member, 1, Some(conn), StepState::Started).sent(
+                conn,
+                "say",
+                &[],
+            );
+            if member >= open {
+                film.at(200).close(conn, By::Peer);
+            }
+        }
+        film.at(9_000).served();
+        assert_eq!(film.judge(&closes_in_time::ORACLE).verdict, verdict, "{open} stay open");
+    }
+}
+
+#[test]
+fn connections_without_an_attack_are_not_asked_to_close() {
+    let mut film = begun(CLOSES);
+    film.at(1_100).open("foe", 0, 3);
+    film.at(2_000).close(2, By::Peer);
+    film.at(9_000).served();
+    assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Pass, "1 of 1");
+}
+
+#[test]
+fn a_target_that_ends_by_itself_has_crashed_and_its_last_words_are_the_place() {
+    let mut film = begun("");
+    film.at(1_100).life(Life::Panic { line: "thread 'main-7' panicked at src/a.rs:12: index 5".into() });
+    film.life(Life::Exited { code: 101 });
+    let judgement = film.judge(&no_crash::ORACLE);
+    assert_says(&judgement, Verdict::Fail, "exit code 101");
+    assert_eq!(judgement.violations[0].place, "exit code 101: thread _ panicked at src/a.rs:_ index _");
+}
+
+#[test]
+fn an_end_that_we_asked_for_is_no_crash() {
+    let mut film = begun("");
+    film.at(1_200).served();
+    film.at(2_000).life(Life::Stopped).life(Life::Exited { code: 0 });
+    assert_says(&film.judge(&no_crash::ORACLE), Verdict::Pass, "served");
+}
+
+#[test]
+fn without_a_witness_after_the_attack_nobody_knows_whether_the_target_lives() {
+    assert_says(&begun("").judge(&no_crash::ORACLE), Verdict::Inconclusive, "nobody was served");
+    assert_says(&begun("").judge(&no_hang::ORACLE), Verdict::Inconclusive, "not served");
+}
+
+#[test]
+fn a_witness_that_was_served_and_then_is_not_shows_a_hang() {
+    let missed = |late| WitnessState::Missed { waited: 5_000_000_000, late };
+    let mut film = begun("");
+    film.at(7_000).witness(missed(0));
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "5000 ms");
+    let mut film = begun("");
+    film.at(7_000).witness(missed(2_000_000_000));
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "we ourselves");
+}
+
+#[test]
+fn a_target_that_never_served_anybody_does_not_hang_because_of_the_attack() {
+    let mut film = Film::new(plan(TWO));
+    film.at(6_000).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 });
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "never served");
+}
+
+#[test]
+fn a_witness_that_is_thrown_out_once_is_no_hang_and_for_good_is_one() {
+    let mut film = begun("");
+    film.at(2_000).witness(WitnessState::Lost);
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "not served");
+    film.at(2_500).served();
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Pass, "served");
+    film.at(3_000).witness(WitnessState::Lost).refuse("witness", 0, 91);
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "thrown out");
+}
+
+#[test]
+fn a_crash_is_not_reported_as_a_hang_too() {
+    let mut film = begun("");
+    film.at(1_100).life(Life::Signalled { signal: 11 });
+    film.at(7_000).witness(WitnessState::Lost);
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "no-crash");
+}
+
+#[test]
+fn answers_outside_their_set_fail_and_answers_that_were_never_awaited_decide_nothing() {
+    let rules = "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n";
+    let answer = |state: Option<StepState>| {
+        let mut film = begun(rules);
+        if let Some(state) = state {
+            film.at(2_000).step("foe", 0, 2, Some(2), state);
+        }
+        film.judge(&answer_in_set::ORACLE)
+    };
+    assert_says(&answer(Some(StepState::Met)), Verdict::Pass, "1 answers");
+    assert_says(&answer(Some(StepState::Unmet)), Verdict::Fail, "");
+    assert_says(&answer(Some(StepState::Unsaid)), Verdict::Inconclusive, "never evaluated");
+    assert_says(&answer(None), Verdict::Inconclusive, "never evaluated");
+}
+
+#[test]
+fn a_fleet_is_disturbed_when_the_target_ends_a_connection_that_its_owner_has_not_left() {
+    let rules = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n";
+    let mut film = begun(rules);
+    assert_says(&film.judge(&fleet_undisturbed::ORACLE), Verdict::Inconclusive, "never answered");
+    film.at(1_100).got(1, "welcome", &[]);
+    assert_says(&film.judge(&fleet_undisturbed::ORACLE), Verdict::Pass, "1 members");
+    film.at(1_200).close(1, By::Peer);
+    assert_says(&film.judge(&fleet_undisturbed::ORACLE), Verdict::Fail, "ended it");
+}
+
+#[test]
+fn a_goodbye_is_no_disturbance() {
+    let mut film = begun("[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n");
+    film.at(1_100).got(1, "welcome", &[]).sent(1, "disconnect", &[]).close(1, By::Peer);
+    assert_says(&film.judge(&fleet_undisturbed::ORACLE), Verdict::Pass, "1 members");
+}
+
+const NEVER: &str = "[[expect]]\noracle = \"never-at\"\ncanary = \"secret\"\nat = \"honest:a/#\"\n";
+
+#[test]
+fn a_canary_fails_where_it_must_not_be_and_nowhere_else() {
+    let seen = |topic: &str| {
+        let mut film = begun(NEVER);
+        film.at(1_100).sees(1, "secret", &[("topic", topic.into())]);
+        film.judge(&never_at::ORACLE)
+    };
+    assert_says(&seen("a/b"), Verdict::Fail, "arrived");
+    assert_says(&seen("a"), Verdict::Fail, "arrived");
+    assert_says(&seen("ab"), Verdict::Pass, "never arrived");
+}
+
+#[test]
+fn a_canary_that_was_never_sent_proves_nothing() {
+    assert_says(
+        &Film::new(plan(&format!("{TWO}{NEVER}"))).judge(&never_at::ORACLE),
+        Verdict::Inconclusive,
+        "never sent",
+    );
+}
+
+#[test]
+fn an_exception_in_the_log_fails_and_a_plain_line_does_not() {
+    let mut film = begun("[[expect]]\noracle = \"no-unhandled-exception\"\n");
+    assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Inconclusive, "nothing");
+    film.life(Life::Log { line: "ERROR: connection closed by peer".into() });
+    assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Pass, "no line");
+    for n in 0..3 {
+        film.life(Life::Panic { line: format!("panicked at x.rs:{n}: boom") });
+    }
+    let judgement = film.judge(&no_unhandled_exception::ORACLE);
+    assert_says(&judgement, Verdict::Fail, "panicked");
+    assert_eq!(judgement.violations.len(), 1, "one template, one violation");
+}
+
+#[test]
+fn a_witness_five_times_as_slow_is_still_good_and_slower_is_not() {
+    let after = |rtt: u64, late: u64| {
+        let mut film = Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"no-slowdown\"\n")));
+        for n in 0..20 {
+            film.at(n * 200).witness(WitnessState::Served { rtt: 20_000_000, late: 0 });
+        }
+        film.at(5_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started);
+        for n in 0..20 {
+            film.at(6_000 + n * 200).witness(WitnessState::Served { rtt, late });
+        }
+        film.judge(&no_slowdown::ORACLE)
+    };
+    assert_says(&after(100_000_000, 0), Verdict::Pass, "100000 us after");
+    assert_says(&after(100_000_001, 0), Verdict::Fail, "100000 us");
+    assert_says(&after(900_000_000, 200_000_000), Verdict::Inconclusive, "we ourselves");
+    assert_says(
+        &begun("[[expect]]\noracle = \"no-slowdown\"\n").judge(&no_slowdown::ORACLE),
+        Verdict::Inconclusive,
+        "20 each",
+    );
+}
+
+#[test]
+fn memory_that_goes_on_growing_fails_and_memory_that_has_risen_and_stays_does_not() {
+    let measured = |value: fn(u64) -> u64| {
+        let mut film = begun("[[expect]]\noracle = \"memory-bounded\"\ngauge = \"held-bytes\"\n");
+        for n in 0..40 {
+            film.at(900 + n * 200).gauge("held-bytes", value(n));
+        }
+        film.judge(&memory_bounded::ORACLE)
+    };
+    const MIB: u64 = 1 << 20;
+    assert_says(&measured(|n| MIB + n * MIB), Verdict::Fail, "goes on");
+    assert_says(&measured(|n| if n < 5 { MIB } else { 50 * MIB }), Verdict::Pass, "stays");
+    assert_says(&measured(|n| MIB + n), Verdict::Pass, "before");
+    assert_says(&measured(|n| MIB + 9 * MIB * (n % 2) + 40 * MIB * u64::from(n > 2)), Verdict::Inconclusive, "");
+    let film = begun("[[expect]]\noracle = \"memory-bounded\"\n");
+    assert_says(&film.judge(&memory_bounded::ORACLE), Verdict::Inconclusive, "nothing was measured");
+}
+
+#[test]
+fn filters_cover_levels_and_not_letters() {
+    use super::super::canary::covers;
+    for (filter, name) in
+        [("a/#", "a"), ("a/#", "a/b/c"), ("+/b", "a/b"), ("#", "a"), ("a", "a"), ("$S/#", "$S/x"), ("+", "")]
+    {
+        assert!(covers(filter, name), "{filter} does not cover {name}");
+    }
+    for (filter, name) in
+        [("a/#", "ab"), ("+/b", "a/c"), ("#", "$S/x"), ("a", "a/b"), ("a/b", "a"), ("+", "a/b"), ("a/+", "a")]
+    {
+        assert!(!covers(filter, name), "{filter} covers {name}");
+    }
+}
