@@ -29,6 +29,8 @@ use edges::{Edges, Way};
 pub const ENTRY_MAX: usize = 64 * 1024;
 /// Size of a run's record, about: past it, traffic is no longer recorded, and an entry says so.
 pub const RECORD_MAX: u64 = 1 << 30;
+/// Calibration entry that says so.
+pub const RECORD_LIMIT: &str = "record-limit-reached-bytes";
 /// What an entry costs beside its bytes.
 const ENTRY_OVERHEAD: u64 = 160;
 
@@ -298,7 +300,7 @@ impl Recorder {
         };
         self.push(at, fleet, member, event);
         if self.size > self.size_max {
-            let name = "record-limit-reached-bytes".to_string();
+            let name = RECORD_LIMIT.to_string();
             self.entry(at, Who::Harness, Event::Calibration { name, value: self.size_max });
         }
     }
