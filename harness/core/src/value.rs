@@ -1,7 +1,7 @@
 //! Plain values: fields of packets, keys of behaviours, things that are bound.
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use core::fmt;
+use core::fmt::{self, Write};
 
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
@@ -164,13 +164,17 @@ impl From<Fields> for Value {
 }
 
 impl fmt::Display for Value {
-    /// As a person reads it: text bare, bytes as hex, lists in brackets.
+    /// As a person reads it: text bare but for control characters (a peer's text must not steer a terminal), bytes as hex, lists in
+    /// brackets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Value::Bool(b) => write!(f, "{b}"),
             Value::Int(n) => write!(f, "{n}"),
             Value::Float(x) => write!(f, "{x}"),
-            Value::Text(text) => write!(f, "{text}"),
+            Value::Text(text) => text.chars().try_for_each(|c| match c.is_control() {
+                true => write!(f, "{}", c.escape_default()),
+                false => f.write_char(c),
+            }),
             Value::Bytes(bytes) => write!(f, "{}", hex(bytes)),
             Value::List(all) => {
                 write!(f, "[")?;
@@ -312,5 +316,16 @@ impl<'de> Visitor<'de> for AnyValue {
             return unhex(text).map(Value::Bytes).map_err(de::Error::custom);
         }
         Ok(Value::Table(fields))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peers_text_cannot_steer_a_terminal_or_break_a_line() {
+        let told = Value::from("caf\u{e9}\u{1b}[2J\n\u{9b}x").to_string();
+        assert_eq!(told, "caf\u{e9}\\u{1b}[2J\\n\\u{9b}x");
     }
 }

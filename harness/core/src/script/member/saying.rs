@@ -13,6 +13,10 @@ use crate::time::Time;
 use crate::transcript::StepState;
 use crate::value::unhex;
 
+/// What one step may say, in bytes: as much as one connection may answer, and less than the largest MQTT packet (256 MiB), which
+/// no attack needs whole.
+const SAID_MAX: usize = 64 << 20;
+
 impl Member {
     /// Whether this verb needs a new connection first.
     pub(super) fn must_open(&self, verb: &str) -> bool {
@@ -122,6 +126,10 @@ impl Member {
             }
         }
         let times = fields.int("repeat").filter(|_| step.verb == "send").map_or(1, |n| n.clamp(0, 1 << 20) as usize);
+        let length = bytes.len().saturating_mul(times);
+        if length > SAID_MAX {
+            return Err(alloc::format!("{length} bytes in one step: {SAID_MAX} at most"));
+        }
         Ok((if times == 1 { bytes } else { bytes.repeat(times) }, natural, any))
     }
 
