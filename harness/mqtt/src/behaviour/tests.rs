@@ -216,6 +216,16 @@ fn no_answer_within_5_s_is_missed_and_the_next_is_tried() {
 }
 
 #[test]
+fn a_deadline_that_we_slept_through_is_our_lateness() {
+    let mut stage = stage("witness", &[]);
+    stage.mute = true;
+    let mut stage = stage.pass(1_000);
+    stage.now = stage.now + Duration::from_secs(60);
+    let missed = *stage.pass(0).witnessed().last().unwrap();
+    assert!(matches!(missed, WitnessState::Missed { late: 55_000_000_000.., .. }), "{missed:?}");
+}
+
+#[test]
 fn a_target_that_accepts_and_stays_mute_is_missed() {
     let fleet = crate::session::test_fleet("lamps", Fields::default());
     let row = super::BEHAVIOURS.iter().find(|row| row.name == "witness").unwrap();

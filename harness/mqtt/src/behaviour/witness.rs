@@ -143,6 +143,8 @@ impl Witness {
         if now < since + DEADLINE {
             return;
         }
+        // Woken late, we may have slept through the answer: that is our lateness too.
+        let late = late.max(nanos(now.since(since + DEADLINE)));
         out.note(Note::Witness(WitnessState::Missed { waited: nanos(now - since), late }));
         if matches!(self.stage, Stage::Joining(_)) {
             self.client.abandon(now, out);

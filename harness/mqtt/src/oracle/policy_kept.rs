@@ -3,7 +3,7 @@
 //! Canaries carry the proof: each is planted by a PUBLISH or a Will whose topic the transcript shows. It may arrive only at a
 //! connection whose party had the right to subscribe to that topic, and only if the sender's party had the right to publish to
 //! it. Rights have epochs: the transcript says when each began and ended.
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::transcript::{Event, Transcript};
+use proofhouse_core::transcript::{Entry, Event, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::{Login, logins, name_of, party};
@@ -47,13 +47,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         grace: expect.duration("within", Duration::ZERO) + plan.network.delay.most(),
         record,
     };
-    let (mut violations, mut evidence) = (Vec::<Violation>::new(), Vec::new());
+    let (mut violations, mut evidence, mut unknown) = (Vec::<Violation>::new(), Vec::new(), None);
     for (name, text) in &plan.canaries {
-        let sources = court.sources(name, text);
+        let sources = court.sources(text);
         evidence.extend(ids(sources.iter().map(|source| source.moment)));
         for seen in sightings(plan, &court.record, name) {
             match court.breach(&sources, &seen) {
                 Some(breach) => violations.push(breach.into_violation(expect, plan, name, &seen)),
+                None if sources.is_empty() => unknown = Some(name),
                 None => evidence.push(seen.moment.id),
             }
         }
@@ -62,12 +63,23 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         violations.dedup_by(|a, b| a.place == b.place && a.actual == b.actual);
         return Judgement::fail(ORACLE.id, violations);
     }
-    let planted = transcript.entries.iter().any(|entry| matches!(entry.event, Event::Planted { .. }));
-    if !planted {
+    if let Some(name) = unknown {
+        let reason = format!("canary {name:?} arrived, but no packet in the record says on which topic it was sent");
+        return Judgement::inconclusive(ORACLE.id, reason);
+    }
+    let planted: BTreeSet<&str> = transcript.entries.iter().filter_map(planted).collect();
+    if planted.is_empty() {
         return Judgement::inconclusive(ORACLE.id, "no canary was ever sent");
     }
-    let reason = format!("{} canaries arrived only where they may", plan.canaries.len());
+    let reason = format!("{} canaries arrived only where they may", planted.len());
     Judgement::pass(ORACLE.id, evidence, reason)
+}
+
+fn planted(entry: &Entry) -> Option<&str> {
+    match &entry.event {
+        Event::Planted { canary, .. } => Some(canary),
+        _ => None,
+    }
 }
 
 struct Court<'a> {
@@ -110,7 +122,7 @@ struct Breach {
 
 impl<'a> Court<'a> {
     /// The packets that carried a canary, with the topics that they named.
-    fn sources(&self, name: &str, text: &str) -> Vec<Source> {
+    fn sources(&self, text: &str) -> Vec<Source> {
         let mut aliases: BTreeMap<(u32, i64), String> = BTreeMap::new();
         let mut sources = Vec::new();
         for crossing in self.record.packets().filter(|crossing| crossing.sent) {
@@ -125,7 +137,6 @@ impl<'a> Court<'a> {
                 _ => {}
             }
         }
-        let _ = name;
         sources
     }
 
