@@ -84,8 +84,11 @@ pub const GENERIC: &[Oracle] = &[
 ];
 
 /// Key of every rule that may be about more than one clause.
-pub const CLAUSE: Key =
-    Key { name: "clause", kind: Kind::Text, doc: "the clause that is broken; default: the scenario's first for this version" };
+pub const CLAUSE: Key = Key {
+    name: "clause",
+    kind: Kind::Text,
+    doc: "the clause that is broken; default: the scenario's first for this version",
+};
 
 /// Judges a trial: the preconditions of any PASS (controls met, stimulus reached the target, witness served afterwards),
 /// and every expectation of the plan, the generic ones included. The first judgement is that of the preconditions.

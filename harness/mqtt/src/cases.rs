@@ -17,7 +17,7 @@ pub const CASES: &[CaseList] = &[CaseList { name: "mqtt.property-matrix", rows: 
 /// packet in which a client can send them and in which the server's reaction tells something. Left out on purpose: AUTH and
 /// DISCONNECT (the server ends the connection anyway), Authentication Method (most servers refuse it at once), and Payload Format
 /// Indicator and Message Expiry Interval twice in a PUBLISH, which no sentence of the standard calls an error.
-/// `lead_in` is the step before, `frame` the frame, `clause` what it breaks.
+/// `lead_in` is the step before, `frame` the frame, `clause` what it breaks, `class` the kind of error, `attack` the whole in words.
 fn property_matrix(version: &str) -> Vec<CaseRow> {
     if version == "3.1.1" {
         return Vec::new();
@@ -258,7 +258,26 @@ fn case(name: &str, host: &Host, properties: &[Value], clause: &str) -> CaseRow 
     fields.set("lead_in", if host.kind == "connect" { "open" } else { "connect" });
     fields.set("frame", frame);
     fields.set("clause", clause);
+    let (class, what) = class_of(name);
+    fields.set("class", class);
+    let property = name.rsplit('/').next().unwrap_or(name);
+    let packet = if host.place == Place::Will { "WILL".to_string() } else { host.kind.to_uppercase() };
+    fields.set("attack", format!("{packet} with {property} {what}"));
     CaseRow { name: name.to_string(), fields }
+}
+
+/// Kind of error of a case, and how a sentence ends that tells it.
+fn class_of(name: &str) -> (&'static str, &'static str) {
+    const CLASSES: &[(&str, &str)] = &[
+        ("repeated", "twice"),
+        ("foreign", "that belongs to other packets"),
+        ("unknown", "that no packet has"),
+        ("cut", "cut short"),
+        ("type", "that is not of its type"),
+        ("range", "out of its range"),
+    ];
+    let class = name.split('/').next().unwrap_or(name);
+    *CLASSES.iter().find(|(of, _)| *of == class).unwrap_or_else(|| panic!("{name}: no such class of error"))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Every connection that carried the attack is ended by the target in time.
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::record::{Connection, Moment, Record, StepRun, ids};
@@ -20,6 +20,16 @@ pub(super) const ORACLE: Oracle = Oracle {
     keys: &[
         Key { name: "within", kind: Kind::Duration, doc: "from the last stimulus, or from the opening; default 5s" },
         Key { name: "at_least", kind: Kind::Percent, doc: "share of the connections that must be ended; default 100%" },
+        Key {
+            name: "attack",
+            kind: Kind::Text,
+            doc: "the attack in words, for people: \"CONNECT with a property twice\"",
+        },
+        Key {
+            name: "class",
+            kind: Kind::Text,
+            doc: "class of the attack; findings of one packet and class are one finding",
+        },
         CLAUSE,
     ],
     reads_steps: true,
@@ -125,22 +135,31 @@ fn violations(
 ) -> Vec<Violation> {
     let mut found: Vec<Violation> = Vec::new();
     for (conn, since, moment) in open {
-        let place = record.place(*conn, since.at);
+        let packet = record.place(*conn, since.at);
+        let place = expect.keys.text("class").map_or(packet.clone(), |class| format!("{packet}/{class}"));
         if let Some(same) = found.iter_mut().find(|violation| violation.place == place) {
             if same.entries.len() < ENTRIES_MAX {
                 same.entries.extend(ids([*since, *moment]));
             }
             continue;
         }
+        let attack = expect.keys.text("attack").map_or_else(|| in_words(&packet), ToString::to_string);
+        let within = crate::spread::duration_text(within);
+        let share = if all == 1 { String::new() } else { format!(" ({} of {all} connections)", open.len()) };
         found.push(Violation {
-            expected: format!("the target ends the connection within {} ms", within.as_millis()),
-            actual: format!("{} of {all} connections were still open then", open.len()),
+            expected: format!("the target ends the connection within {within} of {attack}"),
+            actual: format!("it was still open {within} after {attack}{share}"),
             clause: expect.clause(plan),
-            place: place.to_string(),
+            place,
             entries: ids([*since, *moment]),
         });
     }
     found
+}
+
+/// `publish/qos0/after-connack` as words: `publish`.
+fn in_words(place: &str) -> String {
+    place.split('/').next().unwrap_or(place).to_string()
 }
 
 /// Entries that one violation shows at most: enough to see it, not ten thousand.

@@ -42,7 +42,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             Some(true) => violations.push(Violation {
                 expected: format!("canary {canary:?} never arrives at {}", at.text),
                 actual: format!(
-                    "it arrived at {}[{}] in a {}",
+                    "canary {canary:?} arrived at {}[{}] in a {}",
                     seen.fleet,
                     seen.member,
                     seen.packet.map_or("fragment", |p| &p.kind)

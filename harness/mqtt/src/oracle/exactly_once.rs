@@ -62,24 +62,29 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         match deliveries.as_slice() {
             [one] => evidence.extend(ids(sent.copies.iter().copied().chain([*one]))),
             [] => match sent.acknowledged {
-                Some(word) if listened(&record, &at, member, word, within) => violations.push(lost(plan, &sent, word)),
+                Some(word) if listened(&record, &at, member, word, within) => {
+                    violations.push(lost(plan, &sent, word, canary, at.fleet))
+                }
                 Some(_) => {
                     open =
                         Some(format!("{}[{member}] was not there for long enough after the acknowledgement", at.fleet))
                 }
                 None => open = Some("it was neither acknowledged nor delivered".to_string()),
             },
-            [first, rest @ ..] => violations.push(repeated(plan, &sent, *first, rest)),
+            [first, rest @ ..] => violations.push(repeated(plan, &sent, *first, rest, canary)),
         }
     }
     match (violations.is_empty(), open) {
         (false, _) => Judgement::fail(ORACLE.id, violations),
         (true, Some(why)) => Judgement::inconclusive(ORACLE.id, format!("canary {canary:?}: {why}")),
         (true, None) => match unmet(expect, &record) {
-            Some(step) => {
-                Judgement::inconclusive(ORACLE.id, format!("{step} was not met: not the exchange that was to be judged"))
+            Some(step) => Judgement::inconclusive(
+                ORACLE.id,
+                format!("{step} was not met: not the exchange that was to be judged"),
+            ),
+            None => {
+                Judgement::pass(ORACLE.id, evidence, format!("canary {canary:?} was delivered once at {}", at.text))
             }
-            None => Judgement::pass(ORACLE.id, evidence, format!("canary {canary:?} was delivered once at {}", at.text)),
         },
     }
 }
@@ -183,25 +188,25 @@ fn listened(record: &Record<'_>, at: &At<'_>, member: u32, word: Moment, within:
     })
 }
 
-fn repeated(plan: &Plan, sent: &Sent, first: Moment, rest: &[Moment]) -> Violation {
+fn repeated(plan: &Plan, sent: &Sent, first: Moment, rest: &[Moment], canary: &str) -> Violation {
     let clause = if plan.version == "5" { "MQTT5 4.3.3-10" } else { "MQTT3 4.3.3-2" };
     let after = sent.taken_over.is_some_and(|moment| rest[0].at >= moment.at);
     let state = if after { "after-takeover" } else { "same-connection" };
     Violation {
         expected: "the message is delivered once".to_string(),
-        actual: format!("it was delivered {} times", rest.len() + 1),
+        actual: format!("message {canary:?} was delivered {} times", rest.len() + 1),
         clause: clause.to_string(),
         place: format!("publish/qos{}/{state}/delivered-again", sent.qos),
         entries: ids(sent.copies.iter().copied().chain([first]).chain(rest.iter().copied())),
     }
 }
 
-fn lost(plan: &Plan, sent: &Sent, word: Moment) -> Violation {
+fn lost(plan: &Plan, sent: &Sent, word: Moment, canary: &str, fleet: &str) -> Violation {
     let clause = if plan.version == "5" { "MQTT5 4.5.0-1" } else { "MQTT3 4.5.0-1" };
     let state = if sent.taken_over.is_some() { "after-takeover" } else { "acknowledged" };
     Violation {
         expected: "an acknowledged message is delivered".to_string(),
-        actual: String::from("it never came"),
+        actual: format!("message {canary:?} was acknowledged and never came to {fleet}"),
         clause: clause.to_string(),
         place: format!("publish/qos{}/{state}/lost", sent.qos),
         entries: ids(sent.copies.iter().copied().chain([word])),

@@ -50,8 +50,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             });
         };
         match answer(&record, conn, since, within) {
-            Answer::Accepted(moment) => breach("it was accepted", "connect/accepted", alloc::vec![since, moment]),
-            Answer::LeftOpen => breach("it was neither", "connect/left-open", alloc::vec![since]),
+            Answer::Accepted(moment) => {
+                breach("the log-in was accepted", "connect/accepted", alloc::vec![since, moment])
+            }
+            Answer::LeftOpen => breach(
+                "the log-in was neither refused nor its connection ended",
+                "connect/left-open",
+                alloc::vec![since],
+            ),
             Answer::Refused(moment) | Answer::Ended(moment) => evidence.extend(ids([since, moment])),
             Answer::Undecided => undecided += 1,
         }

@@ -9,6 +9,7 @@ use crate::verdict::{EntryId, Verdict};
 use film::Film;
 
 mod film;
+mod own_limits;
 mod rules;
 mod whole;
 
@@ -49,7 +50,8 @@ fn plan(text: &str) -> Plan {
     let registry = stub_registry();
     let target = TargetSpec::from_url("stub://127.0.0.1:7", &registry).expect("the stub has a scheme");
     // Somebody must read what becomes of the foe's last step.
-    let reader = if text.contains("of = \"foe\"") { "" } else { "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n" };
+    let reader =
+        if text.contains("of = \"foe\"") { "" } else { "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n" };
     let text = format!("{HEAD}{text}{reader}");
     let scenario = Scenario::load("stub/x", "x.toml", &text, &registry).unwrap_or_else(|e| panic!("{e}\n{text}"));
     scenario.plan("", Seed(1), &target, &registry).unwrap_or_else(|e| panic!("{e}"))

@@ -59,7 +59,8 @@ fn totals_count_as_answers_only_of_their_fleet_and_only_where_there_were_as_many
         let mut fields = Fields::default();
         fields.set("fleet", fleet);
         fields.set("received", received);
-        let mut film = Film::new(plan(&format!("{}{FLEET}", TWO.replace("[fleet.honest]", "[fleet.honest]\ncount = 3"))));
+        let mut film =
+            Film::new(plan(&format!("{}{FLEET}", TWO.replace("[fleet.honest]", "[fleet.honest]\ncount = 3"))));
         film.entry(Who::Harness, Event::Totals(fields));
         film.judge(&fleet_undisturbed::ORACLE).verdict
     };
