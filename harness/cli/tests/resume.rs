@@ -23,7 +23,7 @@ fn start(folder: &std::path::Path, words: &[&str]) -> Child {
 #[test]
 fn a_run_killed_at_twenty_random_points_finds_the_same() {
     let temp = tempfile::tempdir().unwrap();
-    let watch = std::time::Duration::from_millis(whole_run(temp.path()));
+    let watch = Duration::from_millis(whole_run(temp.path()));
     let wanted = findings(&temp.path().join("whole"));
     assert!(wanted.len() >= 2, "the selection must have findings: {wanted:?}");
     let mut rng = Seed(20).stream("kill", 0);

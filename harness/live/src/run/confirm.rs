@@ -117,7 +117,7 @@ impl Campaign<'_> {
             read("control")?.as_ref(),
             &reproduce(&finding, self),
         )?;
-        self.publish(job, finding, shared)
+        self.publish(job, &finding, shared)
     }
 
     fn confirm(&self, jobs: &[Job], suspicion: &Suspicion, shared: &Shared) -> Result<(), CampaignError> {
@@ -204,7 +204,7 @@ impl Campaign<'_> {
         let finding = self.describe(job, plan, suspicion, &violation, replay, counted.confirmed);
         let text = reproduce(&finding, self);
         self.folder.keep_finding(&finding, plan, &outcome.transcript, outcome.control.as_ref(), &text)?;
-        self.publish(job, finding, shared)
+        self.publish(job, &finding, shared)
     }
 
     /// It never came again: the suspicion is kept with the record of the trial that showed it.
@@ -223,12 +223,12 @@ impl Campaign<'_> {
             let text = reproduce(&finding, self);
             self.folder.keep_finding(&finding, &plan, &transcript, read("control")?.as_ref(), &text)?;
         }
-        self.publish(job, finding, shared)
+        self.publish(job, &finding, shared)
     }
 
-    fn publish(&self, job: &Job, finding: Finding, shared: &Shared) -> Result<(), CampaignError> {
+    fn publish(&self, job: &Job, finding: &Finding, shared: &Shared) -> Result<(), CampaignError> {
         shared.add(Record::Finding { trial: job.n, finding: Box::new(finding.clone()) })?;
-        self.reporter.tell(Progress::Finding(&finding));
+        self.reporter.tell(Progress::Finding(finding));
         Ok(())
     }
 
