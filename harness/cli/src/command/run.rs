@@ -192,7 +192,7 @@ fn tell_before(args: &Run, asked: &Asked, selected: &Selected, folder: &Path, re
     let names: Vec<&str> = selected.targets.iter().map(|t| t.spec.name.as_str()).collect();
     let about = estimate(&selected.jobs, usize::from(args.jobs), registry);
     anstream::eprintln!(
-        "{} trials against {}, seed {}, about {} s; everything goes to {}",
+        "{} trials against {}, seed {}, about {} s, longer where failures have to be confirmed; everything goes to {}",
         selected.jobs.len(),
         names.join(" and "),
         asked.seed,
