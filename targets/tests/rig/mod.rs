@@ -18,10 +18,14 @@ use proofhouse_targets::{BUILDS, flaw};
 
 /// One trial in the simulator, with its control arm.
 pub fn run(scenario: &Scenario, case: &str, seed: Seed, target: &TargetSpec, registry: &Registry) -> Outcome {
-    let plan = match scenario.plan(case, seed, target, registry) {
-        Ok(plan) => plan,
+    match scenario.plan(case, seed, target, registry) {
+        Ok(plan) => judged(plan, target, registry),
         Err(error) => panic!("{} [{case}]: {error:?}", scenario.id),
-    };
+    }
+}
+
+/// What comes of a plan.
+pub fn judged(plan: Plan, target: &TargetSpec, registry: &Registry) -> Outcome {
     let transcript = arm(&plan, target, registry, "main");
     let control = plan.control_arm().map(|plan| arm(&plan, target, registry, "control"));
     let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);

@@ -70,7 +70,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     Judgement::pass(
         ORACLE.id,
         planted,
-        format!("canary {canary:?} was sent and never arrived at {}", at.text.to_string()),
+        format!("canary {canary:?} was sent and never arrived at {}", at.text),
     )
 }
 

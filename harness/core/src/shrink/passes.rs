@@ -44,7 +44,7 @@ fn whole_connections(cutter: &mut Cutter<'_>) {
         let conns: BTreeSet<String> = steps(cutter, &name).iter().map(conn).collect();
         for gone in conns.iter().filter(|_| conns.len() > 1) {
             cutter.tries(|tree| {
-                steps_mut(tree, &name).into_iter().for_each(|steps| steps.retain(|step| conn(step) != *gone))
+                steps_mut(tree, &name).into_iter().for_each(|steps| steps.retain(|step| conn(step) != *gone));
             });
         }
     }
@@ -78,7 +78,7 @@ fn frames(cutter: &mut Cutter<'_>) {
         ddmin(&all, &mut |kept| {
             let kept = kept.to_vec();
             change(cutter, name, at, |step| {
-                set_list(step.find_mut("frame").and_then(|f| f.find_mut("properties")), kept)
+                set_list(step.find_mut("frame").and_then(|f| f.find_mut("properties")), kept);
             })
         });
     });
