@@ -67,8 +67,6 @@ pub struct ProcessSpec {
     pub version: Option<(Vec<String>, String)>,
     /// What a user types to install it.
     pub install: Option<String>,
-    /// One process serves a whole campaign (slow starters).
-    pub reuse: bool,
 }
 
 /// How a target shows that it is ready.

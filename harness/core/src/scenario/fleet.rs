@@ -270,5 +270,8 @@ fn only(keys: &mut Keys<'_>, count: u32) -> Result<Option<Vec<u32>>, Mistake> {
             }
         }
     }
+    if members.is_empty() {
+        return Err(Mistake::new(keys.span_of("only"), "only: names nobody; a fleet without members shows nothing"));
+    }
     Ok(Some(members))
 }

@@ -78,6 +78,8 @@ fn words(texts: Vec<(String, Span)>) -> Vec<String> {
 fn process(mut keys: Keys<'_>, endpoints: &[Endpoint]) -> Result<ProcessSpec, Mistake> {
     let program = keys.text("program")?;
     let program = keys.need("program", program)?;
+    // Every trial starts a fresh process: `reuse = "campaign"` is refused rather than not done.
+    let _ = keys.word("reuse", &[("trial", ())])?;
     let ready = keys.table("ready")?.map(ready).transpose()?;
     let (ready, ready_within) = ready.unwrap_or_else(|| (Ready::Tcp(endpoints[0].address.clone()), READY_WITHIN));
     let spec = ProcessSpec {
@@ -89,7 +91,6 @@ fn process(mut keys: Keys<'_>, endpoints: &[Endpoint]) -> Result<ProcessSpec, Mi
         ready_within,
         version: keys.table("version")?.map(version).transpose()?,
         install: keys.text("install")?,
-        reuse: keys.word("reuse", &[("campaign", true), ("trial", false)])?.unwrap_or(false),
     };
     keys.finish()?;
     Ok(spec)

@@ -262,7 +262,6 @@ pub fn process(program: &str, args: &[&str]) -> TargetSpec {
         ready_within: Duration::from_secs(10),
         version: None,
         install: None,
-        reuse: false,
     });
     target
 }

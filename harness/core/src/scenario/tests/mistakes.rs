@@ -108,6 +108,7 @@ fn every_wrong_type_says_what_belongs_there() {
     refuses("behaviour =", "source = \"eech\"\nbehaviour =", "unknown source \"eech\"; did you mean \"each\"?");
     refuses("behaviour =", "source = \"each\"\ncount = 2000000\nbehaviour =", "1048576 addresses");
     refuses("behaviour =", "only = [3]\nbehaviour =", "stay below 1, found 3");
+    refuses("behaviour =", "only = []\nbehaviour =", "names nobody");
     refuses("behaviour =", "step_ = 1\nnetwork = 5\nbehaviour =", "network is a table, found 5");
     refuses("do = \"hello\",", "do = \"hello\", level = \"x\",", "expected a whole number or a range");
     refuses("do = \"hello\",", "do = \"hello\", keep = \"5\",", "keep: \"5\" has no unit");
