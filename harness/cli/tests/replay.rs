@@ -70,6 +70,44 @@ fn stored_transcripts_are_judged_as_before() {
     assert_eq!(code(&run(temp.path(), &["judge", "r"])), 7);
 }
 
+/// The reference broker, and a file that says that it keeps no sessions.
+const DENIES_SESSIONS: &str = r#"
+format = 1
+kind = "in-process"
+build = "broker"
+[[endpoint]]
+name = "plain"
+protocol = "mqtt"
+versions = ["3.1.1", "5"]
+address = "127.0.0.1:1883"
+claims = ["authenticated", "acl"]
+lacks = { sessions = "not a feature of this product" }
+"#;
+
+#[test]
+fn a_declaration_that_a_probe_refutes_is_a_finding_that_replays() {
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::write(temp.path().join("denies.toml"), DENIES_SESSIONS).unwrap();
+    let out = run(temp.path(), &["run", "MC-11", "--target", "denies.toml", "--out", "r", "-q"]);
+    expect_code(&out, 100);
+    let results = results(&temp.path().join("r"));
+    let finding = &results["findings"][0];
+    assert_eq!((&finding["oracle"], &finding["kind"]), (&"declaration".into(), &"config".into()), "{finding}");
+    assert_eq!((&finding["verdict"], &finding["replay"]), (&"fail".into(), &"exact".into()), "{finding}");
+    let folder = finding_folders(&temp.path().join("r"));
+    expect_code(&run(temp.path(), &["replay", folder[0].to_str().unwrap()]), 100);
+}
+
+#[test]
+fn a_finding_that_cannot_be_decided_is_not_fixed() {
+    let temp = tempfile::tempdir().unwrap();
+    let flaw = "keeps-both-sessions";
+    expect_code(&run(temp.path(), &["run", "MC-03", "--target", "reference", "--flaw", flaw, "--out", "r", "-q"]), 100);
+    let folder = finding_folders(&temp.path().join("r"));
+    // Nobody answers there: that both connections are not seen to stand says nothing.
+    expect_code(&run(temp.path(), &["replay", folder[0].to_str().unwrap(), "--target", "blank-mute"]), 6);
+}
+
 /// Fails on every third start, counted outside its fresh folder.
 #[cfg(feature = "embedded")]
 const FLAKY: &str = r#"

@@ -561,6 +561,17 @@ fn what_cannot_be_said_is_unsaid_with_the_reason() {
 }
 
 #[test]
+fn a_step_says_64_mib_and_not_more() {
+    let raw = |bytes: usize| {
+        let hex = Value::from("00".repeat(bytes).as_str());
+        let fields = Fields(vec![("hex".into(), hex), ("repeat".into(), Value::Int(1 << 20))]);
+        Stage::new(vec![StepPlan { fields, ..step("send") }]).opened()
+    };
+    raw(64).check(0, Met, "sent 67108864 bytes");
+    raw(65).check(0, Unsaid, "68157440 bytes in one step: 67108864 at most");
+}
+
+#[test]
 fn the_transport_verbs_act_on_the_connection() {
     let stop = StepPlan { after: vec![MarkId(0)], ..step("stop-reading") };
     let stage = Stage::new(vec![step("open"), stop, step("shutdown"), step("reset"), step("tell")]).opened().mark(0);
