@@ -71,9 +71,10 @@ pub fn declaration(
     judgements: &mut Vec<Judgement>,
     registry: &Registry,
 ) -> Option<bool> {
-    let verdict = Verdict::all(judgements.iter().map(|j| j.verdict));
     let trouble = judgements.iter().any(|j| is_trouble(registry, j));
-    let present = match verdict {
+    let own = Verdict::all(judgements.iter().filter(|j| !is_trouble(registry, j)).map(|j| j.verdict));
+    let present = match own {
+        // What was seen was seen, whatever the target has logged meanwhile.
         Verdict::Pass => Some(true),
         // A target that crashed in the probe has not shown that it lacks anything.
         Verdict::Fail if !trouble => Some(false),
@@ -200,5 +201,14 @@ mod tests {
         let mut absent = vec![fail("answer-in-set")];
         assert_eq!(declaration("acl", &target(&[], &[]), &mut absent, &Registry::default()), Some(false));
         assert!(absent.is_empty());
+    }
+
+    #[test]
+    fn a_probe_that_sees_the_capability_and_an_exception_says_both() {
+        let mut seen = vec![Judgement::pass("answer-in-set", vec![EntryId(3)], "there"), fail("no-crash")];
+        assert_eq!(declaration("acl", &target(&[], &[]), &mut seen, &Registry::default()), Some(true));
+        assert_eq!(failed(&seen), ["no-crash"]);
+        let mut crash_alone = vec![fail("no-crash")];
+        assert_eq!(declaration("acl", &target(&[], &[]), &mut crash_alone, &Registry::default()), None);
     }
 }
