@@ -33,7 +33,7 @@ fn property_matrix(version: &str) -> Vec<CaseRow> {
     for host in HOSTS {
         rows.extend(host.unknown.iter().map(|id| unknown(host, *id)));
     }
-    rows.extend(RAW.iter().map(|bad| raw(bad)));
+    rows.extend(RAW.iter().map(raw));
     rows
 }
 

@@ -1,6 +1,6 @@
 //! A canary never arrives where it must not be.
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::canary::{At, sightings};

@@ -63,11 +63,11 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             [one] => evidence.extend(ids(sent.copies.iter().copied().chain([*one]))),
             [] => match sent.acknowledged {
                 Some(word) if listened(&record, &at, member, word, within) => {
-                    violations.push(lost(plan, &sent, word, canary, at.fleet))
+                    violations.push(lost(plan, &sent, word, canary, at.fleet));
                 }
                 Some(_) => {
-                    open =
-                        Some(format!("{}[{member}] was not there for long enough after the acknowledgement", at.fleet))
+                    let who = format!("{}[{member}]", at.fleet);
+                    open = Some(format!("{who} was not there for long enough after the acknowledgement"));
                 }
                 None => open = Some("it was neither acknowledged nor delivered".to_string()),
             },

@@ -51,7 +51,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         };
         match answer(&record, conn, since, within) {
             Answer::Accepted(moment) => {
-                breach("the log-in was accepted", "connect/accepted", alloc::vec![since, moment])
+                breach("the log-in was accepted", "connect/accepted", alloc::vec![since, moment]);
             }
             Answer::LeftOpen => breach(
                 "the log-in was neither refused nor its connection ended",
