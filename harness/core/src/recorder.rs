@@ -33,6 +33,8 @@ pub const RECORD_MAX: u64 = 1 << 30;
 pub const RECORD_LIMIT: &str = "record-limit-reached-bytes";
 /// What an entry costs beside its bytes.
 const ENTRY_OVERHEAD: u64 = 160;
+/// What a packet costs beside its characters, and each of its fields as much again: a flood of twelve-byte packets is mostly this.
+const PACKET_OVERHEAD: u64 = 128;
 
 /// Collects the transcript of one trial.
 pub struct Recorder {
@@ -293,7 +295,8 @@ impl Recorder {
             return;
         }
         // Packets repeat what the bytes say in about as many characters.
-        self.size += bytes.hex.len() as u64 * 2 + ENTRY_OVERHEAD;
+        let parts: usize = bytes.packets.iter().map(|packet| 1 + packet.fields.0.len()).sum();
+        self.size += bytes.hex.len() as u64 * 2 + ENTRY_OVERHEAD + parts as u64 * PACKET_OVERHEAD;
         let event = match way {
             Way::Sent => Event::Sent(bytes),
             Way::Received => Event::Received(bytes),

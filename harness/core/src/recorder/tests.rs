@@ -104,14 +104,25 @@ fn a_run_beyond_its_limit_says_so_once_and_records_no_more_traffic() {
     let plan = plan(vec![fleet("dev", 1, &[])]);
     let mut recorder = Recorder::new(header(&plan), &plan, &registry());
     recorder.size_max = 3 * (400 + ENTRY_OVERHEAD); // 100 bytes are 200 digits, and as much again for their packets
-    for _ in 0..10 {
-        recorder.sent(Time::ZERO, 0, 0, Conn(1), &[1; 100]);
+    for n in 0..10 {
+        recorder.sent(Time::ZERO, 0, 0, Conn(n), &[255; 100]); // the beginning of a packet
     }
     recorder.closed(Time::ZERO, 0, 0, Conn(1), By::Us, Close::Fin);
     let transcript = recorder.finish();
     assert_eq!(count(&transcript, |event| matches!(event, Event::Sent(_))), 4);
     assert_eq!(count(&transcript, |event| matches!(event, Event::Calibration { .. })), 1);
     assert_eq!(count(&transcript, |event| matches!(event, Event::Closed { .. })), 1);
+}
+
+#[test]
+fn a_flood_of_small_packets_counts_by_the_packet() {
+    let plan = plan(vec![fleet("dev", 1, &[])]);
+    let mut recorder = Recorder::new(header(&plan), &plan, &registry());
+    recorder.sent(Time::ZERO, 0, 0, Conn(1), &[255; 100]);
+    let no_packet = recorder.size;
+    recorder.sent(Time::ZERO, 0, 0, Conn(2), &[1; 100]);
+    assert_eq!(no_packet, 400 + ENTRY_OVERHEAD);
+    assert!(recorder.size - no_packet >= no_packet + 50 * PACKET_OVERHEAD, "50 packets of two bytes");
 }
 
 #[test]
