@@ -67,11 +67,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if !record.connections.values().any(|connection| connection.fleet == at.fleet && connection.opened.is_some()) {
         return Judgement::inconclusive(ORACLE.id, format!("{} was not there to see anything", at.fleet));
     }
-    Judgement::pass(
-        ORACLE.id,
-        planted,
-        format!("canary {canary:?} was sent and never arrived at {}", at.text),
-    )
+    Judgement::pass(ORACLE.id, planted, format!("canary {canary:?} was sent and never arrived at {}", at.text))
 }
 
 fn planted(transcript: &Transcript, name: &str) -> Vec<EntryId> {
