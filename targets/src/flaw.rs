@@ -86,7 +86,7 @@ flaws! {
     HangsOnMalformed = "hangs-on-malformed", "ME, hang", "After a malformed packet nobody is answered any more.";
     LeaksPerConnection = "leaks-per-connection", "MD-16, memory", "Every connection leaves 16 KiB behind.";
     AnswersWrongPacketId = "answers-wrong-packet-id", "MQTT5 2.2.1-5", "PUBACK and PUBREC carry another packet identifier.";
-    DropsEveryTenth = "drops-every-tenth", "MQTT5 4.3.2", "Every tenth message that is delivered at QoS 1 or 2 is lost.";
+    DropsEveryTenth = "drops-every-tenth", "MQTT5 4.3.2-2", "Every tenth message that is delivered at QoS 1 or 2 is lost.";
     RetainThenClearCrashes = "retain-then-clear-crashes", "crash in two steps", "A client whose id ends in -17 ends the process when it retains a message and then clears it.";
     FlakyBySeed = "flaky-by-seed", "one seed of two", "With every other seed, QoS 1 messages are not acknowledged.";
 }

@@ -81,7 +81,7 @@ pub struct Run {
     /// Only cases with this name (a glob)
     #[arg(long, value_name = "NAME")]
     pub case: Option<String>,
-    /// Folder for what the run leaves; default runs/<time>
+    /// Folder for what the run leaves; default runs/TIME
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// What to print on standard output at the end

@@ -5,6 +5,7 @@ use std::path::Path;
 use proofhouse_core::document::LoadError;
 use proofhouse_live::RunError;
 use proofhouse_live::run::CampaignError;
+use proofhouse_live::run::folder::FileError;
 
 use crate::exit_code::ExitCode;
 
@@ -49,6 +50,12 @@ impl From<RunError> for Failure {
             _ => ExitCode::NoTarget,
         };
         Failure::new(code, error.to_string())
+    }
+}
+
+impl From<FileError> for Failure {
+    fn from(error: FileError) -> Failure {
+        Failure::new(ExitCode::NoOutput, format!("cannot write {error}"))
     }
 }
 

@@ -54,9 +54,9 @@ impl Reporter for Terminal {
                 let text =
                     format!("{} {}{case}  {}", style::verdict(row.verdict), row.scenario, style::dim(&row.reason));
                 match row.verdict {
-                    Verdict::Pass | Verdict::NotApplicable if done % 50 != 0 => {}
+                    Verdict::Pass | Verdict::NotApplicable if !done.is_multiple_of(50) => {}
                     Verdict::Pass | Verdict::NotApplicable => {
-                        self.line(&style::dim(&format!("{done} of {} trials", self.of)))
+                        self.line(&style::dim(&format!("{done} of {} trials", self.of)));
                     }
                     _ => self.line(&text),
                 }

@@ -16,9 +16,14 @@ pub struct Gate<'a> {
 }
 
 /// The summary.
-pub fn text(results: &Results, gate: &Gate<'_>, folder: &Path, left_out: &[String]) -> String {
+pub fn text(results: &Results, gate: &Gate<'_>, folder: &Path, planned: usize, left_out: &[String]) -> String {
     let mut out = String::new();
     counts(&mut out, results);
+    let open = planned.saturating_sub(results.trials.len());
+    if open > 0 {
+        let resume = format!("proofhouse run --resume {}", folder.display());
+        let _ = writeln!(out, "\n{open} of {planned} trials have not run; to go on: {resume}");
+    }
     for finding in &gate.counted {
         describe(&mut out, finding, folder, None);
     }

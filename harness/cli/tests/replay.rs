@@ -48,7 +48,8 @@ fn two_processes_leave_one_transcript() {
     let digests = |name: &str| -> Vec<String> {
         let text = std::fs::read_to_string(temp.path().join(name).join("journal.jsonl")).unwrap();
         let lines = text.lines().map(|l| serde_json::from_str::<serde_json::Value>(l).unwrap());
-        let mut all: Vec<String> = lines.filter_map(|l| Some(format!("{} {}", l["row"]["n"], l["transcript"].as_str()?))).collect();
+        let mut all: Vec<String> =
+            lines.filter_map(|l| Some(format!("{} {}", l["row"]["n"], l["transcript"].as_str()?))).collect();
         all.sort(); // trials are journalled in the order in which they end
         all
     };

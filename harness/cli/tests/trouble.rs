@@ -62,7 +62,7 @@ fn a_bad_file_is_three_with_its_line() {
     check(t, &["run", "x", "--scenarios", "s", "--target", "reference"], 3, said);
     write(t, "s/x.toml", "format = 1\ntitle = \"x\n");
     check(t, &["run", "x", "--scenarios", "s", "--target", "reference"], 3, "s/x.toml:2");
-    write(t, "t.toml", "format = 1\nkind = \"proces\"\n");
+    write(t, "t.toml", &shell("x", "{ after = \"1s\" }").replace("\"process\"", "\"proces\""));
     check(t, &["run", "MC-03", "--target", "t.toml"], 3, "t.toml:2");
     check(t, &["run", "MC-03", "--target", "absent.toml"], 3, "absent.toml");
     check(t, &["judge", "nowhere"], 3, "journal.jsonl");

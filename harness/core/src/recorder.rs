@@ -28,7 +28,8 @@ use edges::{Edges, Way};
 /// Bytes of one message that an entry shows; above that, its length and digest stand for the rest.
 pub const ENTRY_MAX: usize = 64 * 1024;
 /// Size of a run's record, about: past it, traffic is no longer recorded, and an entry says so.
-pub const RECORD_MAX: u64 = 1 << 30;
+/// Several trials run side by side, and each holds its own in memory.
+pub const RECORD_MAX: u64 = 128 << 20;
 /// Calibration entry that says so.
 pub const RECORD_LIMIT: &str = "record-limit-reached-bytes";
 /// What an entry costs beside its bytes.
@@ -257,6 +258,9 @@ impl Recorder {
 
     /// A message of a connection that is read from its first byte.
     fn message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, way: Way, bytes: &[u8]) {
+        if self.size > self.size_max {
+            return; // not even read: a peer that floods must not cost us more than the record
+        }
         let facts = &self.fleets[fleet as usize];
         if !self.readers.contains_key(&conn)
             && let Some((sent, received)) = facts.describe()

@@ -185,13 +185,19 @@ const CRASHES: &[&str] = &[
     "** Reason for termination",
 ];
 
+/// An ordinary end of a connection, which some servers call an unhandled exception at every goodbye.
+const GOODBYES: &[&str] =
+    &["IncompleteReadError", "ConnectionResetError", "ConnectionAbortedError", "BrokenPipeError", "ECONNRESET"];
+
 impl Life {
     /// A line of the target's log: [`Life::Panic`] where it reads like the report of a crash or of an unhandled exception.
+    /// A peer that went away is neither.
     #[must_use]
     pub fn line(line: &str) -> Life {
         let line = String::from(line);
         let assertion = line.contains("Assertion ") && line.contains("failed");
-        let crash = assertion || CRASHES.iter().any(|sign| line.contains(sign));
+        let goodbye = line.contains(" exception ") && GOODBYES.iter().any(|sign| line.contains(sign));
+        let crash = assertion || (!goodbye && CRASHES.iter().any(|sign| line.contains(sign)));
         if crash { Life::Panic { line } } else { Life::Log { line } }
     }
 }

@@ -180,7 +180,7 @@ fn a_gigabyte_is_cut_off_by_us_and_others_are_still_served() {
     })
     .iter()
     .sum();
-    assert!(bytes <= (64 << 20) + 1, "{bytes}");
+    assert!(bytes <= (16 << 20) + 1, "{bytes}");
     assert_eq!(received(&transcript, "modest"), "y");
 }
 

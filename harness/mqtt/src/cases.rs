@@ -84,7 +84,7 @@ struct Raw {
 }
 
 /// A property where it does not belong, or of another type: the sentence has no number.
-const TYPE: &str = "mqtt5:2.2.2.2";
+const TYPE: &str = "mqtt5:§2.2.2.2";
 /// A property twice: each section says so for its own; what the server must do then is said once. One finding for each packet, not
 /// for each property: who forgets this check forgets it for all.
 const PROTOCOL_ERROR: &str = "mqtt5:4.13.1-1";
@@ -147,28 +147,28 @@ const RAW: &[Raw] = &[
         place: Place::Connect,
         id: Id::ReceiveMaximum,
         raw: "0000",
-        clause: "mqtt5:3.1.2.11.3",
+        clause: "mqtt5:§3.1.2.11.3",
     },
     Raw {
         name: "range/connect/maximum_packet_size",
         place: Place::Connect,
         id: Id::MaximumPacketSize,
         raw: "00000000",
-        clause: "mqtt5:3.1.2.11.4",
+        clause: "mqtt5:§3.1.2.11.4",
     },
     Raw {
         name: "range/connect/request_response_info",
         place: Place::Connect,
         id: Id::RequestResponseInformation,
         raw: "02",
-        clause: "mqtt5:3.1.2.11.6",
+        clause: "mqtt5:§3.1.2.11.6",
     },
     Raw {
         name: "range/connect/request_problem_info",
         place: Place::Connect,
         id: Id::RequestProblemInformation,
         raw: "02",
-        clause: "mqtt5:3.1.2.11.7",
+        clause: "mqtt5:§3.1.2.11.7",
     },
     Raw {
         name: "range/publish/topic_alias",
@@ -182,7 +182,7 @@ const RAW: &[Raw] = &[
         place: Place::Subscribe,
         id: Id::SubscriptionIdentifier,
         raw: "00",
-        clause: "mqtt5:3.8.2.1.2",
+        clause: "mqtt5:§3.8.2.1.2",
     },
 ];
 

@@ -20,7 +20,9 @@ pub fn markdown(results: &Results) -> String {
     environment.add_filter("plain", |text: &str| plain(text));
     environment.add_template("report", TEMPLATE).expect("the template reads");
     let template = environment.get_template("report").expect("it was added above");
-    template.render(context! { results => Serde(results), counts => Serde(counts(results)) }).expect("every name in the template is set")
+    template
+        .render(context! { results => Serde(results), counts => Serde(counts(results)) })
+        .expect("every name in the template is set")
 }
 
 fn counts(results: &Results) -> Vec<(&'static str, usize)> {

@@ -14,7 +14,7 @@ pub fn run(args: &Report) -> Result<ExitCode, Failure> {
     let results = fold(&name.unwrap_or_default(), &records);
     let out = Folder::at(&args.run);
     for (file, text) in [("results.json", results.to_json()), ("report.md", proofhouse_report::markdown(&results))] {
-        out.write(file, text.as_bytes()).map_err(|e| Failure::new(ExitCode::NoOutput, format!("cannot write {e}")))?;
+        out.write(file, text.as_bytes())?;
         anstream::println!("{}", args.run.join(file).display());
     }
     Ok(ExitCode::Fine)

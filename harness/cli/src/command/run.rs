@@ -81,13 +81,16 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     let results = campaign.run(&selected.jobs, args.resume.is_some());
     terminal.end();
     let results = results?;
-    out.write("results.json", results.to_json().as_bytes()).map_err(output)?;
-    out.write("report.md", proofhouse_report::markdown(&results).as_bytes()).map_err(output)?;
+    out.write("results.json", results.to_json().as_bytes())?;
+    out.write("report.md", proofhouse_report::markdown(&results).as_bytes())?;
     point_latest(&folder);
     let baseline = args.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
     let gate = gate(&results, args, &baseline, &selected.targets);
     match args.format {
-        Format::Human => anstream::print!("{}", summary::text(&results, &gate, &folder, &selected.left_out)),
+        Format::Human => {
+            let text = summary::text(&results, &gate, &folder, selected.jobs.len(), &selected.left_out);
+            anstream::print!("{text}");
+        }
         Format::Json => anstream::print!("{}", results.to_json()),
     }
     Ok(exit_code(&results, &gate, interrupt.load(Ordering::Relaxed)))
@@ -245,17 +248,13 @@ fn store(
         let text = format!("{} holds a run already: choose another --out, or --resume it", out.root().display());
         return Err(Failure::new(ExitCode::NoOutput, text));
     }
-    out.create().map_err(output)?;
+    out.create()?;
     asked.versions = versions.clone();
     let text = serde_json::to_string_pretty(&asked).expect("text and numbers are always JSON");
     for target in &selected.targets {
-        out.write(&format!("targets/{}.toml", target.spec.name), target.text.as_bytes()).map_err(output)?;
+        out.write(&format!("targets/{}.toml", target.spec.name), target.text.as_bytes())?;
     }
-    out.write("run.json", text.as_bytes()).map_err(output)
-}
-
-fn output(error: proofhouse_live::run::folder::FileError) -> Failure {
-    Failure::new(ExitCode::NoOutput, format!("cannot write {error}"))
+    Ok(out.write("run.json", text.as_bytes())?)
 }
 
 /// `runs/latest` points to the newest run; a file system without links does without.

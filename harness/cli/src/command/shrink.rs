@@ -36,7 +36,7 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
         ("scenario.toml", after.clone()),
     ];
     for (file, text) in files {
-        out.write(file, text.as_bytes()).map_err(|e| Failure::new(ExitCode::NoOutput, format!("cannot write {e}")))?;
+        out.write(file, text.as_bytes())?;
     }
     anstream::println!(
         "{}: scenario.toml has {} lines, had {}",

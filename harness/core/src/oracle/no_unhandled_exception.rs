@@ -1,10 +1,12 @@
-//! The log holds no panic, sanitizer report or unhandled exception. A line that ended the process belongs to `no-crash`.
-use alloc::collections::BTreeMap;
+//! The log holds no panic, sanitizer report or unhandled exception. A line that ended the process belongs to `no-crash`, and one
+//! that also came before the attack began is no effect of it.
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::no_crash::{death, template};
+use super::record::Record;
 use super::{Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::transcript::{Event, Life, Transcript};
@@ -25,10 +27,17 @@ fn judge(_expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
     if death(transcript).is_some() {
         return Judgement::inconclusive(ORACLE.id, "the target ended: its last words belong to no-crash");
     }
+    let attack = Record::new(transcript).attack().map(|(first, _)| first.id);
+    let before = |id: EntryId| attack.is_some_and(|attack| id < attack);
+    let mut usual: BTreeSet<String> = BTreeSet::new();
     let mut panics: BTreeMap<String, (String, Vec<EntryId>)> = BTreeMap::new();
     let mut quiet = Vec::new();
     for (id, entry) in transcript.iter() {
         match &entry.event {
+            Event::Life(Life::Panic { line }) if before(id) || usual.contains(&template(line)) => {
+                usual.insert(template(line));
+                quiet.push(id);
+            }
             Event::Life(Life::Panic { line }) => {
                 panics.entry(template(line)).or_insert((line.clone(), Vec::new())).1.push(id);
             }

@@ -17,7 +17,7 @@ pub(super) const READ_MAX: usize = 64 << 10;
 /// Reads of one connection before the others have their turn.
 const READS_PER_TURN: u32 = 4;
 /// What one connection may bring where every byte is recorded. A peer that sends without end is cut off here, by us.
-const RECEIVED_MAX: u64 = 64 << 20;
+const RECEIVED_MAX: u64 = 16 << 20;
 /// How long a connection that we ended may take to go.
 const LINGER: Duration = Duration::from_secs(1);
 

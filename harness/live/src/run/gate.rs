@@ -28,14 +28,17 @@ pub fn gate(needs: &[String], target: &TargetSpec, observed: &Observed) -> Gate 
         if seen == Some(true) || claims(target, need) {
             continue;
         }
-        if let Some(reason) = lacks(target, need) {
-            let attempt = match seen {
-                Some(_) => "a probe tried to refute it and did not",
-                None => "no probe could decide it",
-            };
-            return Gate::NotApplicable(format!("target declares that it lacks {need} ({reason}); {attempt}"));
-        }
-        doubt = Gate::Doubt(format!("needs {need}, which the target neither claims nor lacks, and no probe saw it"));
+        doubt = match (lacks(target, need), seen) {
+            (Some(reason), Some(_)) => {
+                let proof = "a probe tried to refute it and did not";
+                return Gate::NotApplicable(format!("target declares that it lacks {need} ({reason}); {proof}"));
+            }
+            // A declaration alone is no proof.
+            (Some(_), None) => Gate::Doubt(format!("needs {need}: declared absent, and no probe could decide it")),
+            (None, _) => Gate::Doubt(format!(
+                "needs {need}, which no probe saw: say in the target file that it `claims` or `lacks` it"
+            )),
+        };
     }
     doubt
 }
@@ -159,6 +162,7 @@ mod tests {
         assert_eq!(ask(&["acl"], &[], &[]), Gate::Run);
         assert_eq!(ask(&[], &["acl"], &[("acl", true)]), Gate::Run);
         assert!(matches!(ask(&[], &["acl"], &[("acl", false)]), Gate::NotApplicable(_)));
+        assert!(matches!(ask(&[], &["acl"], &[]), Gate::Doubt(_)), "a declaration alone is no proof");
         assert!(matches!(ask(&[], &[], &[("acl", false)]), Gate::Doubt(_)));
         assert_eq!(ask(&[], &[], &[("acl", true)]), Gate::Run);
     }

@@ -153,7 +153,10 @@ fn settle(mut row: TrialRow, judgements: &[Judgement], findings: &[(u32, Finding
     let confirmed = mine.is_empty() || mine.iter().any(|f| f.verdict == "fail");
     if !confirmed {
         row.verdict = Verdict::Inconclusive;
-        row.reason = format!("flaky: {} ({})", mine[0].replay, row.reason);
+        row.reason = match mine[0].replay.as_str() {
+            NOT_REPLAYED => format!("not confirmed yet, go on with --resume ({})", row.reason),
+            counted => format!("flaky: {counted} ({})", row.reason),
+        };
     }
     row
 }

@@ -208,7 +208,7 @@ impl Broker {
         self.land(conn, id, now, out, |flight| flight.delivery.as_ref().is_some_and(|d| d.qos == QoS::AtLeastOnce));
     }
 
-    /// PUBCOMP: the exchange is over \[MQTT5 §4.3.3\].
+    /// PUBCOMP: the exchange is over \[MQTT5 4.3.3-10\].
     pub(super) fn pubcomp(&mut self, conn: Conn, id: PacketId, now: Time, out: &mut Outbox) {
         self.land(conn, id, now, out, |flight| flight.delivery.is_none());
     }

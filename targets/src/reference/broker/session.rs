@@ -36,7 +36,7 @@ impl Session {
     }
 }
 
-/// What a session remembers \[MQTT5 §4.1, MQTT3 §3.1.2.4\].
+/// What a session remembers \[MQTT5 4.1.0-1, MQTT3 3.1.2-4\].
 #[derive(Debug)]
 pub(crate) struct State {
     /// As SUBSCRIBE named them, share and all.

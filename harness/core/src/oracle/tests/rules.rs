@@ -209,6 +209,27 @@ fn an_exception_in_the_log_fails_and_a_plain_line_does_not() {
 }
 
 #[test]
+fn a_line_that_also_came_before_the_attack_is_no_effect_of_it() {
+    let words = "[[expect]]\noracle = \"no-unhandled-exception\"\n";
+    let goodbye = |n: u32| Life::Panic { line: format!("Unhandled exception in task {n}") };
+    let mut film = Film::new(plan(&format!("{TWO}{words}")));
+    film.at(0).open("foe", 0, 2).life(goodbye(1));
+    film.at(1_000).step("foe", 0, 1, Some(2), StepState::Started).step("foe", 0, 1, Some(2), StepState::Met);
+    film.life(goodbye(2));
+    assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Pass, "no line");
+    film.life(Life::Panic { line: "panicked at x.rs:1: boom".into() });
+    assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Fail, "boom");
+}
+
+#[test]
+fn a_peer_that_went_away_is_no_exception_and_a_broken_parser_is_one() {
+    let went = "WARNING Unhandled exception in reader coro: IncompleteReadError('0 bytes read')";
+    assert!(matches!(Life::line(went), Life::Log { .. }));
+    assert!(matches!(Life::line("Unhandled exception in reader coro: IndexError('x')"), Life::Panic { .. }));
+    assert!(matches!(Life::line("thread panicked at x.rs: ConnectionResetError"), Life::Panic { .. }));
+}
+
+#[test]
 fn a_witness_five_times_as_slow_is_still_good_and_slower_is_not() {
     let after = |rtt: u64, late: u64| {
         let mut film = Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"no-slowdown\"\n")));
