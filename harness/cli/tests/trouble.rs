@@ -166,7 +166,10 @@ fn ctrl_c_writes_what_was_found_and_can_be_resumed() {
         std::thread::sleep(Duration::from_millis(20));
     }
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    // Twice at once, as timeout(1) does with a process and its group: that is one signal, not an impatient person.
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     let out = child.wait_with_output().unwrap();
     assert!(matches!(code(&out), 130 | 100), "{} {}", code(&out), stderr(&out));
     assert!(results(&t.join("r"))["trials"].as_array().unwrap().len() >= 20);

@@ -12,6 +12,9 @@ mod validate;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use proofhouse_live::clock::Stopwatch;
 
 use crate::args::{Args, Command};
 use crate::exit_code::ExitCode;
@@ -34,14 +37,23 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
     }
 }
 
+/// `timeout(1)` signals the process and then its group: what comes this soon after the first is the first again.
+const SAME_SIGNAL: Duration = Duration::from_millis(500);
+
 /// A flag that Ctrl-C, SIGTERM and SIGHUP set; the second one ends the process at once (targets die with their supervisor).
 fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = flag.clone();
+    let mut first: Option<Stopwatch> = None;
     ctrlc::set_handler(move || {
-        if set.swap(true, Ordering::Relaxed) {
-            std::process::exit(i32::from(ExitCode::Interrupted as u8));
+        if let Some(first) = &first {
+            if first.elapsed() >= SAME_SIGNAL {
+                std::process::exit(i32::from(ExitCode::Interrupted as u8));
+            }
+            return;
         }
+        first = Some(Stopwatch::start());
+        set.store(true, Ordering::Relaxed);
         anstream::eprintln!("\ninterrupted: writing what was found (again to stop at once)");
     })
     .map_err(|e| Failure::new(ExitCode::Bug, format!("cannot listen for Ctrl-C: {e}")))?;
