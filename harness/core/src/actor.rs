@@ -15,8 +15,8 @@ use crate::time::Time;
 use crate::transcript::{StepState, WitnessState};
 use crate::value::Value;
 
-/// One end of a connection, or one datagram socket. Given out by [`Outbox::open`] or by [`Input::Accepted`];
-/// unique among everything open in one trial, and used again only after it was closed.
+/// One end of a connection; on datagrams one association: a socket of ours and one peer address. Given out by
+/// [`Outbox::open`] or by [`Input::Accepted`]; unique among everything open in one trial, and used again only after it was closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Conn(pub u32);
@@ -102,11 +102,13 @@ pub enum Input<'a> {
     Start,
     /// A connection that we opened stands.
     Opened(Conn),
-    /// Somebody connected to us, from this address.
+    /// Somebody connected to us, from this address. On datagrams: the first one from an address that was never heard at this
+    /// socket, which for a client is a stranger.
     Accepted(Conn, Addr),
     /// Bytes arrived. A stream may cut anywhere; a datagram is exactly one.
     Bytes(Conn, &'a [u8]),
-    /// The connection is over, or could not be opened. The last input for this `Conn`.
+    /// The connection is over, or could not be opened. The last input for this `Conn`. On datagrams: the peer's port is
+    /// unreachable ([`Close::Refused`]), or nothing was heard for so long that the runner forgets the address ([`Close::TimedOut`]).
     Closed(Conn, Close),
     /// A wake that was asked for. Wakes are never taken back: an actor whose deadline has moved ignores the early one.
     Timer(TimerId),
@@ -207,10 +209,8 @@ pub enum Note {
 pub enum Act {
     /// Connect to an endpoint of the target from a source address (port 0: any).
     Open(Conn, EndpointId, Addr),
-    /// Bytes `start..end` of the outbox's buffer, to the peer.
+    /// Bytes `start..end` of the outbox's buffer, to the peer. On datagrams exactly one, which may be empty.
     Send(Conn, usize, usize),
-    /// Bytes `start..end` of the outbox's buffer, as one datagram to an address.
-    SendTo(Conn, Addr, usize, usize),
     /// End our side.
     Close(Conn, CloseHow),
     /// Stop (`false`) or go on (`true`) reading: a stopped reader lets its window fill.
@@ -237,14 +237,14 @@ impl Outbox {
         Outbox::default()
     }
 
-    /// Connects to `to` from `from`; answered by [`Input::Opened`] or [`Input::Closed`].
+    /// Connects to `to` from `from`; answered by [`Input::Opened`] or [`Input::Closed`]. On datagrams nothing goes on the wire.
     pub fn open(&mut self, to: EndpointId, from: Addr) -> Conn {
         let conn = self.new_conn();
         self.acts.push(Act::Open(conn, to, from));
         conn
     }
 
-    /// Sends what `write` appends to the buffer. Nothing appended, nothing sent.
+    /// Sends what `write` appends to the buffer; on datagrams, as one. Nothing appended, nothing sent.
     pub fn send(&mut self, conn: Conn, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);
@@ -253,11 +253,11 @@ impl Outbox {
         }
     }
 
-    /// Sends what `write` appends as one datagram to `addr`. An empty datagram is a datagram.
-    pub fn send_to(&mut self, conn: Conn, addr: Addr, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Sends what `write` appends as one datagram, also where that is nothing: an empty datagram is a datagram.
+    pub fn datagram(&mut self, conn: Conn, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.bytes.len();
         write(&mut self.bytes);
-        self.acts.push(Act::SendTo(conn, addr, start, self.bytes.len()));
+        self.acts.push(Act::Send(conn, start, self.bytes.len()));
     }
 
     /// Ends our side. The runner sends no [`Input::Closed`] for a `Fin` or `Reset` of our own: the `Conn` is gone with this call.

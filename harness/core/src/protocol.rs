@@ -116,6 +116,8 @@ pub struct Protocol {
     pub name: &'static str,
     /// Versions, oldest first, as files write them. Empty where the protocol has only one.
     pub versions: &'static [&'static str],
+    /// What carries it.
+    pub transport: Transport,
     /// Scheme of a target URL and its port: `("mqtt", 1883)`.
     pub scheme: (&'static str, u16),
     /// Steps.
@@ -136,8 +138,15 @@ pub struct Protocol {
     pub class: Class,
     /// Checks a frame or step at load time, so that a mistake has a line: `Err` says what is wrong with which key.
     pub check: Check,
-    /// Whether a party with this filter in `may` covers a topic or path: policy oracles ask.
-    pub covers: fn(filter: &str, name: &str) -> bool,
+}
+
+/// What carries a protocol, and so what a link can do to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// An ordered stream of bytes that may be cut anywhere.
+    Stream,
+    /// Single datagrams that may be lost, doubled, overtaken or damaged, and that never join.
+    Datagram,
 }
 
 /// Which side of a connection bytes come from.
@@ -150,6 +159,8 @@ pub enum From {
 }
 
 /// One scripted connection in the words of its protocol.
+///
+/// On datagrams each call writes at most one; what more is due comes from [`Dialog::tick`], which is called until it writes nothing.
 pub trait Dialog: Send {
     /// Writes what `step` says. `values` are the step's fields with `$bindings` and canaries filled in.
     /// `first` is the packet's natural answer, if it awaits one; a raw or hostile step awaits none.
@@ -179,7 +190,7 @@ impl Awaits {
     pub const CLOSED: Awaits = Awaits { kind: "closed", fields: Vec::new() };
 }
 
-/// Reads one direction of a stream (or datagrams) into packets, however it is cut, legal or not.
+/// Reads one direction of a stream into packets, however it is cut, legal or not; or datagrams, one packet each.
 pub trait Describe: Send {
     /// Takes the next bytes; pushes what they complete. Never fails: what cannot be read is a packet with `malformed`.
     fn bytes(&mut self, bytes: &[u8], packets: &mut Vec<Packet>);

@@ -1,15 +1,15 @@
 //! The row by which the engine knows MQTT.
-use proofhouse_core::protocol::{Capability, Protocol};
+use proofhouse_core::protocol::{Capability, Protocol, Transport};
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
-use crate::codec::topic;
 use crate::{behaviour, cases, describe, dialog, oracle, probes, steps};
 
 /// MQTT 3.1.1 and 5.0.
 pub const MQTT: Protocol = Protocol {
     name: "mqtt",
     versions: &["3.1.1", "5"],
+    transport: Transport::Stream,
     scheme: ("mqtt", 1883),
     verbs: steps::VERBS,
     behaviours: behaviour::BEHAVIOURS,
@@ -20,7 +20,6 @@ pub const MQTT: Protocol = Protocol {
     describe: describe::describe,
     class,
     check: steps::check,
-    covers,
 };
 
 const fn can(name: &'static str, probe: Option<&'static str>, doc: &'static str) -> Capability {
@@ -64,9 +63,4 @@ fn class(version: &str, packet: &Packet, field: &str, class: &str) -> Option<boo
         "ok" => known && all(|code, limit| code < limit),
         _ => !found.is_empty() && all(|code, limit| code >= limit),
     })
-}
-
-/// Rights are topic filters: those of a shared subscription are judged by the filter inside.
-fn covers(filter: &str, name: &str) -> bool {
-    topic::matches(filter, name)
 }

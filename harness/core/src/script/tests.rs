@@ -5,7 +5,7 @@ use std::vec;
 use super::*;
 use crate::actor::{Act, Actor, Addr, Close, CloseHow, Conn, EndpointId, Input, Note, Outbox, TimerId};
 use crate::plan::{Alternative, BindId, CanaryId, MarkId, Network, Part, Segments, Source, StepPlan};
-use crate::protocol::{Awaits, Dialog, From, Protocol};
+use crate::protocol::{Awaits, Dialog, From, Protocol, Transport};
 use crate::seed::Seed;
 use crate::spread::Spread;
 use crate::time::{Duration, Time};
@@ -70,6 +70,7 @@ fn read(line: &str) -> Packet {
 const TOY: Protocol = Protocol {
     name: "toy",
     versions: &[],
+    transport: Transport::Stream,
     scheme: ("toy", 1),
     verbs: &[],
     behaviours: &[],
@@ -80,7 +81,6 @@ const TOY: Protocol = Protocol {
     describe: |_, _: From| panic!("scripts do not describe"),
     class: |_, packet, field, class| (class == "ok").then(|| packet.fields.int(field).is_some_and(|n| n < 128)),
     check: |_, _| Ok(()),
-    covers: |_, _| false,
 };
 
 /// One member and everything that it did.

@@ -88,7 +88,6 @@ impl Sim<'_> {
             match act {
                 Act::Open(conn, endpoint, from) => self.open(who, conn, endpoint, from),
                 Act::Send(conn, start, end) => self.send(who, conn, &bytes[start..end]),
-                Act::SendTo(conn, _, start, end) => self.send(who, conn, &bytes[start..end]),
                 Act::Close(conn, how) => self.close(who, conn, how),
                 Act::Reading(conn, on) => self.reading(conn, on),
                 Act::Wake(at, id) => self.push(at.max(self.now), Happening::Timer(who, id)),
@@ -153,7 +152,7 @@ impl Sim<'_> {
 
     fn answers_with_reset(&self, server: Conn) -> bool {
         let first = self.outbox.acts().iter().find(|act| match act {
-            Act::Send(conn, ..) | Act::SendTo(conn, ..) | Act::Close(conn, _) => *conn == server,
+            Act::Send(conn, ..) | Act::Close(conn, _) => *conn == server,
             _ => false,
         });
         matches!(first, Some(Act::Close(_, CloseHow::Reset)))

@@ -18,9 +18,6 @@ impl Driver<'_> {
         match act {
             Act::Open(conn, to, from) => self.open(now, fleet, position, *conn, *to, *from),
             Act::Send(conn, start, end) => self.send(now, fleet, position, *conn, &bytes[*start..*end]),
-            Act::SendTo(conn, addr, ..) => {
-                unreachable!("{conn:?} sends a datagram to {addr}, but every endpoint that can be approved is a stream")
-            }
             Act::Close(conn, how) => self.close(now, *conn, *how),
             Act::Reading(conn, on) => self.reading(*conn, *on),
             Act::Wake(at, id) => self.timers.push(*at, Due::Wake(fleet, position, *id)),

@@ -10,7 +10,7 @@ use proofhouse_core::actor::{Actor, CloseHow, Conn, Crowd, EndpointId, Input, No
 use proofhouse_core::admin::Order;
 use proofhouse_core::document::{Located, Node, Span};
 use proofhouse_core::plan::*;
-use proofhouse_core::protocol::{Behaviour, Protocol};
+use proofhouse_core::protocol::{Behaviour, Protocol, Transport};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::spread::Spread;
@@ -168,6 +168,7 @@ pub fn registry() -> Registry {
     let toy = Protocol {
         name: "toy",
         versions: &[],
+        transport: Transport::Stream,
         scheme: ("toy", 1),
         verbs: &[],
         behaviours: BEHAVIOURS,
@@ -178,7 +179,6 @@ pub fn registry() -> Registry {
         describe: |_, _| Box::new(Mute),
         class: |_, _, _, _| None,
         check: |_, _| Ok(()),
-        covers: |_, _| false,
     };
     Registry { protocols: vec![toy], ..Registry::default() }
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::actor::Crowd;
 use crate::oracle::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, StepPlan};
-use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Key, Kind, Protocol, Verb};
+use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Key, Kind, Protocol, Transport, Verb};
 use crate::target::{AccountSpec, Endpoint, Given, TargetKind};
 use crate::transcript::Transcript;
 use crate::value::Value;
@@ -97,6 +97,7 @@ fn matrix(version: &str) -> Vec<CaseRow> {
 const STUB: Protocol = Protocol {
     name: "stub",
     versions: &["1", "2"],
+    transport: Transport::Stream,
     scheme: ("stub", 7),
     verbs: VERBS,
     behaviours: &[behaviour("chatter", CHATTER), behaviour("witness", &[])],
@@ -107,7 +108,6 @@ const STUB: Protocol = Protocol {
     describe: |_, _| unreachable!("the loader describes nothing"),
     class: |_, _, _, _| None,
     check,
-    covers: |filter, name| filter == name,
 };
 
 /// Nine is the highest level, and a frame of type "nonsense" is none.
@@ -127,6 +127,7 @@ pub(super) fn registry() -> Registry {
     let other = Protocol {
         name: "dumb",
         versions: &[],
+        transport: Transport::Stream,
         scheme: ("dumb", 9),
         case_lists: &[],
         capabilities: &[],

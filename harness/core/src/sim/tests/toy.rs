@@ -10,7 +10,7 @@ use crate::actor::{Actor, CloseHow, Conn, Crowd, EndpointId, Input, Note, Outbox
 use crate::admin::Order;
 use crate::document::{Located, Node, Span};
 use crate::plan::{BindId, CanaryId, FleetPlan, MarkId, Network, Plan, Record, Segments, Source, StepPlan};
-use crate::protocol::{Behaviour, Describe, From, Protocol};
+use crate::protocol::{Behaviour, Describe, From, Protocol, Transport};
 use crate::registry::Registry;
 use crate::seed::Seed;
 use crate::spread::Spread;
@@ -26,6 +26,7 @@ pub(crate) const CLEAN: Network =
 const TOY: Protocol = Protocol {
     name: "toy",
     versions: &[],
+    transport: Transport::Stream,
     scheme: ("toy", 7),
     verbs: &[],
     behaviours: &[
@@ -39,7 +40,6 @@ const TOY: Protocol = Protocol {
     describe: |_, from| Box::new(Reader { from, rest: Vec::new() }),
     class: |_, _, _, _| None,
     check: |_, _| Ok(()),
-    covers: |_, _| false,
 };
 
 pub(crate) fn registry() -> Registry {
