@@ -287,6 +287,13 @@ pub enum Served {
         #[arg(long)]
         users: Option<PathBuf>,
     },
+    /// A server on coap-lite
+    #[command(version = "0.13.3")] // its own; targets/coap-lite.toml asks for it
+    CoapLite {
+        /// UDP port
+        #[arg(long)]
+        port: u16,
+    },
     /// A reference target
     Reference {
         /// Port

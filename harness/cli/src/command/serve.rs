@@ -13,6 +13,8 @@ pub fn run(args: Serve) -> Result<ExitCode, Failure> {
                 .and_then(|users| serve(&Options { port_v4, port_v5, users }))
                 .map_err(|e| Failure::new(ExitCode::NoTarget, e.to_string()))?;
         }
+        Served::CoapLite { port } => proofhouse_embedded::coap_lite::serve(port)
+            .map_err(|e| Failure::new(ExitCode::NoTarget, format!("127.0.0.1:{port}: {e}")))?,
         Served::Reference { port, accounts, flaw } => {
             proofhouse_embedded::reference::serve_broker(port, accounts.as_deref(), &flaw)
                 .map_err(|e| Failure::new(ExitCode::NoTarget, e.to_string()))?;
@@ -24,6 +26,6 @@ pub fn run(args: Serve) -> Result<ExitCode, Failure> {
 /// This build has none.
 #[cfg(not(feature = "embedded"))]
 pub fn run(args: Serve) -> Result<ExitCode, Failure> {
-    let Serve { what: Served::Rumqttd { .. } | Served::Reference { .. } } = args;
+    let Serve { what: Served::Rumqttd { .. } | Served::CoapLite { .. } | Served::Reference { .. } } = args;
     Err(Failure::new(ExitCode::Usage, "this build has no embedded targets: build it with the feature `embedded`"))
 }
