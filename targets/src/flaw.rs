@@ -34,6 +34,8 @@ pub struct Row {
 flaws! {
     AcceptsAnonymous = "accepts-anonymous", "MA-01", "A client without credentials is let in.";
     TellsUnknownUsers = "tells-unknown-users", "MA-05", "An unknown user and a wrong password get different codes.";
+    AcceptsPasswordAlone = "accepts-password-alone", "MA-06", "A 3.1.1 client with a password and no user name is let in.";
+    AcceptsEmptyUser = "accepts-empty-user", "MA-07", "An empty user name is let in, whatever the password.";
     AcceptsEmptyPassword = "accepts-empty-password", "MA-07", "An empty password opens every account.";
     ComparesToNul = "compares-to-nul", "MA-08", "A password is compared up to its first zero byte.";
     TruncatesPassword = "truncates-password", "MA-09", "Only the first 72 bytes of a password count.";
@@ -43,6 +45,8 @@ flaws! {
     IgnoresRemoval = "ignores-removal", "MA-17", "A removed or re-keyed account goes on being served while it is connected.";
     WildcardSubscribeIgnoresAcl = "wildcard-subscribe-ignores-acl", "MB-01", "A filter with a wildcard is granted and served without asking for rights.";
     SubscribeIgnoresAcl = "subscribe-ignores-acl", "MB-01", "Every filter is granted and served without asking for rights.";
+    SysForEverybody = "sys-for-everybody", "MB-02", "What the server tells of itself under $SYS is told to everybody.";
+    ClientsWriteSys = "clients-write-sys", "MB-02", "Everybody may publish to topics that begin with $.";
     DollarMatchesWildcard = "dollar-matches-wildcard", "MB-03", "A leading wildcard matches topics that begin with $.";
     PublishIgnoresAclAtQos0 = "publish-ignores-acl-at-qos0", "MB-04", "Rights to publish are not asked for at QoS 0.";
     PublishIgnoresAclAtQos1 = "publish-ignores-acl-at-qos1", "MB-04", "Rights to publish are not asked for at QoS 1.";
@@ -56,6 +60,11 @@ flaws! {
     AliasSkipsAcl = "alias-skips-acl", "MB-12", "A topic given by its alias is not checked.";
     AliasSurvivesConnection = "alias-survives-connection", "MB-12", "Topic aliases of a client id outlive its connection.";
     AclIgnoresCase = "acl-ignores-case", "MB-14", "Rights are compared without regard to case, topics are routed with it.";
+    RoutesNormalForm = "routes-normal-form", "MB-14", "Topics are brought into a normal form after rights were asked for and before they are routed.";
+    AcceptsIllFormedText = "accepts-ill-formed-text", "MB-15", "What is no UTF-8 in a topic is replaced, and the message delivered.";
+    OddTopicDropsReaders = "odd-topic-drops-readers", "MB-15", "A control or non-character in a topic ends the connections of its readers.";
+    AcceptsWildcardTopic = "accepts-wildcard-topic", "MB-16", "A PUBLISH to a topic with a wildcard is acknowledged and dropped.";
+    WildcardTopicFansOut = "wildcard-topic-fans-out", "MB-16", "A PUBLISH to a topic with a wildcard goes to every subscribed topic that it matches.";
     SessionIgnoresIdentity = "session-ignores-identity", "MC-01", "Whoever names a client id gets its session.";
     TakeoverLosesQueue = "takeover-loses-queue", "MC-01", "Another user's CONNECT with a client id, refused or not, empties its queue.";
     KeepsBothSessions = "keeps-both-sessions", "MC-03", "A take-over leaves the first connection open.";
@@ -68,6 +77,8 @@ flaws! {
     UnlimitedQos2 = "unlimited-qos2", "MC-10", "More QoS 2 messages are taken than Receive Maximum allows.";
     ForgetsInboundQos2 = "forgets-inbound-qos2", "MC-11", "A QoS 2 message that is sent twice is delivered twice.";
     TakeoverForgetsInboundQos2 = "takeover-forgets-inbound-qos2", "MC-11", "A take-over forgets which QoS 2 messages have arrived.";
+    AcceptsServerPackets = "accepts-server-packets", "MC-12", "Packets that only a server sends are skipped.";
+    AcceptsReservedTypes = "accepts-reserved-types", "MC-12", "Packets of type 0, and in 3.1.1 of type 15, are skipped.";
     UnboundedQueue = "unbounded-queue", "MC-16", "The queue of an absent client has no end.";
     NoConnectDeadline = "no-connect-deadline", "MD-02", "A connection may take for ever to say CONNECT.";
     ReservesAnnouncedLength = "reserves-announced-length", "MD-06", "A header reserves the memory that it announces, up to 16 MiB.";

@@ -15,6 +15,11 @@ use crate::flaw::Flaw;
 /// Topic aliases that we set in one connection, where the client takes any.
 const OWN_ALIASES: u16 = 8;
 
+/// Legal characters that many programs do not expect: controls, non-characters, byte-order marks.
+fn is_odd(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
 /// What became of a message that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Sent {
@@ -134,6 +139,10 @@ impl Broker {
         let message = &delivery.message;
         let Ok(left) = message.left(now) else { return Sent::Never };
         let Ok(topic) = TopicName::new(&message.topic) else { return Sent::Never };
+        if self.flaws.has(Flaw::OddTopicDropsReaders) && message.topic.contains(is_odd) {
+            self.hang_up(conn, now, out);
+            return Sent::Never;
+        }
         let version = self.link(conn).version;
         let carried = message.properties();
         if version == Version::V311 {

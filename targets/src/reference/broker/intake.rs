@@ -1,12 +1,13 @@
 //! From bytes to packets: at most one incomplete packet is held for each connection, and a length is judged before its bytes come.
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Addr, CloseHow, Conn, Note, Outbox};
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{
-    Connack, Connect, Cut, Disconnect, Kind, Packet, Reason, ReasonCode, Sender, Version, split,
+    Connack, Connect, Cut, Disconnect, Kind, Packet, Reason, ReasonCode, Sender, Version, split, topic,
 };
 
 use super::link::{Link, Partial, Phase};
@@ -120,6 +121,9 @@ impl Broker {
         let link = self.link(conn);
         link.heard = now;
         let (phase, version) = (link.phase, link.version);
+        if lenient::is_skipped(self.flaws, version, cut) {
+            return;
+        }
         match phase {
             Phase::Free => {}
             Phase::Fresh => self.first_packet(conn, cut, now, out),
@@ -157,6 +161,9 @@ impl Broker {
     /// What cannot be read ends the connection, unless a flaw repairs it.
     fn malformed(&mut self, conn: Conn, version: Version, cut: Cut<'_>, reason: Reason, now: Time, out: &mut Outbox) {
         if self.flaws.any() {
+            if let Some(packets) = self.as_pattern(cut) {
+                return packets.iter().for_each(|body| self.obey_body(conn, version, cut.first, body, now, out));
+            }
             let repaired = lenient::repair(self.flaws, version, cut);
             if repaired.repeated && self.flaws.has(Flaw::ExitsOnRepeatedProperty) {
                 return self.exit("a property stands twice", out);
@@ -181,6 +188,28 @@ impl Broker {
             }
         }
         self.refuse(conn, reason, now, out);
+    }
+
+    /// What a flaw makes of a PUBLISH to a topic with a wildcard: bodies of packets with other topics.
+    fn as_pattern(&self, cut: Cut<'_>) -> Option<Vec<Vec<u8>>> {
+        let (drops, fans_out) =
+            (self.flaws.has(Flaw::AcceptsWildcardTopic), self.flaws.has(Flaw::WildcardTopicFansOut));
+        let pattern = lenient::wildcard_topic(cut).filter(|_| drops || fans_out)?;
+        let subscribed = self.sessions.iter().flatten().filter_map(|session| session.state.as_ref());
+        let named: BTreeSet<&str> = subscribed.flat_map(|state| state.filters.iter().map(|filter| &**filter)).collect();
+        let hit = |filter: &&&str| fans_out && !filter.contains(['+', '#']) && topic::matches(pattern, filter);
+        let mut names: Vec<&str> = named.iter().filter(hit).copied().collect();
+        if names.is_empty() {
+            names.push("_");
+        }
+        Some(names.iter().map(|name| lenient::with_topic(cut.body, name.as_bytes())).collect())
+    }
+
+    /// Does what a rewritten packet asks for.
+    fn obey_body(&mut self, conn: Conn, version: Version, first: u8, body: &[u8], now: Time, out: &mut Outbox) {
+        if let Ok(packet) = Packet::decode(version, Sender::Client, first, body) {
+            self.obey(conn, packet, now, out);
+        }
     }
 
     /// Answers with a reason where the version has a word for it, and closes \[MQTT5 4.13.1-1, MQTT3 4.8.0-1\].

@@ -1,8 +1,9 @@
 //! What flaws make of packets that must be refused: the body is rewritten until the codec takes it. Never called without a flaw.
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use proofhouse_mqtt::codec::properties::{PropertyRow, ValueKind};
-use proofhouse_mqtt::codec::{Cut, Kind, Place, Properties, Reason, ReasonCode, Version};
+use proofhouse_mqtt::codec::{Cut, Kind, Place, Properties, Reason, ReasonCode, Sender, Version};
 
 use crate::flaw::{Flaw, Flaws};
 
@@ -39,6 +40,13 @@ pub(super) fn repair(flaws: Flaws, version: Version, cut: Cut<'_>) -> Repaired {
         first &= !0b010;
     }
     let mut body = cut.body.to_vec();
+    if flaws.has(Flaw::AcceptsPasswordAlone) && kind == Kind::Connect && version == Version::V311 {
+        name_nobody(&mut body);
+    }
+    if flaws.has(Flaw::AcceptsIllFormedText) && kind == Kind::Publish {
+        let text = String::from_utf8_lossy(field(&body, 0).unwrap_or_default()).replace('\0', "\u{fffd}");
+        body = with_topic(&body, text.as_bytes());
+    }
     if version == Version::V5 {
         for (at, place) in sections(kind, first, cut.body).into_iter().rev() {
             repair_section(flaws, place, at, &mut body, &mut repaired.repeated);
@@ -49,6 +57,67 @@ pub(super) fn repair(flaws: Flaws, version: Version, cut: Cut<'_>) -> Repaired {
     }
     repaired.packet = Some((first, body));
     repaired
+}
+
+/// Whether a flaw skips a packet that no client may send.
+pub(super) fn is_skipped(flaws: Flaws, version: Version, cut: Cut<'_>) -> bool {
+    match cut.kind() {
+        None => flaws.has(Flaw::AcceptsReservedTypes),
+        Some(Kind::Auth) => version == Version::V311 && flaws.has(Flaw::AcceptsReservedTypes),
+        Some(kind) => flaws.has(Flaw::AcceptsServerPackets) && !kind.sent_by(version, Sender::Client),
+    }
+}
+
+/// The topic of a PUBLISH, where it holds a wildcard.
+pub(super) fn wildcard_topic(cut: Cut<'_>) -> Option<&str> {
+    let topic = field(cut.body, 0).filter(|_| cut.kind() == Some(Kind::Publish))?;
+    core::str::from_utf8(topic).ok().filter(|topic| topic.contains(['+', '#']))
+}
+
+/// The body of a PUBLISH with another topic.
+pub(super) fn with_topic(body: &[u8], topic: &[u8]) -> Vec<u8> {
+    let rest = field(body, 0).map_or(&[][..], |old| &body[2 + old.len()..]);
+    let mut new = Vec::with_capacity(2 + topic.len() + rest.len());
+    new.extend_from_slice(&(topic.len() as u16).to_be_bytes());
+    new.extend_from_slice(topic);
+    new.extend_from_slice(rest);
+    new
+}
+
+/// A CONNECT with a password and no user name gets an empty one.
+fn name_nobody(body: &mut Vec<u8>) {
+    const FLAGS: usize = 7;
+    const CLIENT_ID: usize = 10;
+    let Some(&flags) = body.get(FLAGS).filter(|flags| **flags & 0xC0 == 0x40) else { return };
+    let fields = if flags & 4 == 0 { 1 } else { 3 };
+    let mut at = CLIENT_ID;
+    for _ in 0..fields {
+        let Some(passed) = field(body, at) else { return };
+        at += 2 + passed.len();
+    }
+    body[FLAGS] |= 0x80;
+    body.splice(at..at, [0, 0]);
+}
+
+/// What well-meaning servers make of a topic: lower case, composed characters, no byte-order mark, no percent signs, and a path
+/// without empty levels and dots.
+pub(super) fn normal_form(topic: &str) -> String {
+    let plain = topic.replace('\u{feff}', "").replace("u\u{308}", "\u{fc}").replace("%73", "s").to_lowercase();
+    let mut levels: Vec<&str> = Vec::new();
+    for level in plain.split('/') {
+        match level {
+            "" | "." => {}
+            ".." => _ = levels.pop(),
+            level => levels.push(level),
+        }
+    }
+    levels.join("/")
+}
+
+/// A field with its length in front; `None` where it is cut short.
+fn field(body: &[u8], at: usize) -> Option<&[u8]> {
+    let len = usize::from(u16::from_be_bytes([*body.get(at)?, *body.get(at + 1)?]));
+    body.get(at + 2..at + 2 + len)
 }
 
 /// Where the properties of a packet begin: their Property Length. In a CONNECT the Will has a second run of them.

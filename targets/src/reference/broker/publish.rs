@@ -10,7 +10,7 @@ use super::accounts::User;
 use super::message::{Draft, Message};
 use super::session::Delivery;
 use super::tree::{Entry, Hit};
-use super::{Broker, send};
+use super::{Broker, lenient, send};
 use crate::flaw::Flaw;
 
 impl Broker {
@@ -131,7 +131,9 @@ impl Broker {
                 self.flaws.has(Flaw::PublishIgnoresAclAtQos2) || self.flaws.has(Flaw::PublishAclOnlyAtQos0)
             }
         };
-        let unchecked = unchecked || (by_alias && self.flaws.has(Flaw::AliasSkipsAcl));
+        let unchecked = unchecked
+            || (by_alias && self.flaws.has(Flaw::AliasSkipsAcl))
+            || (draft.topic.starts_with('$') && self.flaws.has(Flaw::ClientsWriteSys));
         if !unchecked && !self.accounts.may_publish(owner, draft.topic, self.flaws) {
             return ReasonCode::NOT_AUTHORIZED;
         }
@@ -185,6 +187,8 @@ impl Broker {
 
     /// Brings a message to everyone who subscribed to its topic, and keeps it where it asks for that.
     pub(super) fn route(&mut self, draft: &Draft<'_>, author: User, origin: &Arc<str>, now: Time, out: &mut Outbox) {
+        let normal = self.flaws.has(Flaw::RoutesNormalForm).then(|| lenient::normal_form(draft.topic));
+        let draft = &Draft { topic: normal.as_deref().unwrap_or(draft.topic), ..*draft };
         let mut hits = core::mem::take(&mut self.hits);
         self.tree.find(draft.topic, self.flaws.has(Flaw::DollarMatchesWildcard), &mut hits);
         let keeps = draft.retain

@@ -4,10 +4,12 @@ use alloc::vec::Vec;
 use proofhouse_core::actor::{Conn, Outbox};
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{
-    Packet, ReasonCode, RetainHandling, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Version,
+    Packet, Properties, QoS, ReasonCode, RetainHandling, Suback, Subscribe, Subscription, Unsuback, Unsubscribe,
+    Version, topic::matches,
 };
 
 use super::accounts::User;
+use super::message::Draft;
 use super::session::Delivery;
 use super::tree::Entry;
 use super::{Broker, send};
@@ -51,6 +53,9 @@ impl Broker {
         for grant in granted.iter().filter(|grant| grant.retained) {
             self.send_retained(place, grant, now, out);
         }
+        for grant in granted.iter().filter(|grant| grant.bare.starts_with("$SYS/")) {
+            self.tell_of_itself(place, grant, now, out);
+        }
     }
 
     /// Adds one subscription, or says why not.
@@ -90,8 +95,24 @@ impl Broker {
         Ok(Granted { bare, retained: retained && group.is_none(), entry })
     }
 
+    /// A correct broker has nothing under `$SYS`; a flaw has, for everybody.
+    fn tell_of_itself(&mut self, place: u32, grant: &Granted<'_>, now: Time, out: &mut Outbox) {
+        let topic = "$SYS/broker/version";
+        if !self.flaws.has(Flaw::SysForEverybody) || !matches(grant.bare, topic) {
+            return;
+        }
+        let Some(id) = self.session(place).map(|session| session.id.clone()) else { return };
+        let qos = QoS::AtMostOnce;
+        let properties = Properties::EMPTY;
+        let draft = Draft { topic, payload: b"reference 1.0", qos, retain: true, properties, expiry: None };
+        let message = draft.keep(now, User::TRUSTED, &id, &self.meter);
+        let delivery = Delivery { message, qos, retain: true, ids: Vec::new().into(), share: None, unchecked: true };
+        self.deliver(place, delivery, true, now, out);
+    }
+
     fn ignores_rights(&self, group: Option<&str>, bare: &str) -> bool {
         self.flaws.has(Flaw::SubscribeIgnoresAcl)
+            || (self.flaws.has(Flaw::SysForEverybody) && bare.starts_with("$SYS/"))
             || (self.flaws.has(Flaw::WildcardSubscribeIgnoresAcl) && bare.contains(['+', '#']))
             || (self.flaws.has(Flaw::ShareIgnoresAcl) && group.is_some())
     }

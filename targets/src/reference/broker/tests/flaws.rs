@@ -92,6 +92,12 @@ fn retain_then_clear(w: &mut World) {
 const DIALOGUES: &[(Flaw, Dialogue)] = &[
     (Flaw::AcceptsAnonymous, |w| _ = w.dial(V5, &anyone("c"))),
     (Flaw::TellsUnknownUsers, |w| log_in(w, "nobody", b"x")),
+    (Flaw::AcceptsPasswordAlone, |w| {
+        let c = w.open();
+        w.speaks(c, V311);
+        w.bytes(c, b"\x10\x10\0\x04MQTT\x04\x42\0\x3c\0\x01c\0\x01x");
+    }),
+    (Flaw::AcceptsEmptyUser, |w| log_in(w, "", b"x")),
     (Flaw::AcceptsEmptyPassword, |w| log_in(w, "owner", b"")),
     (Flaw::ComparesToNul, |w| log_in(w, "owner", b"pw-owner\0junk")),
     (Flaw::TruncatesPassword, |w| {
@@ -135,6 +141,14 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         let [s, p] = [w.client(V5, &user("s", "other")), w.client(V5, &user("p", "owner"))];
         w.subscribe(s, 1, "a/x", 0);
         w.publish(p, "a/x", 0, 0, b"x");
+    }),
+    (Flaw::SysForEverybody, |w| {
+        let c = w.client(V5, &user("c", "other"));
+        w.subscribe(c, 1, "$SYS/#", 0);
+    }),
+    (Flaw::ClientsWriteSys, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.publish(c, "$SYS/x", 1, 1, b"x");
     }),
     (Flaw::DollarMatchesWildcard, |w| {
         w.grant("owner", "publish $x/#");
@@ -192,6 +206,21 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         let c = w.client(V5, &user("c", "owner"));
         w.publish(c, "A/x", 1, 1, b"");
     }),
+    (Flaw::RoutesNormalForm, |w| {
+        let [_s, c] = [reader(w), w.client(V5, &user("c", "owner"))];
+        w.publish(c, "a//X", 0, 0, b"x");
+    }),
+    (Flaw::AcceptsIllFormedText, |w| after_connect(w, b"\x32\x09\0\x04a/x\xff\0\x05\0")),
+    (Flaw::OddTopicDropsReaders, |w| {
+        let [_s, c] = [reader(w), w.client(V5, &user("c", "owner"))];
+        w.publish(c, "a/\u{ffff}", 0, 0, b"x");
+    }),
+    (Flaw::AcceptsWildcardTopic, |w| after_connect(w, b"\x32\x08\0\x03a/+\0\x05\0")),
+    (Flaw::WildcardTopicFansOut, |w| {
+        let s = w.client(V5, &user("s", "reader"));
+        w.subscribe(s, 1, "a/x", 0);
+        after_connect(w, b"\x32\x08\0\x03a/+\0\x05\0");
+    }),
     (Flaw::SessionIgnoresIdentity, |w| offline_queue(w, |w| _ = w.dial(V5, &user("s", "other").stays()))),
     (Flaw::TakeoverLosesQueue, |w| offline_queue(w, |w| _ = w.dial(V5, &user("s", "other").stays()))),
     (Flaw::KeepsBothSessions, |w| {
@@ -236,6 +265,8 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
             w.publish(c, "a/x", 2, 7, b"x");
         }
     }),
+    (Flaw::AcceptsServerPackets, |w| after_connect(w, b"\xd0\0")),
+    (Flaw::AcceptsReservedTypes, |w| after_connect(w, b"\0\0")),
     (Flaw::UnboundedQueue, |w| {
         let p = w.client(V5, &user("p", "owner"));
         let s = w.client(V5, &user("s", "reader").stays());
