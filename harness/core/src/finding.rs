@@ -4,7 +4,10 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::verdict::Violation;
+use crate::verdict::{EntryId, Violation};
+
+/// How many entries a finding names at most; thousands of connections may show one and the same violation.
+pub const ENTRIES_MAX: usize = 64;
 
 /// What a finding keeps; `finding.toml`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -58,6 +61,9 @@ pub struct Finding {
     pub cwe: Vec<u32>,
     /// CVSS v4 vector.
     pub cvss: String,
+    /// The first [`ENTRIES_MAX`] entries of its transcript that show it; empty in findings of older versions.
+    #[serde(default)]
+    pub entries: Vec<EntryId>,
 }
 
 /// The stable id of a violation: a hash of kind, oracle, clause and place. Never seed, scenario file, address, port or version.

@@ -147,6 +147,7 @@ impl Campaign<'_> {
     /// # Errors
     /// When something cannot be written; what was written before stays good for a resume.
     pub fn run(&self, jobs: &[Job], resume: bool) -> Result<Results, CampaignError> {
+        let watch = Stopwatch::start();
         let selection = selection(jobs);
         let (journal, done) = if resume { self.reopen(&selection)? } else { self.begin(jobs, &selection)? };
         let shared = Shared { journal: Mutex::new(journal), error: Mutex::new(None), stop: AtomicBool::new(false) };
@@ -158,7 +159,9 @@ impl Campaign<'_> {
         if let Some(error) = shared.error.into_inner().expect("no worker is left") {
             return Err(error);
         }
-        shared.journal.lock().expect("no worker is left").add(Record::End { interrupted: self.interrupted() })?;
+        let wall_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let end = Record::End { interrupted: self.interrupted(), wall_ms };
+        shared.journal.lock().expect("no worker is left").add(end)?;
         Ok(resume::fold(&self.name(), &Journal::read(self.folder.root())?))
     }
 

@@ -3,10 +3,11 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proofhouse_core::document::Located;
-use proofhouse_core::finding::Finding;
+use proofhouse_core::finding::{ENTRIES_MAX, Finding};
 use proofhouse_core::plan::Plan;
 use proofhouse_core::shrink::shrink;
 use proofhouse_core::target::{TargetKind, TargetSpec};
+use proofhouse_core::transcript::Transcript;
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::Violation;
 
@@ -115,7 +116,7 @@ impl Campaign<'_> {
             &plan,
             &transcript,
             read("control")?.as_ref(),
-            &reproduce(&finding, self),
+            &reproduce(&finding, &plan, &transcript, self),
         )?;
         self.publish(job, &finding, shared)
     }
@@ -202,7 +203,7 @@ impl Campaign<'_> {
             return self.unconfirmed_as(job, suspicion, replay, shared);
         };
         let finding = self.describe(job, plan, suspicion, &violation, replay, counted.confirmed);
-        let text = reproduce(&finding, self);
+        let text = reproduce(&finding, plan, &outcome.transcript, self);
         self.folder.keep_finding(&finding, plan, &outcome.transcript, outcome.control.as_ref(), &text)?;
         self.publish(job, &finding, shared)
     }
@@ -220,7 +221,7 @@ impl Campaign<'_> {
         let read = |which| self.folder.transcript(&kept, which).map_err(CampaignError::Other);
         let finding = self.describe(job, &plan, suspicion, &suspicion.violation, replay, false);
         if let Some(transcript) = read("transcript")? {
-            let text = reproduce(&finding, self);
+            let text = reproduce(&finding, &plan, &transcript, self);
             self.folder.keep_finding(&finding, &plan, &transcript, read("control")?.as_ref(), &text)?;
         }
         self.publish(job, &finding, shared)
@@ -271,6 +272,7 @@ impl Campaign<'_> {
             guidance: about.guidance.clone(),
             cwe: about.cwe.clone(),
             cvss: about.cvss.clone(),
+            entries: violation.entries.iter().copied().take(ENTRIES_MAX).collect(),
         }
     }
 }
@@ -295,6 +297,7 @@ fn gone(job: &Job) -> CampaignError {
 }
 
 /// What a person needs to see it again, ready to paste in a bug report.
-fn reproduce(finding: &Finding, campaign: &Campaign<'_>) -> String {
-    crate::run::reproduce::text(finding, campaign.folder.root())
+fn reproduce(finding: &Finding, plan: &Plan, transcript: &Transcript, campaign: &Campaign<'_>) -> String {
+    let decode = crate::run::reproduce::decode_as(plan, transcript, campaign.runner.registry);
+    crate::run::reproduce::text(finding, campaign.folder.root(), &decode)
 }

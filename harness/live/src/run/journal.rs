@@ -68,6 +68,9 @@ pub enum Record {
     End {
         /// Whether it was interrupted.
         interrupted: bool,
+        /// Wall time of this part of the run, milliseconds; a part that was killed has no such line.
+        #[serde(default)]
+        wall_ms: u64,
     },
 }
 

@@ -1,14 +1,36 @@
 //! `reproduce.md`: what a person needs to see a finding again.
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use proofhouse_core::finding::Finding;
+use proofhouse_core::plan::Plan;
+use proofhouse_core::protocol::Transport;
+use proofhouse_core::registry::Registry;
+use proofhouse_core::transcript::{Event, Transcript, Who};
 
 use super::folder::Folder;
 
-/// The text, for the finding's folder below `run`.
+/// What Wireshark has to be told to read the capture: `tcp.port==21595,mqtt`, once per port of the target. Ports in a capture are
+/// those that were used, which are seldom the protocol's own.
 #[must_use]
-pub fn text(finding: &Finding, run: &Path) -> String {
+pub fn decode_as(plan: &Plan, transcript: &Transcript, registry: &Registry) -> BTreeSet<String> {
+    let port = |entry: &proofhouse_core::transcript::Entry| {
+        let (Who::Member(name, _), Event::Opened { to, .. }) = (&entry.who, &entry.event) else { return None };
+        let fleet = plan.fleets.iter().find(|fleet| fleet.name == *name)?;
+        let layer = match registry.protocol(&fleet.protocol)?.transport {
+            Transport::Stream => "tcp",
+            Transport::Datagram => "udp",
+        };
+        Some(format!("{layer}.port=={},{}", to.port, fleet.protocol))
+    };
+    transcript.entries.iter().filter_map(port).collect()
+}
+
+/// The text, for the finding's folder below `run`. `decode` is [`decode_as`] of its record.
+#[must_use]
+pub fn text(finding: &Finding, run: &Path, decode: &BTreeSet<String>) -> String {
     let f = finding;
+    let flags: String = decode.iter().map(|rule| format!(" -d {rule}")).collect();
     let or = |text: &str, otherwise: &str| if text.is_empty() { otherwise.to_owned() } else { text.to_owned() };
     let cwe = f.cwe.iter().map(|n| format!("CWE-{n}")).collect::<Vec<_>>().join(", ");
     format!(
@@ -21,7 +43,12 @@ pub fn text(finding: &Finding, run: &Path) -> String {
          Actual: {actual}\n\n\
          ## Run it again\n\n\
          ```sh\nproofhouse replay {run}/{folder}\n```\n\n\
-         The smallest scenario is `scenario.toml` beside this file (seed {seed}), what crossed the wire is `transcript.txt`.\n",
+         The smallest scenario is `scenario.toml` beside this file (seed {seed}), what crossed the wire is `transcript.txt`.\n\n\
+         ## Look at the packets\n\n\
+         ```sh\ntshark -r {run}/{folder}/capture.pcapng{flags}\n```\n\n\
+         `capture.pcapng` is written from the transcript when the run ends (`proofhouse report` writes it again): payloads, addresses,\n\
+         ports and times are those of the trial, TCP sequence numbers and handshakes are synthesized. Wireshark: Analyze, Decode As, or\n\
+         the same `-d`. Every packet carries its step as a comment; the violating one says so: filter `frame.comment contains VIOLATION`.\n",
         title = f.title,
         id = f.id,
         kind = f.kind,
