@@ -1,4 +1,7 @@
 //! Named lists of cases.
+mod ill_formed;
+mod server_packets;
+
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -11,7 +14,11 @@ use crate::codec::properties::{PROPERTIES, Place, PropertyRow, ValueKind};
 use crate::names;
 
 /// Every list of cases.
-pub const CASES: &[CaseList] = &[CaseList { name: "mqtt.property-matrix", rows: property_matrix }];
+pub const CASES: &[CaseList] = &[
+    CaseList { name: "mqtt.property-matrix", rows: property_matrix },
+    CaseList { name: "mqtt.server-packets", rows: server_packets::rows },
+    CaseList { name: "mqtt.ill-formed-texts", rows: ill_formed::rows },
+];
 
 /// Properties that may not stand as they stand: repeated, foreign, unknown, cut short or of another type, out of range; in every
 /// packet in which a client can send them and in which the server's reaction tells something. Left out on purpose: AUTH and

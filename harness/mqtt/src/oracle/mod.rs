@@ -1,13 +1,25 @@
 //! Rules that know MQTT: who may see and write what, one session per client id, exactly one delivery, refused log-ins.
 use proofhouse_core::oracle::Oracle;
 
+mod arrivals;
 mod exactly_once;
 mod identity;
+mod matches_filter;
 mod policy_kept;
+mod reads_within_rights;
 mod refused;
 mod session_exclusive;
+mod stays_available;
 #[cfg(test)]
 mod tests;
 
 /// Every oracle of MQTT.
-pub const ORACLES: &[Oracle] = &[policy_kept::ORACLE, session_exclusive::ORACLE, exactly_once::ORACLE, refused::ORACLE];
+pub const ORACLES: &[Oracle] = &[
+    policy_kept::ORACLE,
+    reads_within_rights::ORACLE,
+    matches_filter::ORACLE,
+    session_exclusive::ORACLE,
+    stays_available::ORACLE,
+    exactly_once::ORACLE,
+    refused::ORACLE,
+];

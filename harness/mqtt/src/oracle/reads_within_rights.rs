@@ -1,0 +1,59 @@
+//! Nobody is told anything on a topic that he may not read: also what no party sent, such as a server's reports of itself.
+use alloc::format;
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Record, ids};
+use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::transcript::Transcript;
+use proofhouse_core::verdict::{Judgement, Violation};
+
+use super::arrivals::arrivals;
+use super::identity::{logins, name_of, party};
+use super::policy_kept::Rights;
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "reads-within-rights",
+    doc: "every message that arrives at these fleets is on a topic that its reader's party may read, whoever sent it",
+    clauses: &[],
+    needs: Needs::Full,
+    kind: "disclosure",
+    keys: &[CLAUSE],
+    reads_steps: false,
+    judge,
+};
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let (logins, rights) = (logins(&record), Rights::new(plan, transcript));
+    let grace = plan.network.delay.most();
+    let (mut violations, mut evidence) = (Vec::<Violation>::new(), Vec::new());
+    for arrival in arrivals(expect, &record) {
+        let Some(topic) = &arrival.topic else { continue };
+        let reader = party(plan, &record, &logins, arrival.conn);
+        if rights.held(reader, "subscribe", topic, arrival.moment.at, grace) {
+            evidence.push(arrival.moment);
+            continue;
+        }
+        // One for each tree of topics: a server that tells a hundred things of itself has one fault.
+        let tree = topic.split('/').next().unwrap_or(topic);
+        let place = format!("publish/{}", if tree.starts_with('$') { tree } else { "without-right" });
+        if !violations.iter().any(|same| same.place == place) {
+            violations.push(Violation {
+                expected: format!("{} may not read {topic}", name_of(plan, reader)),
+                actual: format!("a message to {topic} arrived at {}", arrival.who()),
+                clause: expect.clause(plan),
+                place,
+                entries: ids([arrival.moment]),
+            });
+        }
+    }
+    if !violations.is_empty() {
+        return Judgement::fail(ORACLE.id, violations);
+    }
+    if evidence.is_empty() {
+        return Judgement::inconclusive(ORACLE.id, "no message arrived, so no right was put to the test");
+    }
+    let reason = format!("{} messages were within their readers' rights", evidence.len());
+    Judgement::pass(ORACLE.id, ids(evidence), reason)
+}

@@ -1,0 +1,95 @@
+//! A client goes on being connected while somebody else attacks it.
+use alloc::format;
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Moment, Record, ids};
+use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
+use proofhouse_core::plan::{Expect, FleetPlan, Plan};
+use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::time::{Time, nanos};
+use proofhouse_core::transcript::Transcript;
+use proofhouse_core::verdict::{EntryId, Judgement, Violation};
+
+use super::identity::logins;
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "stays-available",
+    doc: "from the first to the last stimulus, each member of these fleets is connected for at least this share of the time",
+    clauses: &[],
+    needs: Needs::Full,
+    kind: "resource",
+    keys: &[Key { name: "at_least", kind: Kind::Percent, doc: "share of the time; default 99%" }, CLAUSE],
+    reads_steps: false,
+    judge,
+};
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let needed = expect.share("at_least", 0.99);
+    let Some((first, last)) = record.attack().filter(|(first, last)| first.at < last.at) else {
+        return Judgement::inconclusive(ORACLE.id, "there was no attack that lasted");
+    };
+    let (mut violations, mut evidence) = (Vec::new(), Vec::new());
+    for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
+        for member in fleet.members() {
+            let stays = stays(&record, fleet, member);
+            if !stays.iter().any(|stay| stay.from.at <= first.at) {
+                let reason = format!("{}[{member}] was not connected when the attack began", fleet.name);
+                return Judgement::inconclusive(ORACLE.id, reason);
+            }
+            let share = share(&stays, first.at, last.at);
+            evidence.extend(stays.iter().map(|stay| stay.from.id));
+            if share < needed {
+                violations.push(violation(expect, plan, fleet, member, &stays, share, needed));
+            }
+        }
+    }
+    if violations.is_empty() {
+        return Judgement::pass(ORACLE.id, evidence, "everyone stayed connected while the attack lasted");
+    }
+    Judgement::fail(ORACLE.id, violations)
+}
+
+/// From an accepted CONNECT to the end of its connection.
+struct Stay {
+    from: Moment,
+    to: Option<Moment>,
+}
+
+fn stays(record: &Record<'_>, fleet: &FleetPlan, member: u32) -> Vec<Stay> {
+    let logins = logins(record);
+    let mine = record.connections.iter().filter(|(_, c)| c.fleet == fleet.name && c.member == member);
+    let accepted = mine.filter_map(|(conn, c)| Some((logins.get(conn)?.accepted?, c.closed)));
+    accepted.map(|(from, closed)| Stay { from, to: closed.map(|(moment, ..)| moment) }).collect()
+}
+
+/// Share of the time between two moments that the stays cover. They do not overlap: a device has one connection.
+fn share(stays: &[Stay], first: Time, last: Time) -> f64 {
+    let covered = |stay: &Stay| {
+        let to = stay.to.map_or(last, |to| to.at.min(last));
+        nanos(to.since(stay.from.at.max(first)))
+    };
+    stays.iter().map(covered).sum::<u64>() as f64 / nanos(last.since(first)).max(1) as f64
+}
+
+fn violation(
+    expect: &Expect,
+    plan: &Plan,
+    fleet: &FleetPlan,
+    member: u32,
+    stays: &[Stay],
+    share: f64,
+    needed: f64,
+) -> Violation {
+    let ends: Vec<EntryId> = ids(stays.iter().filter_map(|stay| stay.to)).into_iter().take(ENTRIES_MAX).collect();
+    Violation {
+        expected: format!("{}[{member}] is connected for at least {:.1} % of the attack", fleet.name, needed * 100.0),
+        actual: format!("it was for {:.1} %, and lost its connection {} times", share * 100.0, ends.len()),
+        clause: expect.clause(plan),
+        place: "connect/unavailable".into(),
+        entries: ends,
+    }
+}
+
+/// Entries that a violation shows at most.
+const ENTRIES_MAX: usize = 20;
