@@ -16,6 +16,9 @@ impl Token {
     /// No bytes at all: legal for a client with one request at a time.
     pub const EMPTY: Self = Self { bytes: [0; TOKEN_MAX], len: 0 };
 
+    /// Eight bytes of 0xFF: none comes after it.
+    pub const LARGEST: Self = Self { bytes: [0xFF; TOKEN_MAX], len: TOKEN_MAX as u8 };
+
     /// These bytes; `None` if there are more than eight.
     #[must_use]
     pub fn new(bytes: &[u8]) -> Option<Self> {

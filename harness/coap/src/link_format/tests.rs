@@ -1,0 +1,1 @@
+//! What the link format promises.
