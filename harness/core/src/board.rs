@@ -11,8 +11,16 @@ use crate::time::{Duration, Time};
 use crate::transcript::WitnessState;
 use crate::value::Value;
 
-/// Name of the fleet that shows that the target still serves everyone else.
+/// Behaviour and party of the fleets that show that the target still serves everyone else, and the name of the one fleet where
+/// one protocol is spoken.
 pub const WITNESS: &str = "witness";
+
+/// Whether a fleet of this name is a witness: `witness`, or `witness-coap` where several protocols are spoken. The loader sees to
+/// it that those names and the behaviour go together.
+#[must_use]
+pub fn is_witness(fleet: &str) -> bool {
+    fleet.strip_prefix(WITNESS).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+}
 
 /// Somebody who must be told something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +47,16 @@ pub struct Board {
     fleets: Vec<Fleet>,
     marks: Vec<Mark>,
     binds: Vec<Bind>,
-    witness: Option<u16>,
-    /// The witness has had something to say, good or bad.
-    witness_spoke: bool,
+    witnesses: Vec<Witness>,
     /// When the last ending member finished.
     finished_at: Option<Time>,
-    /// The witness was served, or missed, a round trip that ended after that.
+}
+
+struct Witness {
+    fleet: u16,
+    /// It has had something to say, good or bad.
+    spoke: bool,
+    /// It was served, or missed, a round trip that ended after everybody had finished.
     witnessed: bool,
 }
 
@@ -81,7 +93,8 @@ impl Board {
             .map(|f| Fleet {
                 count: f.count,
                 members: f.members().collect(),
-                ends: f.name != WITNESS && registry.behaviour(&f.protocol, &f.behaviour).is_some_and(|b| (b.ends)(f)),
+                ends: !is_witness(&f.name)
+                    && registry.behaviour(&f.protocol, &f.behaviour).is_some_and(|b| (b.ends)(f)),
                 finished: BTreeSet::new(),
             })
             .collect();
@@ -98,10 +111,8 @@ impl Board {
         Board {
             marks: marks.collect(),
             binds: binds.collect(),
-            witness: plan.fleets.iter().find(|f| f.name == WITNESS).map(|f| f.index),
-            witness_spoke: false,
+            witnesses: plan.fleets.iter().filter(|f| is_witness(&f.name)).map(|f| Witness::new(f.index)).collect(),
             finished_at: (nobody_to_wait_for && fleets.iter().any(|f| f.ends)).then_some(Time::ZERO),
-            witnessed: false,
             fleets,
         }
     }
@@ -112,28 +123,29 @@ impl Board {
             Note::Mark(id) => self.mark(*id, member, heard),
             Note::Bind(id, value) => self.bind(*id, fleet, member, value, heard),
             Note::Finished => self.finish(now, fleet, member),
-            Note::Witness(state) if self.witness == Some(fleet) => self.witness(now, *state),
+            Note::Witness(state) => self.witness(now, fleet, *state),
             _ => {}
         }
     }
 
-    /// The witness has something to say. Its last word counts once everybody has finished, and only for a round trip that began
+    /// A witness has something to say. Its last word counts once everybody has finished, and only for a round trip that began
     /// after that.
-    pub fn witness(&mut self, now: Time, state: WitnessState) {
-        self.witness_spoke = true;
+    pub fn witness(&mut self, now: Time, fleet: u16, state: WitnessState) {
+        let Some(witness) = self.witnesses.iter_mut().find(|witness| witness.fleet == fleet) else { return };
+        witness.spoke = true;
         let Some(finished) = self.finished_at else { return };
-        self.witnessed |= match state {
+        witness.witnessed |= match state {
             WitnessState::Served { rtt, .. } => now.0.saturating_sub(rtt) >= finished.0,
             WitnessState::Missed { .. } => true,
             WitnessState::Lost => false,
         };
     }
 
-    /// Everybody but the witness may start: the witness was served once before anything happened to the target, or could not be.
+    /// Everybody but the witnesses may start: each was served once before anything happened to the target, or could not be.
     /// Ramps and the plan's limit count from the first moment at which this holds.
     #[must_use]
     pub fn may_start(&self, now: Time) -> bool {
-        self.witness.is_none() || self.witness_spoke || now >= Time::ZERO + WITNESS_FIRST
+        self.witnesses.iter().all(|witness| witness.spoke) || now >= Time::ZERO + WITNESS_FIRST
     }
 
     /// The value that was bound last.
@@ -142,11 +154,11 @@ impl Board {
         self.binds[id.0 as usize].value.as_ref()
     }
 
-    /// Everybody who ends has finished, and the witness has since finished or missed a round trip, or was lost for good.
+    /// Everybody who ends has finished, and each witness has since finished or missed a round trip, or was lost for good.
     #[must_use]
     pub fn over(&self, now: Time) -> bool {
         let lost_for_good = |finished: Time| now >= finished + WITNESS_LAST;
-        self.finished_at.is_some_and(|at| self.witnessed || self.witness.is_none() || lost_for_good(at))
+        self.finished_at.is_some_and(|at| self.witnesses.iter().all(|one| one.witnessed) || lost_for_good(at))
     }
 
     /// Somebody who ends has not finished: at the plan's limit, that is worth an entry. False where all fleets are endless.
@@ -188,6 +200,12 @@ impl Board {
         if all && self.finished_at.is_none() && self.fleets[fleet as usize].ends {
             self.finished_at = Some(now);
         }
+    }
+}
+
+impl Witness {
+    fn new(fleet: u16) -> Witness {
+        Witness { fleet, spoke: false, witnessed: false }
     }
 }
 
@@ -233,10 +251,8 @@ mod tests {
             fleets: vec![fleet(3, true), fleet(3, true), fleet(1, false)],
             marks: vec![Mark { fleet: 0, listeners: vec![listener], set: BTreeSet::new() }],
             binds: vec![Bind { listeners: vec![listener], value: None }],
-            witness: Some(2),
-            witness_spoke: false,
+            witnesses: vec![Witness::new(2)],
             finished_at: None,
-            witnessed: false,
         }
     }
 
@@ -286,7 +302,7 @@ mod tests {
         }
         assert!(!board.unfinished());
         for (ms, word) in words {
-            board.witness(at(*ms), *word);
+            board.witness(at(*ms), 2, *word);
         }
         board.over(at(asked_at))
     }
@@ -316,7 +332,7 @@ mod tests {
         let mut board = board(None, 1);
         assert!(!board.may_start(Time(1_999_999_999)));
         assert!(board.may_start(Time(2_000_000_000)));
-        board.witness(Time(5), WitnessState::Lost);
+        board.witness(Time(5), 2, WitnessState::Lost);
         assert!(board.may_start(Time(5)));
     }
 

@@ -14,9 +14,11 @@ use crate::transcript::Transcript;
 use crate::value::{Fields, Value};
 use crate::verdict::{Judgement, Verdict};
 
+mod amplification;
 mod answer_in_set;
 pub mod canary;
 mod closes_in_time;
+mod counter_rises;
 mod fleet_undisturbed;
 mod memory_bounded;
 mod never_at;
@@ -26,6 +28,7 @@ mod no_slowdown;
 mod no_unhandled_exception;
 pub mod preconditions;
 pub mod record;
+mod state_kept;
 
 /// A rule. A row: a plain function cannot capture state.
 #[derive(Clone, Copy)]
@@ -81,6 +84,9 @@ pub const GENERIC: &[Oracle] = &[
     fleet_undisturbed::ORACLE,
     no_unhandled_exception::ORACLE,
     never_at::ORACLE,
+    amplification::ORACLE,
+    counter_rises::ORACLE,
+    state_kept::ORACLE,
 ];
 
 /// Key of every rule that may be about more than one clause.
@@ -158,7 +164,7 @@ impl Expect {
     /// Whether this rule is about a fleet: named in `of`, or any but the witness where `of` is empty.
     #[must_use]
     pub fn is_about(&self, fleet: &str) -> bool {
-        if self.of.is_empty() { fleet != WITNESS } else { self.of.iter().any(|name| name == fleet) }
+        if self.of.is_empty() { !is_witness(fleet) } else { self.of.iter().any(|name| name == fleet) }
     }
 
     /// The clause that a violation cites, as `MQTT5 3.1.4-3`: the key `clause`, else the scenario's first for this version.
@@ -171,7 +177,7 @@ impl Expect {
     }
 }
 
-pub use crate::board::WITNESS;
+pub use crate::board::is_witness;
 
 impl Plan {
     /// The first clause of the scenario that fits the version of this case, as findings cite it; empty where there is none.

@@ -117,6 +117,12 @@ pub struct Network {
     pub delay: Spread<Duration>,
     /// Share of messages lost, 0.0 to 1.0. On a stream a loss shows as delay: one retransmission time-out of 200 ms.
     pub loss: f64,
+    /// Share of datagrams that arrive twice, 0.0 to 1.0.
+    pub duplicate: f64,
+    /// Share of datagrams that those sent up to [`crate::link::HELD_BACK`] later overtake, 0.0 to 1.0.
+    pub reorder: f64,
+    /// Share of datagrams that arrive with one bit flipped, 0.0 to 1.0.
+    pub corrupt: f64,
     /// The link ends this long after the connection opened.
     pub cut: Option<(Duration, crate::actor::Close)>,
     /// Nothing passes in this window after the connection opened: start and length.
@@ -125,6 +131,21 @@ pub struct Network {
     pub rate: u64,
     /// Every stream write is cut into pieces of at most this many bytes; 0: not cut.
     pub split: u32,
+}
+
+impl Network {
+    /// No faults.
+    pub const CLEAN: Network = Network {
+        delay: Spread::Fixed(Duration::ZERO),
+        loss: 0.0,
+        duplicate: 0.0,
+        reorder: 0.0,
+        corrupt: 0.0,
+        cut: None,
+        stall: None,
+        rate: 0,
+        split: 0,
+    };
 }
 
 /// A role with rights. Becomes an account of the target.

@@ -8,9 +8,9 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::actor::{Actor, Conn, Input, Outbox};
+use crate::actor::{Actor, Addr, Conn, Input, Outbox};
 use crate::admin::Order;
-use crate::board::{Board, Heard, WITNESS, start_of};
+use crate::board::{Board, Heard, is_witness, start_of};
 use crate::plan::{BindId, FleetPlan, Plan, Record};
 use crate::queue::Queue;
 use crate::recorder::Recorder;
@@ -21,6 +21,7 @@ use crate::value::Value;
 
 mod actors;
 mod bytes;
+mod datagram;
 mod ends;
 mod happening;
 mod notes;
@@ -89,6 +90,8 @@ struct Sim<'a> {
     /// What arrived at ends that do not read.
     held: BTreeMap<Conn, VecDeque<Held>>,
     unread: u64,
+    /// Where the datagrams of an association come from, by the end that is called.
+    callers: BTreeMap<Conn, Addr>,
     recorder: Recorder,
     board: Board,
     heard: Vec<Heard>,
@@ -136,6 +139,7 @@ impl<'a> Sim<'a> {
             slab: Slab::default(),
             held: BTreeMap::new(),
             unread: 0,
+            callers: BTreeMap::new(),
             recorder: Recorder::new(header, plan, registry),
             board: Board::new(plan, registry),
             heard: Vec::new(),
@@ -164,7 +168,7 @@ impl<'a> Sim<'a> {
             }
         }
         self.push(Time::ZERO, Happening::Start(self.actors.target()));
-        for fleet in self.plan.fleets.iter().filter(|fleet| fleet.name == WITNESS) {
+        for fleet in self.plan.fleets.iter().filter(|fleet| is_witness(&fleet.name)) {
             self.push_starts(fleet);
         }
         self.push(Time::ZERO + TICK, Happening::Tick);
@@ -178,7 +182,7 @@ impl<'a> Sim<'a> {
         }
         self.started = true;
         self.limit_at = self.now + self.plan.limit;
-        for fleet in self.plan.fleets.iter().filter(|fleet| fleet.name != WITNESS) {
+        for fleet in self.plan.fleets.iter().filter(|fleet| !is_witness(&fleet.name)) {
             self.push_starts(fleet);
         }
     }

@@ -74,6 +74,8 @@ pub struct ProcessSpec {
 pub enum Ready {
     /// It listens on this address (template), and the socket belongs to its process group.
     Tcp(String),
+    /// A socket of datagrams of its process group is bound to this address (template), and stays so.
+    Udp(String),
     /// This much time has passed.
     After(Duration),
     /// Its log matches this pattern.

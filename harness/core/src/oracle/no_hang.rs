@@ -3,7 +3,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 
 use super::record::{Moment, Record};
-use super::{Needs, Oracle, WITNESS};
+use super::{Needs, Oracle};
 use crate::actor::Close;
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
@@ -38,18 +38,30 @@ fn judge(expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
         None => (Time::ZERO, Time::ZERO),
     };
     let deadline = expect.duration("deadline", DEADLINE);
-    match silence(&record, deadline) {
-        Some(Silence { since, .. }) if served_before(&record, since.at).is_none() => {
+    let each = record.witnesses().into_iter().map(|witness| one(&record, witness, deadline, (first, last)));
+    each.reduce(worse)
+        .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "the witness was not served after the last stimulus"))
+}
+
+/// The worse of two judgements; of two alike, the first.
+pub(super) fn worse(a: Judgement, b: Judgement) -> Judgement {
+    if a.verdict.and(b.verdict) == a.verdict { a } else { b }
+}
+
+/// What one witness shows, where the attack lasted from `first` to `last`.
+fn one(record: &Record<'_>, witness: &str, deadline: Duration, (first, last): (Time, Time)) -> Judgement {
+    match silence(record, witness, deadline) {
+        Some(Silence { since, .. }) if served_before(record, witness, since.at).is_none() => {
             Judgement::inconclusive(ORACLE.id, "the witness was never served, before the attack either")
         }
         Some(Silence { late: true, .. }) => {
             Judgement::inconclusive(ORACLE.id, "a round trip was missed while we ourselves were more than 1 s late")
         }
-        Some(silence) if silence.since.at < first && record.served_after(last).is_some() => {
+        Some(silence) if silence.since.at < first && record.witness_served_after(witness, last).is_some() => {
             Judgement::inconclusive(ORACLE.id, "a round trip was missed before the attack began")
         }
-        Some(silence) => Judgement::fail(ORACLE.id, alloc::vec![violation(&record, &silence, deadline)]),
-        None => match record.served_after(last) {
+        Some(silence) => Judgement::fail(ORACLE.id, alloc::vec![violation(record, witness, &silence, deadline)]),
+        None => match record.witness_served_after(witness, last) {
             Some(moment) => {
                 Judgement::pass(ORACLE.id, alloc::vec![moment.id], "the witness was served after the last stimulus")
             }
@@ -65,10 +77,10 @@ struct Silence {
     how: String,
 }
 
-fn silence(record: &Record<'_>, deadline: Duration) -> Option<Silence> {
+fn silence(record: &Record<'_>, witness: &str, deadline: Duration) -> Option<Silence> {
     let mut lost: Option<Moment> = None;
     let mut excused = None;
-    for (moment, state) in record.witness() {
+    for (moment, state) in record.witness(witness) {
         match state {
             WitnessState::Missed { waited, late } => {
                 let late = late > nanos(LATE_MAX);
@@ -85,7 +97,7 @@ fn silence(record: &Record<'_>, deadline: Duration) -> Option<Silence> {
         }
     }
     // Thrown out once is no hang: a restart does that. It is one when nobody listens any more, or long enough has passed.
-    let gone = |since: &Moment| refused_since(record, *since) || record.end.since(since.at) >= deadline;
+    let gone = |since: &Moment| refused_since(record, witness, *since) || record.end.since(since.at) >= deadline;
     let how = "the witness was thrown out and never served again".to_string();
     match lost.filter(|_| !restarted(record.transcript)).filter(gone) {
         Some(since) => Some(Silence { since, late: false, how }),
@@ -93,14 +105,13 @@ fn silence(record: &Record<'_>, deadline: Duration) -> Option<Silence> {
     }
 }
 
-fn served_before(record: &Record<'_>, at: Time) -> Option<Moment> {
-    record.witness().find(|(m, state)| m.at < at && matches!(state, WitnessState::Served { .. })).map(|(m, _)| m)
+fn served_before(record: &Record<'_>, witness: &str, at: Time) -> Option<Moment> {
+    record.witness(witness).find(|(m, state)| m.at < at && matches!(state, WitnessState::Served { .. })).map(|(m, _)| m)
 }
 
-fn refused_since(record: &Record<'_>, since: Moment) -> bool {
+fn refused_since(record: &Record<'_>, witness: &str, since: Moment) -> bool {
     record.connections.values().any(|connection| {
-        connection.fleet == WITNESS
-            && connection.opened.is_none()
+        connection.fleet == witness
             && matches!(connection.closed, Some((moment, _, Close::Refused)) if moment.at >= since.at)
     })
 }
@@ -111,14 +122,14 @@ fn restarted(transcript: &Transcript) -> bool {
 }
 
 /// The place is the last packet of the attack before the silence.
-fn violation(record: &Record<'_>, silence: &Silence, deadline: Duration) -> Violation {
+fn violation(record: &Record<'_>, witness: &str, silence: &Silence, deadline: Duration) -> Violation {
     let culprit = record
         .stimuli()
         .filter(|step| step.last().is_some_and(|m| m.at <= silence.since.at))
         .max_by_key(|step| step.last());
     let started = culprit.and_then(|step| step.started);
     let conn = culprit.and_then(|step| step.conn);
-    let place = conn.zip(started).map_or_else(|| String::from("witness"), |(conn, at)| record.place(conn, at.at));
+    let place = conn.zip(started).map_or_else(|| String::from(witness), |(conn, at)| record.place(conn, at.at));
     Violation {
         expected: format!("the witness is served within {} ms", deadline.as_millis()),
         actual: silence.how.clone(),

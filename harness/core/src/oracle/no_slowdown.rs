@@ -7,7 +7,7 @@ use super::record::{Moment, Record, ids};
 use super::{Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
-use crate::time::{Duration, nanos};
+use crate::time::{Duration, Time, nanos};
 use crate::transcript::{Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
@@ -39,13 +39,20 @@ fn judge(expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
     let Some((first, _)) = record.attack() else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack to compare before and after");
     };
+    let each = record.witnesses().into_iter().map(|witness| one(expect, &record, witness, first.at));
+    each.reduce(super::no_hang::worse)
+        .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "nobody played the witness"))
+}
+
+/// What one witness shows, where the attack began at `first`.
+fn one(expect: &Expect, record: &Record<'_>, witness: &str, first: Time) -> Judgement {
     let (mut before, mut after) = (Vec::new(), Vec::new());
-    for (moment, state) in record.witness() {
+    for (moment, state) in record.witness(witness) {
         let WitnessState::Served { rtt, late } = state else { continue };
         if late > nanos(LATE_MAX) {
             return Judgement::inconclusive(ORACLE.id, format!("we ourselves were {} ms late", late / 1_000_000));
         }
-        if moment.at < first.at { before.push((rtt, moment)) } else { after.push((rtt, moment)) }
+        if moment.at < first { before.push((rtt, moment)) } else { after.push((rtt, moment)) }
     }
     if before.len() < ROUNDS_MIN || after.len() < ROUNDS_MIN {
         let (b, a) = (before.len(), after.len());

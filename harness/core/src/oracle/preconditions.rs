@@ -4,8 +4,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::WITNESS;
 use super::canary::{At, carries, covers, name_of as packet_name, sightings};
+use super::is_witness;
 use super::record::{Connection, Moment, Record, ids};
 use crate::actor::Close;
 use crate::plan::{Alternative, CanaryId, FleetPlan, Part, Plan, Record as Kept, StepPlan};
@@ -63,7 +63,7 @@ impl Preconditions {
 pub fn check(plan: &Plan, transcript: &Transcript, control: Option<&Transcript>, registry: &Registry) -> Preconditions {
     let record = Record::new(transcript);
     let mut found = Preconditions::default();
-    for fleet in plan.fleets.iter().filter(|fleet| fleet.name != WITNESS) {
+    for fleet in plan.fleets.iter().filter(|fleet| !is_witness(&fleet.name)) {
         check_fleet(plan, &record, fleet, &mut found);
     }
     check_limit(plan, &record, registry, &mut found);
@@ -200,7 +200,7 @@ fn check_limit(plan: &Plan, record: &Record<'_>, registry: &Registry, found: &mu
     }
     let ends = |fleet: &&FleetPlan| {
         let behaviour = registry.behaviour(&fleet.protocol, &fleet.behaviour);
-        fleet.name != WITNESS && behaviour.is_none_or(|behaviour| (behaviour.ends)(fleet))
+        !is_witness(&fleet.name) && behaviour.is_none_or(|behaviour| (behaviour.ends)(fleet))
     };
     for fleet in plan.fleets.iter().filter(ends) {
         let done = finished.get(fleet.name.as_str()).copied().unwrap_or(0);
@@ -212,14 +212,16 @@ fn check_limit(plan: &Plan, record: &Record<'_>, registry: &Registry, found: &mu
 }
 
 fn check_witness(plan: &Plan, record: &Record<'_>, found: &mut Preconditions) {
-    if plan.fleet(WITNESS).is_none() {
+    let mut witnesses = plan.fleets.iter().map(|fleet| fleet.name.as_str()).filter(|name| is_witness(name)).peekable();
+    if witnesses.peek().is_none() {
         found.gaps.push("nobody played the witness".to_string());
-        return;
     }
     let since = record.attack().map_or(Time::ZERO, |(_, last)| last.at);
-    match record.served_after(since) {
-        Some(moment) => found.evidence.push(moment.id),
-        None => found.gaps.push("the witness was not served after the last stimulus".to_string()),
+    for witness in witnesses {
+        match record.witness_served_after(witness, since) {
+            Some(moment) => found.evidence.push(moment.id),
+            None => found.gaps.push(format!("the {witness} was not served after the last stimulus")),
+        }
     }
 }
 

@@ -1,5 +1,5 @@
 //! A transcript with its connections and steps gathered: what oracles ask again and again.
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -160,18 +160,35 @@ impl<'a> Record<'a> {
         Some((first, last))
     }
 
-    /// Round trips of the witness, in order.
-    pub fn witness(&self) -> impl Iterator<Item = (Moment, WitnessState)> {
-        self.transcript.iter().filter_map(|(id, entry)| match entry.event {
-            Event::Witness(state) => Some((Moment { at: entry.at, id }, state)),
+    /// The witnesses that had something to say, in the order of their names.
+    #[must_use]
+    pub fn witnesses(&self) -> BTreeSet<&'a str> {
+        let entries = self.transcript.entries.iter();
+        entries
+            .filter(|entry| matches!(entry.event, Event::Witness(_)))
+            .filter_map(|entry| fleet_of(&entry.who))
+            .collect()
+    }
+
+    /// Round trips of one witness, in order.
+    pub fn witness<'w>(&'w self, name: &'w str) -> impl Iterator<Item = (Moment, WitnessState)> + 'w {
+        self.transcript.iter().filter_map(move |(id, entry)| match entry.event {
+            Event::Witness(state) if fleet_of(&entry.who) == Some(name) => Some((Moment { at: entry.at, id }, state)),
             _ => None,
         })
     }
 
-    /// The first whole round trip of the witness that began at or after `since`.
+    /// When every witness had been served a whole round trip that began at or after `since`.
     #[must_use]
     pub fn served_after(&self, since: Time) -> Option<Moment> {
-        self.witness().find_map(|(moment, state)| match state {
+        let each = self.witnesses().into_iter().map(|witness| self.witness_served_after(witness, since));
+        each.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten()
+    }
+
+    /// The first whole round trip of this witness that began at or after `since`.
+    #[must_use]
+    pub fn witness_served_after(&self, witness: &str, since: Time) -> Option<Moment> {
+        self.witness(witness).find_map(|(moment, state)| match state {
             WitnessState::Served { rtt, .. } if moment.at.0.saturating_sub(rtt) >= since.0 => Some(moment),
             _ => None,
         })
@@ -260,4 +277,11 @@ pub fn ids(moments: impl IntoIterator<Item = Moment>) -> Vec<EntryId> {
     ids.sort_unstable();
     ids.dedup();
     ids
+}
+
+fn fleet_of(who: &Who) -> Option<&str> {
+    match who {
+        Who::Member(fleet, _) => Some(fleet),
+        _ => None,
+    }
 }

@@ -3,8 +3,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::names::Names;
+use super::network::Links;
 use crate::document::{Mistake, Span};
-use crate::plan::Network;
 use crate::protocol::Protocol;
 use crate::registry::Registry;
 use crate::seed::Seed;
@@ -30,7 +30,7 @@ pub(super) struct Context<'a> {
     pub(super) protocol: String,
     /// Default version; may be empty.
     pub(super) version: String,
-    pub(super) network: Network,
+    pub(super) links: Links,
 }
 
 /// Why there is no plan.

@@ -8,6 +8,7 @@ use super::context::{Context, Stop};
 use super::step::{self, Speaker};
 use super::{network, party};
 use crate::actor::EndpointId;
+use crate::board::{WITNESS, is_witness};
 use crate::document::{Keys, Mistake, Span};
 use crate::plan::{FleetPlan, Part, SOURCES_MAX, Source};
 use crate::protocol::{Behaviour, Kind, Protocol};
@@ -36,6 +37,10 @@ pub(super) fn all(keys: &mut Keys<'_>, cx: &Context<'_>) -> Result<Vec<FleetPlan
 fn one(mut keys: Keys<'_>, name: &str, index: u16, cx: &Context<'_>) -> Result<FleetPlan, Stop> {
     let doing = keys.text("behaviour")?;
     let doing = keys.need("behaviour", doing)?;
+    if is_witness(name) != (doing == WITNESS) {
+        let text = "fleets called `witness` or `witness-...` are those with behaviour = \"witness\", and no others";
+        return Err(Mistake::new(keys.span_of("behaviour"), text).into());
+    }
     let admin = doing == ADMIN;
     let protocol = if admin { None } else { Some(protocol(&mut keys, cx)?) };
     let behaviour = behaviour(&keys, &doing, protocol, cx)?;
@@ -50,6 +55,7 @@ fn one(mut keys: Keys<'_>, name: &str, index: u16, cx: &Context<'_>) -> Result<F
     };
     let steps = steps(&mut keys, &doing, &speaker, cx)?;
     let part = speaker.part;
+    let links = keys.table("network")?.map(network::read).transpose()?.unwrap_or(cx.links);
     let fleet = FleetPlan {
         name: name.to_string(),
         index,
@@ -66,7 +72,7 @@ fn one(mut keys: Keys<'_>, name: &str, index: u16, cx: &Context<'_>) -> Result<F
         part,
         manual: keys.word("session", &[("auto", false), ("manual", true)])?.unwrap_or(false),
         steps,
-        network: keys.table("network")?.map(network::read).transpose()?.unwrap_or(cx.network),
+        network: protocol.map_or(Ok(links.network), |protocol| links.on(protocol.transport))?,
         keys: own_keys(&mut keys, behaviour, cx)?,
         behaviour: doing,
         version: place.version,

@@ -7,7 +7,8 @@ use super::context::{Context, Stop, Trial};
 use super::names::Names;
 use super::{about, check, fleet, network, party, rules};
 use crate::document::{Keys, Located, Mistake, Span};
-use crate::plan::{Plan, Record, Segments};
+use crate::plan::{FleetPlan, Plan, Record, Segments};
+use crate::protocol::Transport;
 use crate::value::hex;
 
 /// Version of the format that this build reads.
@@ -36,11 +37,12 @@ fn head(tree: &mut Located, names: Names, trial: Trial<'_>) -> Result<Plan, Stop
     let _ = keys.value("measure");
     let protocol = protocol(&mut keys, trial)?;
     let version = version(&mut keys)?;
-    let network = keys.table("network")?.map(network::read).transpose()?.unwrap_or_else(network::none);
-    let cx = Context { trial, names, protocol, version, network };
+    let links = keys.table("network")?.map(network::read).transpose()?.unwrap_or(network::Links::NONE);
+    let cx = Context { trial, names, protocol, version, links };
 
     let mut parties = party::read(keys.value("party"), &cx)?;
     let fleets = fleet::all(&mut keys, &cx)?;
+    whole_datagrams(&fleets, cut, keys.span_of("segments"), trial)?;
     party::assign(&mut parties, &fleets, &cx)?;
     let expects = rules::expects(&mut keys, &cx, record)?;
     let twins = rules::twins(&mut keys, &cx, &expects)?;
@@ -65,10 +67,22 @@ fn head(tree: &mut Located, names: Names, trial: Trial<'_>) -> Result<Plan, Stop
         twins,
         record,
         version: cx.version,
-        network: cx.network,
+        network: cx.links.network,
         marks: cx.names.marks,
         binds: cx.names.binds,
     })
+}
+
+/// A datagram is never cut into segments.
+fn whole_datagrams(fleets: &[FleetPlan], cut: Option<Segments>, span: Span, trial: Trial<'_>) -> Result<(), Mistake> {
+    let datagrams =
+        |name: &str| trial.registry.protocol(name).is_some_and(|protocol| protocol.transport == Transport::Datagram);
+    match fleets.iter().find(|fleet| datagrams(&fleet.protocol)) {
+        Some(fleet) if matches!(cut, Some(Segments::Each(_))) => {
+            Err(Mistake::new(span, format!("segments: fleet {} sends datagrams, which arrive whole", fleet.name)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The first key of every file of ours.

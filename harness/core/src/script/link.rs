@@ -5,12 +5,15 @@ use alloc::vec::Vec;
 
 use crate::actor::{Close, CloseHow, Conn, Outbox, TimerId};
 use crate::plan::Segments;
-use crate::protocol::Dialog;
+use crate::protocol::{Dialog, Transport};
 use crate::time::{Duration, Time};
 use crate::transcript::Packet;
 
 /// Unread packets that a connection keeps. A script reads a handful; a subscriber to a busy topic must not grow without end.
 const INBOX_MAX: usize = 256;
+
+/// Datagrams that a dialog may have due at one moment; what is more waits for the next.
+const DUE_MAX: usize = 1024;
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +57,7 @@ pub(super) struct Link {
     pub(super) heard: u64,
     /// Some step has already said how it ended.
     pub(super) told: bool,
+    transport: Transport,
     dialog: Option<Box<dyn Dialog>>,
     /// The wake that is under way for the dialog.
     wake: Time,
@@ -61,8 +65,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new() -> Link {
+    pub(super) fn new(transport: Transport) -> Link {
         Link {
+            transport,
             state: State::Fresh,
             inbox: VecDeque::new(),
             spoken: 0,
@@ -93,12 +98,12 @@ impl Link {
 
     /// A new connection under this name was asked for.
     pub(super) fn opening(&mut self, conn: Conn) {
-        *self = Link { state: State::Opening(conn), ..Link::new() };
+        *self = Link { state: State::Opening(conn), ..Link::new(self.transport) };
     }
 
     /// It stands.
     pub(super) fn opened(&mut self, conn: Conn, dialog: Option<Box<dyn Dialog>>) {
-        *self = Link { state: State::Open(conn), dialog, ..Link::new() };
+        *self = Link { state: State::Open(conn), dialog, ..Link::new(self.transport) };
     }
 
     /// It is over.
@@ -126,10 +131,20 @@ impl Link {
         }
     }
 
-    /// Sends what a step says.
-    pub(super) fn send(&mut self, bytes: &[u8], cut: Segments, out: &mut Outbox) {
+    /// Sends what a step says, so many times: in one write, or in as many datagrams.
+    pub(super) fn send(&mut self, bytes: &[u8], times: usize, cut: Segments, out: &mut Outbox) {
         let State::Open(conn) = self.state else { return };
         self.spoken += 1;
+        if self.transport == Transport::Datagram {
+            return (0..times).for_each(|_| out.datagram(conn, |buffer| buffer.extend_from_slice(bytes)));
+        }
+        let repeated;
+        let bytes = if times == 1 {
+            bytes
+        } else {
+            repeated = bytes.repeat(times);
+            &repeated
+        };
         let most = match cut {
             Segments::Whole => bytes.len(),
             Segments::Each(most) => most as usize,
@@ -165,7 +180,8 @@ impl Link {
     /// Takes bytes of the peer: packets go to the inbox, automatic answers to the peer. Yields how many packets were dropped at
     /// the inbox's old end.
     pub(super) fn hear(&mut self, bytes: &[u8], now: Time, out: &mut Outbox) -> usize {
-        self.heard += bytes.len() as u64;
+        // An empty datagram is heard too.
+        self.heard += bytes.len().max(1) as u64;
         let (State::Open(conn), Some(dialog)) = (self.state, &mut self.dialog) else { return 0 };
         let mut packets = Vec::new();
         out.send(conn, |reply| dialog.hear(bytes, now, &mut packets, reply));
@@ -183,7 +199,17 @@ impl Link {
             self.wake = Time::NEVER;
         }
         let mut next = None;
-        out.send(conn, |buffer| next = dialog.tick(now, buffer));
+        for _ in 0..DUE_MAX {
+            let mut wrote = false;
+            out.send(conn, |buffer| {
+                let before = buffer.len();
+                next = dialog.tick(now, buffer);
+                wrote = buffer.len() > before;
+            });
+            if !wrote || self.transport == Transport::Stream {
+                break; // a stream takes all that is due at once
+            }
+        }
         if let Some(next) = next
             && next < self.wake
         {

@@ -54,7 +54,7 @@ impl Wanted<'_> {
                 return Sight::Met(None);
             }
         }
-        if answers || self.any.iter().any(|a| names_type(a, &packet.kind)) { Sight::Wrong } else { Sight::Other }
+        if answers || self.any.iter().any(|a| is_about(a, packet)) { Sight::Wrong } else { Sight::Other }
     }
 
     fn fits(&self, alternative: &Alternative, packet: &Packet) -> bool {
@@ -67,7 +67,7 @@ impl Wanted<'_> {
 
     fn field(&self, packet: &Packet, name: &str, values: &[Value]) -> bool {
         if name == "type" {
-            return values.iter().any(|value| value.as_text() == Some(&packet.kind));
+            return is_type(packet, values);
         }
         let class = |value: &Value| {
             value.as_text().and_then(|word| (self.class.of)(self.class.version, packet, name, word)).unwrap_or(false)
@@ -107,11 +107,21 @@ fn names_natural(alternative: &Alternative, natural: Option<&Awaits>) -> bool {
     natural.is_some_and(|n| n.fields.iter().any(|(name, _)| alternative.fields.iter().any(|(f, _)| f == name)))
 }
 
-fn names_type(alternative: &Alternative, kind: &str) -> bool {
-    alternative
-        .fields
-        .iter()
-        .any(|(name, values)| name == "type" && values.iter().any(|value| value.as_text() == Some(kind)))
+/// The alternative names the packet's type; or no type at all, but only fields that the packet has.
+fn is_about(alternative: &Alternative, packet: &Packet) -> bool {
+    match alternative.fields.iter().find(|(name, _)| name == "type") {
+        Some((_, values)) => is_type(packet, values),
+        None => {
+            let stands = |name: &str| packet.fields.find(name).is_some();
+            !alternative.fields.is_empty() && alternative.fields.iter().all(|(name, _)| stands(name))
+        }
+    }
+}
+
+/// What a packet is: its kind, or what its protocol calls its type beside that.
+fn is_type(packet: &Packet, values: &[Value]) -> bool {
+    let said = packet.fields.text("type");
+    values.iter().filter_map(Value::as_text).any(|value| value == packet.kind || Some(value) == said)
 }
 
 /// The canary stands in some field.

@@ -110,7 +110,7 @@ impl Actor for Member {
 
 impl Member {
     pub(super) fn new(program: Arc<Program>, identity: u32) -> Member {
-        let links = program.links.iter().map(|_| Link::new()).collect();
+        let links = program.links.iter().map(|_| Link::new(program.transport)).collect();
         let mut rng = program.plan.seed.stream(&alloc::format!("mid/{}", program.fleet.name), u64::from(identity));
         Member {
             identity,
@@ -224,8 +224,8 @@ impl Member {
     }
 }
 
-/// Bytes, natural answer, and alternatives with their bound values.
-type Words = (Vec<u8>, Option<Awaits>, Option<Vec<Alternative>>);
+/// Bytes and how many times, natural answer, and alternatives with their bound values.
+type Words = (Vec<u8>, usize, Option<Awaits>, Option<Vec<Alternative>>);
 
 const fn dialog_timer(link: usize) -> TimerId {
     TimerId(1 + 2 * link as u32)

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::matching::Class;
 use crate::plan::{FleetPlan, Plan, StepPlan};
-use crate::protocol::{Dialog, NewDialog};
+use crate::protocol::{Dialog, NewDialog, Transport};
 use crate::registry::Registry;
 
 /// A fleet's script with everything that it needs, once for all members.
@@ -16,6 +16,7 @@ pub(super) struct Program {
     pub(super) links: Vec<String>,
     /// For each step the place of its connection in `links`.
     link_of: Vec<usize>,
+    pub(super) transport: Transport,
     dialog: Option<NewDialog>,
     class: crate::protocol::Class,
 }
@@ -37,6 +38,7 @@ impl Program {
             fleet: fleet.clone(),
             links,
             link_of,
+            transport: protocol.map_or(Transport::Stream, |p| p.transport),
             dialog: protocol.map(|p| p.dialog),
             class: protocol.map_or(|_, _, _, _| None, |p| p.class),
         }

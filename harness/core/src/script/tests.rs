@@ -7,7 +7,6 @@ use crate::actor::{Act, Actor, Addr, Close, CloseHow, Conn, EndpointId, Input, N
 use crate::plan::{Alternative, BindId, CanaryId, MarkId, Network, Part, Segments, Source, StepPlan};
 use crate::protocol::{Awaits, Dialog, From, Protocol, Transport};
 use crate::seed::Seed;
-use crate::spread::Spread;
 use crate::time::{Duration, Time};
 use crate::transcript::{Packet, StepState};
 use crate::value::{Fields, Value};
@@ -147,8 +146,7 @@ impl Stage {
         for (at, step) in steps.iter_mut().enumerate() {
             step.index = at as u16;
         }
-        let network =
-            Network { delay: Spread::Fixed(Duration::ZERO), loss: 0.0, cut: None, stall: None, rate: 0, split: 0 };
+        let network = Network::CLEAN;
         let fleet = FleetPlan {
             name: "foe".into(),
             index: 0,

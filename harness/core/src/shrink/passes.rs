@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::Cutter;
 use super::ddmin::ddmin;
 use super::mend::{conn, fleet, fleet_mut, fleets, keep_fleets, keep_pairs, members, steps_mut};
-use crate::board::WITNESS;
+use crate::board::{WITNESS, is_witness};
 use crate::document::{Located, Node};
 use crate::spread::{duration, duration_text};
 use crate::time::Duration;
@@ -18,9 +18,10 @@ pub(super) const ALL: &[fn(&mut Cutter<'_>)] =
 
 /// The witness is never cut: it shows whether anybody is still served.
 fn whole_fleets(cutter: &mut Cutter<'_>) {
-    let names: Vec<String> = fleets(&cutter.best).into_iter().filter(|name| name != WITNESS).collect();
+    let (witnesses, names): (Vec<String>, Vec<String>) =
+        fleets(&cutter.best).into_iter().partition(|name| is_witness(name));
     ddmin(&names, &mut |kept| {
-        let kept: Vec<String> = kept.iter().cloned().chain([WITNESS.to_string()]).collect();
+        let kept: Vec<String> = kept.iter().chain(&witnesses).cloned().collect();
         cutter.tries(|tree| keep_fleets(tree, &kept))
     });
 }
@@ -28,7 +29,7 @@ fn whole_fleets(cutter: &mut Cutter<'_>) {
 fn whole_members(cutter: &mut Cutter<'_>) {
     for name in fleets(&cutter.best) {
         let all = fleet(&cutter.best, &name).map_or_else(Vec::new, members);
-        if name == WITNESS || all.len() < 2 {
+        if is_witness(&name) || all.len() < 2 {
             continue;
         }
         ddmin(&all, &mut |kept| {

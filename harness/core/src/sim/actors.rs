@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use crate::actor::{Actor, Addr, Crowd, EndpointId, Input, Outbox};
 use crate::plan::Plan;
+use crate::protocol::Transport;
 use crate::registry::Registry;
 use crate::time::Time;
 
@@ -25,6 +26,7 @@ struct Fleet {
     only: Option<Vec<u32>>,
     /// Where the target speaks, for its connections.
     address: Addr,
+    transport: Transport,
     /// The endpoint on which its members listen, and who gets the next connection.
     listens: Option<(EndpointId, u32)>,
 }
@@ -37,13 +39,15 @@ impl Actors {
             let behaviour = registry.behaviour(&fleet.protocol, &fleet.behaviour).unwrap_or_else(|| {
                 panic!("fleet {}: behaviour {:?} of {:?} was planned", fleet.name, fleet.behaviour, fleet.protocol)
             });
-            let port = registry.protocol(&fleet.protocol).map_or(0, |protocol| protocol.scheme.1);
+            let protocol = registry.protocol(&fleet.protocol);
+            let port = protocol.map_or(0, |protocol| protocol.scheme.1);
+            let transport = protocol.map_or(Transport::Stream, |protocol| protocol.transport);
             let address = Addr::new([127, 0, 0, 1], port.wrapping_add(fleet.endpoint_id.0));
             let listens = fleet.plays_server.then_some((fleet.endpoint_id, 0));
             let crowd = (behaviour.crowd)(fleet, plan, registry);
             let only = fleet.only.clone();
             let part = only.as_ref().map_or(fleet.count, |only| only.len() as u32);
-            fleets.push(Fleet { crowd, base: len, len: part, only, address, listens });
+            fleets.push(Fleet { crowd, base: len, len: part, only, address, transport, listens });
             len += part;
         }
         Actors { fleets, target: Some(target), len }
@@ -97,6 +101,11 @@ impl Actors {
     /// Where the target speaks to this fleet.
     pub(super) fn address(&self, fleet: u16) -> Addr {
         self.fleets[fleet as usize].address
+    }
+
+    /// What carries this fleet's messages.
+    pub(super) fn transport(&self, fleet: u16) -> Transport {
+        self.fleets[fleet as usize].transport
     }
 
     /// Who gets the target's next connection to an endpoint: the listening members in turn.

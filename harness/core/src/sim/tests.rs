@@ -10,6 +10,7 @@ use crate::seed::Seed;
 use crate::spread::Spread;
 use crate::transcript::By;
 
+mod datagram;
 pub(crate) mod toy;
 use toy::{CLEAN, MS, count, echo, fleet, lines, listening, plan, run, told};
 

@@ -1,14 +1,15 @@
-//! What actors ask of their connections, and what arrives. Streams: in order, each direction on its own.
+//! What actors ask of their connections, and what arrives. Streams: in order, each direction on its own. Datagrams: see [`super::datagram`].
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Sim;
-use super::ends::State;
+use super::ends::{State, Way};
 use super::happening::{Happening, Message};
 use crate::actor::{Act, Addr, Close, CloseHow, Conn, EndpointId, Input};
 use crate::link::{Passage, Path};
 use crate::plan::{FleetPlan, Plan};
+use crate::protocol::Transport;
 use crate::seed::{Seed, SplitMix};
 use crate::time::Time;
 use crate::transcript::By;
@@ -25,13 +26,13 @@ pub(super) enum Held {
 
 /// The paths of the fleets, and of each connection what its faults depend on. Clean paths need none of that.
 pub(super) struct Lanes {
-    fleets: Vec<Road>,
-    lanes: Vec<Lane>,
+    pub(super) fleets: Vec<Road>,
+    pub(super) lanes: Vec<Lane>,
     seed: Seed,
 }
 
-struct Road {
-    path: Path,
+pub(super) struct Road {
+    pub(super) path: Path,
     label: String,
     /// Connections that each member has begun; empty where nothing depends on it.
     begun: Vec<u32>,
@@ -39,12 +40,12 @@ struct Road {
 
 /// One direction of one connection, at the place of the end towards which it leads.
 #[derive(Clone, Copy)]
-struct Lane {
-    opened: Time,
-    draws: SplitMix,
+pub(super) struct Lane {
+    pub(super) opened: Time,
+    pub(super) draws: SplitMix,
 }
 
-const UNUSED: Lane = Lane { opened: Time::ZERO, draws: SplitMix(0) };
+pub(super) const UNUSED: Lane = Lane { opened: Time::ZERO, draws: SplitMix(0) };
 
 impl Lanes {
     pub(super) fn new(plan: &Plan) -> Lanes {
@@ -102,7 +103,11 @@ impl Sim<'_> {
         let server = self.outbox.new_conn();
         let peer = if who == target { self.actors.listener(endpoint) } else { Some(target) };
         // Nobody listens: the target's own number stands in, and the knock is refused.
-        self.ends.pair((conn, who), (server, peer.unwrap_or(target)));
+        let fleet =
+            self.actors.member(if who == target { peer.unwrap_or(target) } else { who }).map(|(fleet, _)| fleet);
+        let datagrams = fleet.is_some_and(|fleet| self.actors.transport(fleet) == Transport::Datagram);
+        let way = if datagrams { Way::Datagram } else { Way::Stream };
+        self.ends.pair((conn, who), (server, peer.unwrap_or(target)), way);
         let ours = if who == target { server } else { conn };
         if let Some((fleet, member)) = self.actors.member(self.ends[ours].who) {
             self.recorder.opening(ours);
@@ -116,7 +121,11 @@ impl Sim<'_> {
         let port =
             if from.port == 0 { (PORTS.start + self.opened % (PORTS.end - PORTS.start)) as u16 } else { from.port };
         self.opened += 1;
-        let from = self.slab.put(&packed(Addr { port, ..from }));
+        let from = Addr { port, ..from };
+        if datagrams {
+            return self.open_association(conn, server, from);
+        }
+        let from = self.slab.put(&packed(from));
         let at = self.passes(server, 0);
         self.ends[server].in_flight += 1;
         self.push(at, Happening::Knock(server, from));
@@ -133,12 +142,7 @@ impl Sim<'_> {
             return self.refuse(server);
         }
         let addr = unpacked(self.slab.bytes(from));
-        self.ends[server].state = State::Open;
-        if let Some((fleet, member)) = self.actors.member(who) {
-            let to = self.plan.fleets[fleet as usize].source(member, 0);
-            self.recorder.opened(self.now, fleet, member, server, "", addr, to);
-        }
-        self.actors.handle(who, self.now, Input::Accepted(server, addr), &mut self.outbox);
+        self.accept(server, addr);
         if self.answers_with_reset(server) {
             self.slab.free(from);
             self.refuse(server);
@@ -148,6 +152,17 @@ impl Sim<'_> {
             self.push(at, Happening::Opened(client, from));
         }
         self.carry_out(who);
+    }
+
+    /// Tells the one who listens who is there; what it asks for waits in the outbox.
+    pub(super) fn accept(&mut self, server: Conn, addr: Addr) {
+        let who = self.ends[server].who;
+        self.ends[server].state = State::Open;
+        if let Some((fleet, member)) = self.actors.member(who) {
+            let to = self.plan.fleets[fleet as usize].source(member, 0);
+            self.recorder.opened(self.now, fleet, member, server, "", addr, to);
+        }
+        self.actors.handle(who, self.now, Input::Accepted(server, addr), &mut self.outbox);
     }
 
     fn answers_with_reset(&self, server: Conn) -> bool {
@@ -195,6 +210,9 @@ impl Sim<'_> {
         if let Some((fleet, member)) = member {
             self.recorder.sent(self.now, fleet, member, conn, bytes);
         }
+        if self.ends[conn].way == Way::Datagram {
+            return self.scatter(conn, peer, bytes);
+        }
         if !self.ends[peer].stands() {
             return; // written, and on its way to nobody
         }
@@ -209,11 +227,12 @@ impl Sim<'_> {
 
     fn close(&mut self, who: u32, conn: Conn, how: CloseHow) {
         let Some(end) = self.ends.find(conn).filter(|end| end.stands() && end.who == who) else { return };
-        let (peer, half_before, told) = (end.peer, end.half, end.state == State::Told);
+        let (peer, way_before, told) = (end.peer, end.way, end.state == State::Told);
         let how = match how {
+            CloseHow::Half if way_before == Way::Datagram => return,
             CloseHow::Half => {
-                end.half = true;
-                if !half_before {
+                end.way = Way::Silent;
+                if way_before == Way::Stream {
                     self.push_closed(peer, Close::Fin);
                 }
                 return;
@@ -225,7 +244,11 @@ impl Sim<'_> {
         if let Some((fleet, member)) = self.actors.member(who).filter(|_| !told) {
             self.recorder.closed(self.now, fleet, member, conn, By::Us, how);
         }
-        self.push_closed(peer, how);
+        if way_before == Way::Datagram {
+            self.forget(conn); // nobody hears that a socket of datagrams is gone
+        } else {
+            self.push_closed(peer, how);
+        }
         self.free(conn);
     }
 
@@ -277,6 +300,9 @@ impl Sim<'_> {
     }
 
     fn hand_over(&mut self, conn: Conn, what: Held) {
+        if self.ends[conn].way == Way::Datagram && self.ends[conn].state == State::Opening {
+            self.first_datagram(conn);
+        }
         let stands = self.ends[conn].stands();
         match what {
             Held::Bytes(message) => {
@@ -347,12 +373,14 @@ impl Sim<'_> {
     pub(super) fn reset_all_of_target(&mut self) {
         for conn in self.ends.of(self.actors.target()) {
             self.shut(conn);
-            self.push_closed(self.ends[conn].peer, Close::Reset);
+            if self.ends[conn].way != Way::Datagram {
+                self.push_closed(self.ends[conn].peer, Close::Reset);
+            }
         }
     }
 
     /// This end is over: what it has not read is gone.
-    fn shut(&mut self, conn: Conn) {
+    pub(super) fn shut(&mut self, conn: Conn) {
         self.ends[conn].state = State::Closed;
         for what in self.held.remove(&conn).into_iter().flatten() {
             self.ends[conn].in_flight -= 1;
@@ -389,7 +417,7 @@ impl Sim<'_> {
     }
 
     /// Gives a connection's numbers out again, where numbers may repeat.
-    fn free(&mut self, conn: Conn) {
+    pub(super) fn free(&mut self, conn: Conn) {
         if !self.unique
             && let Some((conn, peer)) = self.ends.free_pair(conn)
         {
@@ -399,7 +427,7 @@ impl Sim<'_> {
     }
 }
 
-fn packed(addr: Addr) -> [u8; 6] {
+pub(super) fn packed(addr: Addr) -> [u8; 6] {
     let [a, b, c, d] = addr.ip.to_be_bytes();
     let [e, f] = addr.port.to_be_bytes();
     [a, b, c, d, e, f]

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{AccountSpec, Change, Endpoint, Given, Known, ProcessSpec, Ready, Reload, TargetKind, TargetSpec};
 use crate::document::{Keys, Located, Mistake, Span};
+use crate::protocol::Transport;
 use crate::registry::Registry;
 use crate::scenario::{capabilities, format, rights};
 use crate::time::Duration;
@@ -48,7 +49,7 @@ fn kind(keys: &mut Keys<'_>, registry: &Registry, endpoints: &[Endpoint]) -> Res
         What::Remote => Ok(TargetKind::Remote),
         What::InProcess => in_process(keys, registry),
         What::Process => {
-            let process = keys.table("process")?.map(|keys| process(keys, endpoints)).transpose()?;
+            let process = keys.table("process")?.map(|keys| process(keys, &endpoints[0], registry)).transpose()?;
             keys.need("process", process).map(TargetKind::Process)
         }
     }
@@ -75,13 +76,17 @@ fn words(texts: Vec<(String, Span)>) -> Vec<String> {
     texts.into_iter().map(|(text, _)| text).collect()
 }
 
-fn process(mut keys: Keys<'_>, endpoints: &[Endpoint]) -> Result<ProcessSpec, Mistake> {
+fn process(mut keys: Keys<'_>, first: &Endpoint, registry: &Registry) -> Result<ProcessSpec, Mistake> {
     let program = keys.text("program")?;
     let program = keys.need("program", program)?;
     // Every trial starts a fresh process: `reuse = "campaign"` is refused rather than not done.
     let _ = keys.word("reuse", &[("trial", ())])?;
     let ready = keys.table("ready")?.map(ready).transpose()?;
-    let (ready, ready_within) = ready.unwrap_or_else(|| (Ready::Tcp(endpoints[0].address.clone()), READY_WITHIN));
+    let listens = match registry.protocol(&first.protocol).map(|row| row.transport) {
+        Some(Transport::Datagram) => Ready::Udp,
+        _ => Ready::Tcp,
+    };
+    let (ready, ready_within) = ready.unwrap_or_else(|| (listens(first.address.clone()), READY_WITHIN));
     let spec = ProcessSpec {
         program,
         args: words(keys.texts("args")?),
@@ -113,6 +118,7 @@ const READY_WITHIN: Duration = Duration::from_secs(5);
 fn ready(mut keys: Keys<'_>) -> Result<(Ready, Duration), Mistake> {
     let ways = [
         keys.text("tcp")?.map(Ready::Tcp),
+        keys.text("udp")?.map(Ready::Udp),
         keys.duration("after")?.map(Ready::After),
         keys.text("log")?.map(Ready::Log),
         keys.text("coap")?.map(Ready::Coap),
@@ -123,7 +129,7 @@ fn ready(mut keys: Keys<'_>) -> Result<(Ready, Duration), Mistake> {
     let mut said = ways.into_iter().flatten();
     match (said.next(), said.next()) {
         (Some(ready), None) => Ok((ready, within)),
-        _ => Err(Mistake::new(span, "ready: one of tcp, after, log or coap")),
+        _ => Err(Mistake::new(span, "ready: one of tcp, udp, after, log or coap")),
     }
 }
 

@@ -138,7 +138,7 @@ fn mistakes_have_their_place() {
     refuses("sessions = \"not", "authenticated = \"not", "claimed and lacking at once");
     refuses("\"device\"", "\"plain\"", "two endpoints are called \"plain\"");
     refuses("program =", "reuse = \"campaign\"\nprogram =", "unknown reuse \"campaign\"");
-    refuses("log = \"ready\"", "log = \"ready\", tcp = \"x\"", "one of tcp, after, log or coap");
+    refuses("log = \"ready\"", "log = \"ready\", tcp = \"x\"", "one of tcp, udp, after, log or coap");
     refuses("within = \"2s\"", "within = \"1s..2s\"", "a range has no place here");
     refuses("signal = \"HUP\"", "signal = \"HUP\", run = [\"x\"]", "either signal");
     refuses("run = [\"stubd_passwd\", \"{name}\"]", "run = []", "a command has a program");
@@ -169,7 +169,7 @@ fn a_url_names_a_target_that_claims_nothing() {
     assert_eq!(spec.endpoints[0].address, "127.0.0.1:1234");
     assert!(spec.endpoints[0].speaks("2") && spec.endpoints[0].claims.is_empty());
     assert_eq!(from("stub://localhost/").expect("a URL").endpoints[0].address, "127.0.0.1:7");
-    assert_eq!(from("http://127.0.0.1").expect_err("scheme"), "unknown scheme \"http\"; use stub://, dumb://");
+    assert_eq!(from("http://127.0.0.1").expect_err("scheme"), "unknown scheme \"http\"; use stub://, dumb://, gram://");
     assert!(from("127.0.0.1:7").is_err_and(|error| error.contains("is no URL")));
     assert!(from("stub://example.org:7").is_err_and(|error| error.contains("not an IPv4 address")));
     assert!(from("stub://127.0.0.1:0").is_err_and(|error| error.contains("not a port")));

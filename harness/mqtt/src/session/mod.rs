@@ -416,7 +416,7 @@ fn write(packet: &Packet<'_>, version: Version, out: &mut Vec<u8>) {
 /// A fleet of one for tests.
 #[cfg(test)]
 pub(crate) fn test_fleet(name: &str, keys: proofhouse_core::value::Fields) -> proofhouse_core::plan::FleetPlan {
-    use proofhouse_core::{actor::EndpointId, plan, spread::Spread};
+    use proofhouse_core::{actor::EndpointId, plan};
     plan::FleetPlan {
         name: name.into(),
         index: 0,
@@ -436,13 +436,6 @@ pub(crate) fn test_fleet(name: &str, keys: proofhouse_core::value::Fields) -> pr
         manual: false,
         steps: Vec::new(),
         keys,
-        network: plan::Network {
-            delay: Spread::Fixed(Duration::ZERO),
-            loss: 0.0,
-            cut: None,
-            stall: None,
-            rate: 0,
-            split: 0,
-        },
+        network: plan::Network::CLEAN,
     }
 }

@@ -43,6 +43,25 @@ impl Film {
         self.on(conn, Event::Opened { conn, label: "main".to_string(), from: here, to: here })
     }
 
+    /// A connection from this address.
+    pub(crate) fn open_from(&mut self, fleet: &str, member: u32, conn: u32, from: Addr) -> &mut Film {
+        self.owners.insert(conn, (fleet.to_string(), member));
+        let to = Addr::new([127, 0, 0, 1], 7);
+        self.on(conn, Event::Opened { conn, label: "main".to_string(), from, to })
+    }
+
+    /// A datagram of so many bytes, sent or received, that holds a packet with these fields.
+    pub(crate) fn datagram(&mut self, conn: u32, sent: bool, len: usize, fields: &[(&str, Value)]) -> &mut Film {
+        let bytes = Bytes { hex: "00".repeat(len), ..bytes(conn, "datagram", fields) };
+        self.on(conn, if sent { Event::Sent(bytes) } else { Event::Received(bytes) })
+    }
+
+    /// A member keeps a value as `fleet.name`.
+    pub(crate) fn bound(&mut self, fleet: &str, member: u32, name: &str, value: impl Into<Value>) -> &mut Film {
+        let event = Event::Bound { name: name.to_string(), value: value.into() };
+        self.entry(Who::Member(fleet.to_string(), member), event)
+    }
+
     pub(crate) fn refuse(&mut self, fleet: &str, member: u32, conn: u32) -> &mut Film {
         self.owners.insert(conn, (fleet.to_string(), member));
         self.on(conn, Event::Closed { conn, by: By::Peer, how: Close::Refused })

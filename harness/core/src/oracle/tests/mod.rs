@@ -8,6 +8,8 @@ use crate::transcript::{By, Event, Life, StepState, Who, WitnessState};
 use crate::verdict::{EntryId, Verdict};
 use film::Film;
 
+mod datagrams;
+mod effects;
 mod film;
 mod own_limits;
 mod rules;

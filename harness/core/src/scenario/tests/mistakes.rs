@@ -239,6 +239,14 @@ fn text_that_begins_with_a_dollar_and_names_no_fleet_is_text() {
 fn a_stream_has_no_datagrams_to_lose_their_order() {
     refuses_with("[network]\nreorder = \"5%\"\n", "x.toml:19:11: reorder acts on datagrams");
     refuses("behaviour =", "network = { corrupt = \"1%\" }\nbehaviour =", "corrupt acts on datagrams");
+    refuses_with("[network]\nloss = \"60%\"\nduplicate = \"50%\"\n", "more than 100% together");
+}
+
+#[test]
+fn a_datagram_is_never_cut() {
+    let grams = |text: &str| error(&text.replace("protocol = \"stub\"", "protocol = \"gram\""));
+    assert!(grams(&format!("{PLAIN}[network]\nsplit = 4\n")).contains("split acts on streams"));
+    assert!(grams(&format!("segments = \"1B\"\n{PLAIN}")).contains("sends datagrams, which arrive whole"));
 }
 
 #[test]

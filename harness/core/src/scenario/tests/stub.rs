@@ -134,8 +134,9 @@ pub(super) fn registry() -> Registry {
         oracles: &[],
         ..STUB
     };
+    let gram = Protocol { name: "gram", transport: Transport::Datagram, scheme: ("gram", 10), oracles: &[], ..STUB };
     Registry {
-        protocols: alloc::vec![STUB, other],
+        protocols: alloc::vec![STUB, other, gram],
         flaws: alloc::vec![("never-closes", ""), ("forgets", "")],
         ..Registry::default()
     }

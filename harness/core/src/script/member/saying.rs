@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::{Member, OPEN_MAX, OPENING, ORDER_MIN, Phase, STEP, Words, dialog_timer, pace_timer};
 use crate::actor::{CloseHow, Conn, Note, Outbox};
 use crate::plan::{Part, Segments, StepPlan};
+use crate::protocol::Transport;
 use crate::script::fill::Fill;
 use crate::script::link::State;
 use crate::script::matching::close_name;
@@ -22,6 +23,8 @@ impl Member {
     pub(super) fn must_open(&self, verb: &str) -> bool {
         match self.link().state {
             State::Fresh => true,
+            // A port that was unreachable ends no socket of datagrams: a fresh one may find it again.
+            State::Lost(..) if self.program.transport == Transport::Datagram => true,
             State::Lost(..) | State::Ended(_) => OPENING.contains(&verb),
             State::Listening | State::Opening(_) | State::Open(_) => false,
         }
@@ -53,7 +56,11 @@ impl Member {
     }
 
     /// The target connected to us: to the connection that waits for it, else to the first that was never used.
+    /// Who plays no server hears a stranger, of whom the record tells and no step.
     pub(super) fn accept(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
+        if !self.program.fleet.plays_server {
+            return;
+        }
         let waits = |state| self.links.iter().position(|link| link.state == state);
         let Some(at) = waits(State::Listening).or_else(|| waits(State::Fresh)) else { return };
         self.links[at].opened(conn, self.program.dialog(self.identity));
@@ -85,7 +92,7 @@ impl Member {
         }
         let program = self.program.clone();
         let said = self.words(&program, step, now);
-        let (bytes, natural, any) = match said {
+        let (bytes, times, natural, any) = match said {
             Ok(said) => said,
             Err(why) => return self.unsaid(&why, out),
         };
@@ -94,13 +101,13 @@ impl Member {
             out.note(Note::Planted(canary, conn));
         }
         let at = program.link_of(self.at);
-        let length = bytes.len();
+        let length = bytes.len() * times;
         if let Some((chunk, period)) = step.pace {
-            self.links[at].begin_pace(bytes, chunk, period);
+            self.links[at].begin_pace(bytes.repeat(times), chunk, period);
             self.links[at].pace(now, pace_timer(at), out);
         } else {
             let cut = if step.part == Some(Part::Stimulus) { program.plan.segments } else { Segments::Whole };
-            self.links[at].send(&bytes, cut, out);
+            self.links[at].send(&bytes, times, cut, out);
         }
         self.links[at].tick(now, dialog_timer(at), out);
         match natural {
@@ -130,7 +137,7 @@ impl Member {
         if length > SAID_MAX {
             return Err(alloc::format!("{length} bytes in one step: {SAID_MAX} at most"));
         }
-        Ok((if times == 1 { bytes } else { bytes.repeat(times) }, natural, any))
+        Ok((bytes, times, natural, any))
     }
 
     pub(super) fn transport(&mut self, step: &StepPlan, now: Time, out: &mut Outbox) {

@@ -13,15 +13,13 @@ use crate::plan::{BindId, CanaryId, FleetPlan, MarkId, Network, Plan, Record, Se
 use crate::protocol::{Behaviour, Describe, From, Protocol, Transport};
 use crate::registry::Registry;
 use crate::seed::Seed;
-use crate::spread::Spread;
 use crate::time::Time;
 use crate::transcript::{Event, Header, Packet, StepState, Transcript, Who, WitnessState};
 use crate::value::{Fields, Value};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
 
-pub(crate) const CLEAN: Network =
-    Network { delay: Spread::Fixed(Duration::ZERO), loss: 0.0, cut: None, stall: None, rate: 0, split: 0 };
+pub(crate) const CLEAN: Network = Network::CLEAN;
 
 const TOY: Protocol = Protocol {
     name: "toy",
@@ -42,8 +40,11 @@ const TOY: Protocol = Protocol {
     check: |_, _| Ok(()),
 };
 
+/// The same over datagrams.
+const GRAM: Protocol = Protocol { name: "gram", transport: Transport::Datagram, scheme: ("gram", 9), ..TOY };
+
 pub(crate) fn registry() -> Registry {
-    Registry { protocols: vec![TOY], ..Registry::default() }
+    Registry { protocols: vec![TOY, GRAM], ..Registry::default() }
 }
 
 struct Reader {
@@ -123,6 +124,7 @@ impl Puppet {
                 self.conn = Some(out.open(EndpointId(0), from));
             }
             "say" => out.send(conn, |buf| packet(rest, buf)),
+            "empty" => out.datagram(conn, |_| ()),
             "raw" => out.send(conn, |buf| buf.extend_from_slice(rest.as_bytes())),
             "fill" => out.send(conn, |buf| buf.resize(buf.len() + number() as usize, b'x')),
             "fin" => out.close(conn, CloseHow::Fin),

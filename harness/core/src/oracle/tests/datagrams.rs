@@ -1,0 +1,85 @@
+//! What strangers get for what they send.
+use super::*;
+use crate::actor::Addr;
+use crate::oracle::amplification::ORACLE;
+use crate::value::Value;
+
+const RULE: &str = r#"
+[[expect]]
+oracle = "answer-in-set"
+of = "foe"
+[[expect]]
+oracle = "amplification"
+of = "foe"
+window = "10s"
+"#;
+const STRANGER: Addr = Addr { ip: 0x7f10_0001, port: 5 };
+
+/// A stranger sends 20 bytes at 1 s and receives so many in each of these datagrams, at these milliseconds.
+fn reflected(rule: &str, answers: &[(u64, usize)], end: u64) -> Film {
+    let mut film = Film::new(plan(&format!("{TWO}{rule}")));
+    film.at(0).open("witness", 0, 90).served();
+    film.at(1_000).open_from("foe", 0, 5, STRANGER).datagram(5, true, 20, &[]);
+    for (at, len) in answers {
+        film.at(*at).datagram(5, false, *len, &[]);
+    }
+    film.at(end).served();
+    film
+}
+
+#[test]
+fn three_times_what_was_sent_passes_and_one_byte_more_fails() {
+    let answers = |len| reflected(RULE, &[(1_001, 40), (3_000, len)], 11_000).judge(&ORACLE);
+    assert_says(&answers(20), Verdict::Pass, "3.0 times the bytes of its requests (60 for 20");
+    assert_says(&answers(21), Verdict::Fail, "61 for 20");
+    assert_eq!(answers(21).violations[0].place, "unvalidated-address");
+}
+
+#[test]
+fn every_retransmission_within_the_window_counts_and_none_after_it() {
+    let late = |at| reflected(RULE, &[(1_001, 60), (at, 1)], 20_000).judge(&ORACLE).verdict;
+    assert_eq!(late(11_000), Verdict::Fail);
+    assert_eq!(late(11_001), Verdict::Pass);
+}
+
+#[test]
+fn with_ip_headers_small_datagrams_amplify_less() {
+    let rule = format!("{RULE}bytes = \"ip\"\nfactor_max = 2.0\n");
+    // 20 + 28 bytes for 68 + 28: exactly twice.
+    assert_says(&reflected(&rule, &[(1_001, 68)], 11_000).judge(&ORACLE), Verdict::Pass, "2.0 times with IP headers");
+    assert_eq!(reflected(&rule, &[(1_001, 69)], 11_000).judge(&ORACLE).verdict, Verdict::Fail);
+}
+
+#[test]
+fn who_has_proven_its_address_may_get_more_and_so_may_its_later_associations() {
+    let mut film = reflected(RULE, &[(1_001, 30)], 1_100);
+    film.datagram(5, true, 28, &[("echo", Value::from("aa"))]).datagram(5, false, 1_000, &[]);
+    film.at(2_000).open_from("foe", 0, 6, STRANGER).datagram(6, true, 20, &[]).datagram(6, false, 1_000, &[]);
+    film.at(12_000).served();
+    assert_says(&film.judge(&ORACLE), Verdict::Pass, "1.5 times");
+    let other = Addr { ip: STRANGER.ip + 1, ..STRANGER };
+    film.at(13_000).open_from("foe", 0, 7, other).datagram(7, true, 20, &[]).datagram(7, false, 61, &[]);
+    film.at(24_000).served();
+    assert_says(&film.judge(&ORACLE), Verdict::Fail, "1 of 2 addresses");
+}
+
+#[test]
+fn a_record_that_ends_within_the_window_decides_nothing_unless_it_is_broken_already() {
+    assert_says(&reflected(RULE, &[(1_001, 60)], 10_999).judge(&ORACLE), Verdict::Inconclusive, "before the window");
+    assert_eq!(reflected(RULE, &[(1_001, 61)], 10_999).judge(&ORACLE).verdict, Verdict::Fail);
+}
+
+#[test]
+fn silence_to_strangers_passes_only_where_the_witness_was_served_afterwards() {
+    assert_eq!(reflected(RULE, &[], 11_000).judge(&ORACLE).verdict, Verdict::Pass);
+    let mut film = reflected(RULE, &[], 900);
+    film.at(11_000).entry(Who::Harness, Event::Limit);
+    assert_says(&film.judge(&ORACLE), Verdict::Inconclusive, "witness was not served");
+}
+
+#[test]
+fn where_nobody_sent_anything_nothing_is_decided() {
+    let mut film = Film::new(plan(&format!("{TWO}{RULE}")));
+    film.at(20_000).served();
+    assert_says(&film.judge(&ORACLE), Verdict::Inconclusive, "no address");
+}
