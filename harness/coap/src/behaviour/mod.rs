@@ -1,0 +1,56 @@
+//! What fleets do beside playing scripts.
+mod observer;
+mod socket;
+mod sweep;
+mod telemetry;
+#[cfg(test)]
+mod tests;
+mod witness;
+
+use proofhouse_core::plan::FleetPlan;
+use proofhouse_core::protocol::{Behaviour, Key, Kind};
+
+/// Every behaviour of CoAP.
+pub const BEHAVIOURS: &[Behaviour] = &[
+    Behaviour {
+        name: "telemetry",
+        keys: telemetry::KEYS,
+        doc: "sends readings to a resource at its own pace, and repeats what is not acknowledged",
+        crowd: telemetry::crowd,
+        ends: has_an_end,
+    },
+    Behaviour {
+        name: "observer",
+        keys: observer::KEYS,
+        doc: "observes a resource and acknowledges every notification, or none",
+        crowd: observer::crowd,
+        ends: has_an_end,
+    },
+    Behaviour {
+        name: "sweep",
+        keys: sweep::KEYS,
+        doc: "discovers resources, then sends one request to each from a new association",
+        crowd: sweep::crowd,
+        ends: |_| true,
+    },
+    Behaviour {
+        name: "witness",
+        keys: witness::KEYS,
+        doc: "shows that the target still serves everyone else: a CON GET every 200 ms",
+        crowd: witness::crowd,
+        ends: |_| false,
+    },
+];
+
+const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
+    Key { name, kind, doc }
+}
+
+const FOR: Key = key("for", Kind::Duration, "how long after its start; without it, until the trial ends");
+/// What every server offers, as far as it offers anything \[RFC 6690 §4\].
+const WELL_KNOWN: &str = "/.well-known/core";
+
+/// A device that is told for how long, ends.
+fn has_an_end(fleet: &FleetPlan) -> bool {
+    fleet.keys.find("for").is_some()
+}

@@ -1,0 +1,500 @@
+//! A client on one association: asks, repeats until it is heard, acknowledges, and knows what it has heard before.
+//!
+//! It writes at most one datagram per call; what more is due comes from [`Client::tick`], which is called until it writes nothing.
+//! Where it is told to, it proves its address by an Echo challenge and carries bodies in blocks, so that one request and one response
+//! stand for all of it. Scripts and behaviours use the same client; only a fleet of telemetry has its own, smaller one.
+use alloc::collections::VecDeque;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+
+use proofhouse_core::seed::Rng;
+use proofhouse_core::time::{Duration, Time, nanos};
+use proofhouse_core::transcript::Packet as Told;
+use proofhouse_core::value::{Fields, Value, hex};
+
+use crate::codec::{Code, Duty, Kind, Message, OptionNumber, Token};
+use crate::describe;
+use crate::frames::{self, Built};
+use crate::names::{self, BlockWords};
+
+/// ACK_TIMEOUT: the first pause before a CON is repeated, times 1.0 to 1.5 \[RFC 7252 §4.8\].
+pub const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// MAX_RETRANSMIT: how often a CON is repeated \[RFC 7252 §4.8\].
+pub const RETRANSMIT_MAX: u32 = 4;
+/// EXCHANGE_LIFETIME: how long a message id names one message \[RFC 7252 §4.8.2\].
+const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
+/// Bytes of a drawn token: less is guessable \[RFC 7252 §5.3.1\].
+const TOKEN_LEN: usize = 4;
+/// Messages of the peer that are remembered, so that a flood of ids does not grow us.
+const HEARD_MAX: usize = 256;
+/// The largest body that is put together out of blocks.
+const BODY_MAX: usize = 1 << 20;
+const ECHO: OptionNumber = OptionNumber(252);
+/// Bytes of an Empty message.
+const EMPTY_LEN: usize = 4;
+
+/// What a client does by itself beside repeating and acknowledging.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manners {
+    /// Answers an Echo challenge by asking again with what it was given \[RFC 9175 §2.3\].
+    pub echo: bool,
+    /// Sends and fetches large bodies in blocks \[RFC 7959\].
+    pub blocks: bool,
+    /// Bytes of a block where it may choose; the peer may choose less.
+    pub block_size: Option<usize>,
+}
+
+/// A client.
+pub struct Client {
+    /// Nothing is repeated, acknowledged or reset: who forges an address never hears.
+    pub mute: bool,
+    rng: Rng,
+    mid: u16,
+    exchanges: Vec<Exchange>,
+    heard: VecDeque<Heard>,
+    due: VecDeque<Vec<u8>>,
+    last_con: Option<u16>,
+    lost: Vec<Token>,
+}
+
+/// A request until its last response, or a ping until its RST.
+struct Exchange {
+    /// `None`: a ping.
+    token: Option<Token>,
+    mid: u16,
+    datagram: Vec<u8>,
+    repeat: Option<Repeat>,
+    /// The frame without message id.
+    request: Fields,
+    manners: Manners,
+    /// A challenge has been answered.
+    echoed: bool,
+    /// It is an observation, and was confirmed.
+    observing: bool,
+    /// Blocks of the response so far.
+    body: Vec<u8>,
+    etag: Option<Vec<u8>>,
+    upload: Option<Upload>,
+}
+
+/// A CON that is not acknowledged.
+struct Repeat {
+    at: Time,
+    pause: Duration,
+    count: u32,
+}
+
+/// A body on its way to the server.
+struct Upload {
+    body: Vec<u8>,
+    sent: usize,
+    size: usize,
+}
+
+/// A message of the peer, and what it was answered with.
+struct Heard {
+    mid: u16,
+    since: Time,
+    reply: Vec<u8>,
+}
+
+/// What becomes of a response.
+enum Course {
+    /// It is the answer.
+    Answer,
+    /// It is part of one: the next request is due.
+    Continue,
+}
+
+impl Client {
+    /// A client whose tokens and pauses come from `rng` and whose message ids count up from `mid`.
+    #[must_use]
+    pub fn new(rng: Rng, mid: u16) -> Client {
+        Client {
+            mute: false,
+            rng,
+            mid,
+            exchanges: Vec::new(),
+            heard: VecDeque::new(),
+            due: VecDeque::new(),
+            last_con: None,
+            lost: Vec::new(),
+        }
+    }
+
+    /// The message id of the last CON of the peer.
+    #[must_use]
+    pub fn last_con(&self) -> Option<u16> {
+        self.last_con
+    }
+
+    /// Requests that were given up: repeated four times, and never heard. Forgotten with this call.
+    pub fn take_lost(&mut self) -> Vec<Token> {
+        core::mem::take(&mut self.lost)
+    }
+
+    /// Every request that waits for an answer is given up: what still comes for it is unexpected.
+    pub fn forget(&mut self) {
+        self.exchanges.clear();
+        self.due.clear();
+    }
+
+    /// A message id that was not used lately.
+    pub fn fresh_mid(&mut self) -> u16 {
+        self.mid = self.mid.wrapping_add(1);
+        self.mid
+    }
+
+    /// Says a request: message id and token are given where the frame has none. Yields the frame as it was said.
+    ///
+    /// # Errors
+    /// A field that cannot be written.
+    pub fn ask(&mut self, now: Time, mut frame: Fields, manners: Manners, out: &mut Vec<u8>) -> Built<Fields> {
+        if frame.find("token").is_none() {
+            let token = Token::drawn(self.rng.next(), TOKEN_LEN);
+            frame.set("token", names::token(token));
+        }
+        let mut upload = None;
+        if manners.blocks {
+            upload = cut(&mut frame, manners)?;
+        }
+        let given = frame.int("mid").and_then(|mid| u16::try_from(mid).ok());
+        let mid = given.unwrap_or_else(|| self.fresh_mid());
+        frame.set("mid", u32::from(mid));
+        let mut datagram = Vec::new();
+        frames::build(&frame, &mut datagram)?;
+        out.extend_from_slice(&datagram);
+        if !self.mute {
+            let token = token_of(&frame);
+            self.exchanges.retain(|exchange| exchange.token != token);
+            let repeat = self.repeat(now, &frame);
+            self.exchanges.push(Exchange {
+                token,
+                mid,
+                datagram,
+                repeat,
+                request: frame.clone(),
+                manners,
+                echoed: false,
+                observing: false,
+                body: Vec::new(),
+                etag: None,
+                upload,
+            });
+        }
+        Ok(frame)
+    }
+
+    /// Says an Empty CON; yields its message id.
+    ///
+    /// # Errors
+    /// Never where `frame` has no more than a message id.
+    pub fn ping(&mut self, now: Time, mut frame: Fields, out: &mut Vec<u8>) -> Built<u16> {
+        let mid = frame.int("mid").map_or_else(|| self.fresh_mid(), |mid| mid as u16);
+        frame.set("mid", u32::from(mid));
+        let mut datagram = Vec::new();
+        frames::build(&frame, &mut datagram)?;
+        out.extend_from_slice(&datagram);
+        let repeat = self.repeat(now, &frame).filter(|_| !self.mute);
+        self.exchanges.push(Exchange {
+            token: None,
+            mid,
+            datagram,
+            repeat,
+            request: frame,
+            manners: Manners::default(),
+            echoed: false,
+            observing: false,
+            body: Vec::new(),
+            etag: None,
+            upload: None,
+        });
+        Ok(mid)
+    }
+
+    /// A datagram that is due after those before it.
+    pub fn queue(&mut self, datagram: Vec<u8>) {
+        self.due.push_back(datagram);
+    }
+
+    /// A token that was said by other means, so that its response is known.
+    pub fn expect_token(&mut self, frame: &Fields) {
+        let Some(token) = token_of(frame) else { return };
+        let mid = frame.int("mid").unwrap_or(0) as u16;
+        self.exchanges.retain(|exchange| exchange.token != Some(token));
+        self.exchanges.push(Exchange {
+            token: Some(token),
+            mid,
+            datagram: Vec::new(),
+            repeat: None,
+            request: frame.clone(),
+            manners: Manners::default(),
+            echoed: false,
+            observing: false,
+            body: Vec::new(),
+            etag: None,
+            upload: None,
+        });
+    }
+
+    /// Takes a datagram of the peer: what it tells goes to `packets`, what has to be answered at once to `reply`. A message that was
+    /// heard before is answered as before and told no second time.
+    pub fn hear(&mut self, now: Time, datagram: &[u8], packets: &mut Vec<Told>, reply: &mut Vec<u8>) {
+        let told = describe::tell(datagram);
+        let message = match Message::decode(datagram) {
+            Ok(message) => message,
+            Err(reject) => {
+                if reject.duty == Duty::Reset && !self.mute {
+                    Message::rst(reject.mid).encode(reply);
+                }
+                packets.push(told);
+                return;
+            }
+        };
+        if message.kind() == Kind::Con {
+            self.last_con = Some(message.mid());
+        }
+        let confirmable = matches!(message.kind(), Kind::Con | Kind::Non);
+        if confirmable && !self.mute && self.was_heard(now, message.mid(), reply) {
+            return;
+        }
+        let mut answer = Vec::new();
+        self.take(now, &message, told, packets, &mut answer);
+        reply.extend_from_slice(&answer);
+        if confirmable && !self.mute {
+            // Who repeats a separate response wants its acknowledgement, not our next request.
+            let acknowledges = answer.len() == EMPTY_LEN;
+            self.remember(now, message.mid(), if acknowledges { answer } else { Vec::new() });
+        }
+    }
+
+    /// Writes one datagram that is due, and yields the next moment at which one will be.
+    pub fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time> {
+        match self.due.pop_front() {
+            Some(datagram) => out.extend_from_slice(&datagram),
+            None => self.say_again(now, out),
+        }
+        let next = self.exchanges.iter().filter_map(|exchange| exchange.repeat.as_ref()).map(|repeat| repeat.at).min();
+        if self.due.is_empty() { next } else { Some(now) }
+    }
+
+    fn say_again(&mut self, now: Time, out: &mut Vec<u8>) {
+        while let Some(at) = self.exchanges.iter().position(|e| e.repeat.as_ref().is_some_and(|r| r.at <= now)) {
+            let exchange = &mut self.exchanges[at];
+            let Some(repeat) = &mut exchange.repeat else { return };
+            if repeat.count < RETRANSMIT_MAX {
+                repeat.count += 1;
+                repeat.pause *= 2;
+                repeat.at = now + repeat.pause;
+                out.extend_from_slice(&exchange.datagram);
+                return;
+            }
+            let gone = self.exchanges.remove(at);
+            self.lost.extend(gone.token);
+        }
+    }
+
+    /// The first repetition of a CON, 2 s to 3 s later.
+    fn repeat(&mut self, now: Time, frame: &Fields) -> Option<Repeat> {
+        if self.mute || !matches!(frame.text("type"), None | Some("con")) {
+            return None;
+        }
+        let pause = ACK_TIMEOUT + Duration::from_nanos(self.rng.below(nanos(ACK_TIMEOUT) / 2 + 1));
+        Some(Repeat { at: now + pause, pause, count: 0 })
+    }
+
+    fn was_heard(&mut self, now: Time, mid: u16, reply: &mut Vec<u8>) -> bool {
+        while self.heard.front().is_some_and(|heard| now.since(heard.since) > EXCHANGE_LIFETIME) {
+            self.heard.pop_front();
+        }
+        let before = self.heard.iter().find(|heard| heard.mid == mid);
+        if let Some(heard) = before {
+            reply.extend_from_slice(&heard.reply);
+        }
+        before.is_some()
+    }
+
+    fn remember(&mut self, now: Time, mid: u16, reply: Vec<u8>) {
+        if self.heard.len() == HEARD_MAX {
+            self.heard.pop_front();
+        }
+        self.heard.push_back(Heard { mid, since: now, reply });
+    }
+
+    fn take(&mut self, now: Time, message: &Message<'_>, told: Told, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {
+        let (kind, code, mid) = (message.kind(), message.code(), message.mid());
+        if code.is_response() {
+            return self.respond(now, message, told, packets, reply);
+        }
+        let named = self.exchanges.iter().position(|exchange| exchange.mid == mid);
+        match (kind, named) {
+            (Kind::Ack, Some(at)) => self.exchanges[at].repeat = None,
+            (Kind::Rst, Some(at)) => drop(self.exchanges.remove(at)),
+            // A ping, and a request to a client that serves nothing [RFC 7252 §4.2].
+            (Kind::Con, _) if !self.mute => Message::rst(mid).encode(reply),
+            _ => {}
+        }
+        packets.push(told);
+    }
+
+    fn respond(
+        &mut self,
+        now: Time,
+        message: &Message<'_>,
+        mut told: Told,
+        packets: &mut Vec<Told>,
+        reply: &mut Vec<u8>,
+    ) {
+        let (kind, mid, token) = (message.kind(), message.mid(), message.token());
+        let known = self.exchanges.iter().position(|exchange| exchange.token == Some(token));
+        let Some(at) = known else {
+            // Whoever does not know what is answered says so [RFC 7252 §4.2, RFC 7641 §3.6].
+            if kind != Kind::Ack && !self.mute {
+                Message::rst(mid).encode(reply);
+            }
+            packets.push(told);
+            return;
+        };
+        if kind == Kind::Ack && self.exchanges[at].mid != mid {
+            return; // the acknowledgement of another message answers nothing [RFC 7252 §5.3.2]
+        }
+        if kind == Kind::Con && !self.mute {
+            Message::ack(mid).encode(reply);
+        }
+        let mut exchange = self.exchanges.swap_remove(at);
+        exchange.repeat = None;
+        match exchange.take(message, &mut told) {
+            Course::Continue => self.go_on(now, exchange, reply),
+            Course::Answer => {
+                if exchange.observing {
+                    self.exchanges.push(exchange);
+                }
+                packets.push(told);
+            }
+        }
+    }
+
+    /// Says the next request of an exchange: at once where nothing else has to be said, else with the next tick.
+    fn go_on(&mut self, now: Time, mut exchange: Exchange, reply: &mut Vec<u8>) {
+        exchange.mid = self.fresh_mid();
+        exchange.request.set("mid", u32::from(exchange.mid));
+        exchange.datagram.clear();
+        if frames::build(&exchange.request, &mut exchange.datagram).is_err() {
+            return; // what was said once can be said again
+        }
+        exchange.repeat = self.repeat(now, &exchange.request);
+        if reply.is_empty() {
+            reply.extend_from_slice(&exchange.datagram);
+        } else {
+            self.due.push_back(exchange.datagram.clone());
+        }
+        self.exchanges.push(exchange);
+    }
+}
+
+impl Exchange {
+    /// Looks at a response: part of the answer, or the answer, which is then told whole.
+    fn take(&mut self, message: &Message<'_>, told: &mut Told) -> Course {
+        let (code, options) = (message.code(), message.options());
+        if let (true, false, Code::UNAUTHORIZED, Some(echo)) = (self.manners.echo, self.echoed, code, options.get(ECHO))
+        {
+            self.echoed = true;
+            self.request.set("echo", hex(echo));
+            return Course::Continue;
+        }
+        let observe = options.has(OptionNumber::OBSERVE);
+        self.observing = observe && (self.observing || self.request.int("observe") == Some(0));
+        if !self.manners.blocks || observe {
+            return Course::Answer;
+        }
+        if self.goes_up(message) {
+            return Course::Continue;
+        }
+        match options.uint(OptionNumber::BLOCK2).map(BlockWords::of) {
+            Some(block) if code.is_success() => self.fetch(block, message, told),
+            _ => Course::Answer,
+        }
+    }
+
+    /// The next block of a body that the server has asked to continue.
+    fn goes_up(&mut self, message: &Message<'_>) -> bool {
+        let Some(upload) = &mut self.upload else { return false };
+        let Some(block) = message.options().uint(OptionNumber::BLOCK1).map(BlockWords::of) else { return false };
+        if message.code() != Code::CONTINUE {
+            return false;
+        }
+        upload.sent = (upload.sent + upload.size).min(upload.body.len());
+        upload.size = upload.size.min(block.size());
+        upload.write(&mut self.request);
+        true
+    }
+
+    fn fetch(&mut self, block: BlockWords, message: &Message<'_>, told: &mut Told) -> Course {
+        let etag = message.options().get(OptionNumber::ETAG).map(<[u8]>::to_vec);
+        let offset = block.num as usize * block.size();
+        let wrong = if offset != self.body.len() || offset > BODY_MAX {
+            "a block that was not asked for [RFC 7959 §2.4]"
+        } else if offset > 0 && etag != self.etag {
+            "another version of the body in the middle of it [RFC 7959 §2.4]"
+        } else if block.more && message.payload().len() != block.size() {
+            "a block that is not full, and more to come [RFC 7959 §2.3]"
+        } else {
+            ""
+        };
+        if !wrong.is_empty() {
+            told.malformed = wrong.to_string();
+            return Course::Answer;
+        }
+        self.etag = etag;
+        self.body.extend_from_slice(message.payload());
+        if !block.more {
+            told.fields.set("payload", Value::from_payload(&self.body));
+            return Course::Answer;
+        }
+        let next = BlockWords { num: block.num + 1, more: false, szx: block.szx };
+        for key in ["block1", "payload", "size1"] {
+            self.request.remove(key);
+        }
+        self.request.set("block2", next.to_string());
+        Course::Continue
+    }
+}
+
+impl Upload {
+    /// Puts the current block into a request.
+    fn write(&self, request: &mut Fields) {
+        let end = (self.sent + self.size).min(self.body.len());
+        let szx = BlockWords::szx_of(self.size).unwrap_or(6);
+        let block = BlockWords { num: (self.sent / self.size) as u32, more: end < self.body.len(), szx };
+        request.set("block1", block.to_string());
+        request.set("payload", Value::Bytes(self.body[self.sent..end].to_vec()));
+    }
+}
+
+/// Cuts a request whose body is larger than a block, and asks for blocks where a size is wished.
+fn cut(frame: &mut Fields, manners: Manners) -> Built<Option<Upload>> {
+    if let (Some(size), None) = (manners.block_size, frame.find("block2"))
+        && let Some(szx) = BlockWords::szx_of(size)
+    {
+        frame.set("block2", BlockWords { num: 0, more: false, szx }.to_string());
+    }
+    let Some(payload) = frame.find("payload") else { return Ok(None) };
+    let body = frames::text("payload", payload)?;
+    let size = manners.block_size.unwrap_or(crate::codec::PAYLOAD_MAX);
+    if body.len() <= size || frame.find("block1").is_some() {
+        return Ok(None);
+    }
+    frame.set("size1", body.len() as i64);
+    let upload = Upload { body, sent: 0, size };
+    upload.write(frame);
+    Ok(Some(upload))
+}
+
+fn token_of(frame: &Fields) -> Option<Token> {
+    let bytes = frame.find("token").map_or(Ok(Vec::new()), |value| frames::opaque("token", value)).ok()?;
+    Token::new(&bytes)
+}
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

@@ -1,0 +1,119 @@
+//! The CoAP side of one scripted association: says steps, hears datagrams, and does by itself what a client has to do, unless the
+//! session is manual: it acknowledges what it asked for, resets what it did not, repeats a CON until it is heard, answers an Echo
+//! challenge, and moves blocks where a step says `blockwise = true`.
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use proofhouse_core::plan::{FleetPlan, Plan, StepPlan};
+use proofhouse_core::protocol::{Awaits, Dialog};
+use proofhouse_core::time::Time;
+use proofhouse_core::transcript::Packet as Told;
+use proofhouse_core::value::{Fields, Value};
+
+use crate::client::{Client, Manners};
+use crate::frames::{self, Mistake};
+use crate::steps;
+
+/// One scripted association.
+struct Script {
+    client: Client,
+}
+
+/// For [`Protocol::dialog`](proofhouse_core::protocol::Protocol::dialog).
+#[must_use]
+pub fn dialog(fleet: &FleetPlan, plan: &Plan, member: u32) -> Box<dyn Dialog> {
+    let mut rng = plan.seed.stream(&format!("coap/{}", fleet.name), u64::from(member));
+    // The ids that the engine fills into raw bytes begin at this member's own place; ours begin half the circle away.
+    let raw = 1 + plan.seed.stream(&format!("mid/{}", fleet.name), u64::from(member)).below(0xff00) as u16;
+    let offset = rng.below(0x1000) as u16;
+    let mut client = Client::new(rng, raw.wrapping_add(0x8000).wrapping_add(offset));
+    client.mute = fleet.manual || fleet.plays_server;
+    Box::new(Script { client })
+}
+
+impl Dialog for Script {
+    fn say(
+        &mut self,
+        step: &StepPlan,
+        values: &Fields,
+        now: Time,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Awaits>, String> {
+        let said = match step.verb.as_str() {
+            "send" => self.send(values, out).map(|()| None),
+            "ping" => self.ping(values, now, out).map(Some),
+            "ack" | "rst" => self.empty(step, values, out).map(|()| None),
+            method => self.request(method, values, now, out).map(Some),
+        };
+        said.map_err(|m| format!("{}: {}", m.key, m.what))
+    }
+
+    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {
+        self.client.hear(now, bytes, packets, reply);
+    }
+
+    fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time> {
+        self.client.tick(now, out)
+    }
+}
+
+impl Script {
+    fn request(&mut self, method: &str, values: &Fields, now: Time, out: &mut Vec<u8>) -> Result<Awaits, Mistake> {
+        let manners = Manners {
+            echo: values.find("echo").is_none(),
+            blocks: values.truth("blockwise") == Some(true),
+            block_size: steps::block_size(values)?,
+        };
+        let frame = self.client.ask(now, steps::frame(method, values), manners, out)?;
+        let token = frame.find("token").cloned().unwrap_or_else(|| Value::from(""));
+        // Hex digits may be written in capitals or with spaces; packets tell them in one way.
+        let token = frames::opaque("token", &token).map(|bytes| proofhouse_core::value::hex(&bytes))?;
+        Ok(Awaits { kind: "response", fields: alloc::vec![("token", Value::from(token))] })
+    }
+
+    fn ping(&mut self, values: &Fields, now: Time, out: &mut Vec<u8>) -> Result<Awaits, Mistake> {
+        let mid = self.client.ping(now, steps::frame("ping", values), out)?;
+        Ok(Awaits { kind: "rst", fields: alloc::vec![("mid", Value::from(u32::from(mid)))] })
+    }
+
+    /// An ACK or RST, of the last CON unless the step says of which.
+    fn empty(&mut self, step: &StepPlan, values: &Fields, out: &mut Vec<u8>) -> Result<(), Mistake> {
+        let mut frame = steps::frame(&step.verb, values);
+        if frame.find("mid").is_none() {
+            let Some(mid) = self.client.last_con() else {
+                return frames::mistake("mid", "no CON was heard yet whose message id could be meant");
+            };
+            frame.set("mid", u32::from(mid));
+        }
+        frames::build(&frame, out)
+    }
+
+    /// Frames as they are, each a datagram: the first at once, the others with the ticks after it.
+    fn send(&mut self, values: &Fields, out: &mut Vec<u8>) -> Result<(), Mistake> {
+        let frames = values.find("frame").map(Value::as_slice).unwrap_or_default();
+        for (place, frame) in frames.iter().enumerate() {
+            let Value::Table(frame) = frame else { return frames::mistake("frame", format!("{frame} is no frame")) };
+            let mut frame = frame.clone();
+            if frame.find("mid").is_none() {
+                let mid = self.client.fresh_mid();
+                frame.set("mid", u32::from(mid));
+            }
+            let mut datagram = Vec::new();
+            frames::build(&frame, &mut datagram)?;
+            if frame.find("code").is_some() {
+                self.client.expect_token(&frame);
+            }
+            match place {
+                0 => out.extend_from_slice(&datagram),
+                _ => self.client.queue(datagram),
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[path = "dialog_tests.rs"]
+mod tests;

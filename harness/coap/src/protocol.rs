@@ -1,0 +1,88 @@
+//! The row by which the engine knows CoAP.
+use proofhouse_core::protocol::{Capability, Protocol, Transport};
+use proofhouse_core::transcript::Packet;
+
+use crate::codec::Code;
+use crate::{behaviour, cases, describe, dialog, oracle, probes, steps};
+
+/// CoAP over UDP, RFC 7252, with RFC 7641 and RFC 7959.
+pub const COAP: Protocol = Protocol {
+    name: "coap",
+    versions: &[],
+    transport: Transport::Datagram,
+    scheme: ("coap", 5683),
+    verbs: steps::VERBS,
+    behaviours: behaviour::BEHAVIOURS,
+    oracles: oracle::ORACLES,
+    case_lists: cases::CASES,
+    capabilities: CAPABILITIES,
+    dialog: dialog::dialog,
+    describe: describe::describe,
+    class,
+    check: steps::check,
+};
+
+const fn can(name: &'static str, probe: Option<&'static str>, doc: &'static str) -> Capability {
+    Capability { name, probe, doc }
+}
+
+/// What a server may be able to do. What it offers (`resource.counter`) stands in its target file.
+const CAPABILITIES: &[Capability] = &[
+    can("discovery", Some(probes::DISCOVERY), "/.well-known/core lists resources in link format"),
+    can("observe", Some(probes::OBSERVE), "sends notifications to who observes a resource"),
+    can("blockwise", Some(probes::BLOCKWISE), "answers with large bodies in blocks"),
+    can(
+        "address-validation",
+        Some(probes::ADDRESS_VALIDATION),
+        "challenges an unknown address (Echo) before it answers at length",
+    ),
+    can("authenticated", None, "asks who is there: NoSec requests are refused; only a target file tells"),
+    can("acl", None, "rights of parties on resources are enforced"),
+    can("proxy", None, "forwards requests to other servers"),
+    can("admin.restart", None, "the target can be stopped and started again with what it keeps on disk"),
+];
+
+/// Classes of a code: `ok` is 2.xx, `refused` 4.xx and 5.xx, `client-error` and `server-error` one of them; `4.xx` says it in digits.
+fn class(_: &str, packet: &Packet, field: &str, class: &str) -> Option<bool> {
+    if field != "code" {
+        return None;
+    }
+    let code: Option<Code> = packet.fields.text("code").and_then(|text| text.parse().ok());
+    let is = |test: fn(Code) -> bool| Some(code.is_some_and(test));
+    match class {
+        "ok" => is(Code::is_success),
+        "refused" => is(Code::is_refusal),
+        "client-error" | "4.xx" => is(|code| code.class() == 4),
+        "server-error" | "5.xx" => is(|code| code.class() == 5),
+        "2.xx" => is(|code| code.class() == 2),
+        "0.xx" => is(|code| code.class() == 0),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::String;
+    use proofhouse_core::value::Fields;
+
+    fn is(code: &str, name: &str) -> Option<bool> {
+        let mut fields = Fields::default();
+        fields.set("code", code);
+        class("", &Packet { kind: "response".into(), fields, malformed: String::new() }, "code", name)
+    }
+
+    #[test]
+    fn a_code_is_of_its_class_and_of_no_other() {
+        assert_eq!([is("2.05", "ok"), is("4.00", "ok"), is("2.31", "2.xx")], [Some(true), Some(false), Some(true)]);
+        assert_eq!(
+            [is("4.31", "refused"), is("5.00", "refused"), is("2.05", "refused")],
+            [Some(true), Some(true), Some(false)]
+        );
+        assert_eq!(
+            [is("4.04", "4.xx"), is("4.04", "client-error"), is("5.03", "client-error")],
+            [Some(true), Some(true), Some(false)]
+        );
+        assert_eq!([is("5.03", "server-error"), is("5.03", "2.05")], [Some(true), None]);
+    }
+}
