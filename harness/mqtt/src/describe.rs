@@ -53,6 +53,7 @@ impl Stream {
             match split(Version::V311, self.sender, u32::MAX, &bytes[used..]) {
                 Ok(None) => break,
                 Ok(Some(cut)) => {
+                    self.follow(cut);
                     packets.push(self.packet(cut, &bytes[used..used + cut.size]));
                     used += cut.size;
                 }
@@ -65,6 +66,16 @@ impl Stream {
             }
         }
         used
+    }
+
+    /// A client says in CONNECT which version it speaks. Where we play the server that may be another one than was planned.
+    fn follow(&mut self, cut: Cut<'_>) {
+        if self.sender == Sender::Client
+            && cut.kind() == Some(Kind::Connect)
+            && let Ok((version, _)) = Connect::first(cut)
+        {
+            self.version = version;
+        }
     }
 
     fn packet(&self, cut: Cut<'_>, whole: &[u8]) -> Told {

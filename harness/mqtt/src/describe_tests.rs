@@ -142,3 +142,12 @@ proptest::proptest! {
         proptest::prop_assert_eq!(lengths(&whole), lengths(&pieces));
     }
 }
+
+#[test]
+fn a_client_that_speaks_another_version_than_was_planned_is_read_in_its_own() {
+    let mut stream = Stream::new(Version::V5, Sender::Client);
+    let mut packets = Vec::new();
+    stream.bytes(b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a\x30\x06\0\x03a/bx", &mut packets);
+    assert!(packets.iter().all(|packet| packet.malformed.is_empty()), "{packets:?}");
+    assert_eq!(packets[1].fields.text("payload"), Some("x"));
+}

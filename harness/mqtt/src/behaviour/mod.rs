@@ -1,5 +1,6 @@
 //! What fleets do beside playing scripts.
 mod commanded;
+mod recording_broker;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,13 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "subscribes to its own commands and answers each by publishing its state",
         crowd: commanded::crowd,
         ends: has_an_end,
+    },
+    Behaviour {
+        name: "recording-broker",
+        keys: &[],
+        doc: "plays the server: takes every client, acknowledges everything, passes nothing on; what it gets is in the transcript",
+        crowd: recording_broker::crowd,
+        ends: |_| false,
     },
     Behaviour {
         name: "witness",

@@ -33,7 +33,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
         for member in fleet.members() {
             let stays = stays(&record, fleet, member);
-            if !stays.iter().any(|stay| stay.from.at <= first.at) {
+            if !stays.iter().any(|stay| stay.covers(first.at)) {
                 let reason = format!("{}[{member}] was not connected when the attack began", fleet.name);
                 return Judgement::inconclusive(ORACLE.id, reason);
             }
@@ -54,6 +54,12 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 struct Stay {
     from: Moment,
     to: Option<Moment>,
+}
+
+impl Stay {
+    fn covers(&self, at: Time) -> bool {
+        self.from.at <= at && self.to.is_none_or(|to| to.at > at)
+    }
 }
 
 fn stays(record: &Record<'_>, fleet: &FleetPlan, member: u32) -> Vec<Stay> {

@@ -17,6 +17,7 @@ use proofhouse_core::verdict::{Judgement, Verdict};
 #[path = "../../../../core/src/oracle/tests/film.rs"]
 mod film;
 mod policy;
+mod reading;
 mod sessions;
 
 /// What films are cut from.
