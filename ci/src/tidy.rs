@@ -28,7 +28,7 @@ fn has_extension(path: &Path, wanted: &str) -> bool {
     path.extension().is_some_and(|e| e == wanted)
 }
 
-/// Only clauses that exist are cited: `MQTT5 3.1.4-3`, and `mqtt5:3.1.4-3` in scenarios.
+/// Only clauses that exist are cited: `MQTT5 3.1.4-3` and `RFC 7252 §4.2`; in scenarios `mqtt5:3.1.4-3` and `rfc7252:4.2`.
 fn clauses(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
     let known = fs::read_to_string(root.join("ci/clauses.txt")).expect("ci/clauses.txt is in the repository");
     let known: BTreeSet<&str> = known.lines().collect();
@@ -56,7 +56,21 @@ fn cited(line: &str) -> Vec<String> {
             }
         }
     }
+    all.extend(cited_rfcs(line, "RFC ", " §"));
+    all.extend(cited_rfcs(line, "rfc", ":"));
     all
+}
+
+/// Sections of RFCs: any RFC, so that one that may not be cited is found too.
+fn cited_rfcs(line: &str, prefix: &str, between: &str) -> Vec<String> {
+    let section = |(at, _)| {
+        let (document, rest) = line[at + prefix.len()..].split_once(between)?;
+        let number = document.len() == 4 && document.bytes().all(|b| b.is_ascii_digit());
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.' || c == '-')).unwrap_or(rest.len());
+        let place = rest[..end].trim_end_matches(['.', '-']);
+        (number && place.starts_with(|c: char| c.is_ascii_digit())).then(|| format!("RFC {document} §{place}"))
+    };
+    line.match_indices(prefix).filter_map(section).collect()
 }
 
 /// Scenario and target files read in every TOML tool, not only in the newest.
@@ -101,9 +115,14 @@ const BELOW_CORE: &[&str] = &[
     "zmij",
 ];
 
-/// `core` depends on nothing but the allow list; `mqtt` on `core` alone.
+/// `core` depends on nothing but the allow list; `mqtt` and `coap` on `core` alone.
 fn arrows(root: &Path, wrong: &mut Vec<String>) {
-    for (package, more) in [("proofhouse-core", None), ("proofhouse-mqtt", Some("proofhouse-mqtt"))] {
+    let own = [
+        ("proofhouse-core", None),
+        ("proofhouse-mqtt", Some("proofhouse-mqtt")),
+        ("proofhouse-coap", Some("proofhouse-coap")),
+    ];
+    for (package, more) in own {
         let args = ["tree", "-p", package, "-e", "normal,build", "--prefix", "none", "--format", "{p}"];
         let out = Command::new("cargo").args(args).current_dir(root).output().expect("cargo prints the tree");
         let text = String::from_utf8_lossy(&out.stdout).into_owned();
@@ -126,6 +145,11 @@ mod tests {
     fn clauses_are_found_in_both_forms() {
         assert_eq!(cited("[MQTT5 3.1.4-3], `mqtt3:3.1.4-2`"), ["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"]);
         assert_eq!(cited("see MQTT5 §4.13.1."), ["MQTT5 §4.13.1"]);
-        assert!(cited("MQTT5 only, MQTT3 too").is_empty());
+        assert_eq!(
+            cited("[RFC 7252 §4.2, RFC 7959 §3]; \"rfc7641:3.3.1\""),
+            ["RFC 7252 §4.2", "RFC 7959 §3", "RFC 7641 §3.3.1"]
+        );
+        assert_eq!(cited("spec = [\"rfc7252:4.2-1\"]"), ["RFC 7252 §4.2-1"], "our own ordinals are no clauses");
+        assert!(cited("MQTT5 only, MQTT3 too, RFC 7252 as a whole, RFC 8132: more methods").is_empty());
     }
 }
