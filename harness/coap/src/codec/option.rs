@@ -52,13 +52,13 @@ impl OptionNumber {
         self.0 & 1 != 0
     }
 
-    /// A proxy that does not understand it must not forward the message \[RFC 7252 §5.4.2\].
+    /// A proxy that does not understand it must not forward the message \[RFC 7252 §5.7.1\].
     #[must_use]
     pub const fn is_unsafe(self) -> bool {
         self.0 & 2 != 0
     }
 
-    /// Safe to forward, and no part of a cache key \[RFC 7252 §5.4.2\].
+    /// Safe to forward, and no part of a cache key.
     #[must_use]
     pub const fn is_no_cache_key(self) -> bool {
         self.0 & 0x1E == 0x1C

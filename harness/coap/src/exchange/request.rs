@@ -9,7 +9,7 @@ use crate::codec::{Kind, Message, Reject, Token};
 
 /// One request on its way to one server; with NSTART 1 a client needs no more.
 ///
-/// The response may ride on the ACK or come by itself, as CON or NON, before or after the ACK \[RFC 7252 §5.2\]. How long to wait for
+/// The response may ride on the ACK or come by itself, as CON or NON, before or after the ACK \[RFC 7252 §5.2.1, RFC 7252 §5.2.2\]. How long to wait for
 /// a response after an Empty ACK is the caller's decision; it calls [`stop`](Self::stop).
 #[derive(Clone, Debug, Default)]
 pub struct Exchange {
