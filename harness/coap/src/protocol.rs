@@ -26,7 +26,8 @@ const fn can(name: &'static str, probe: Option<&'static str>, doc: &'static str)
     Capability { name, probe, doc }
 }
 
-/// What a server may be able to do. What it offers (`resource.counter`) stands in its target file.
+/// What a server may be able to do, beside what every target may (`authenticated`, `acl`, `admin.restart`). What it offers
+/// (`resource.counter`) stands in its target file.
 const CAPABILITIES: &[Capability] = &[
     can("discovery", Some(probes::DISCOVERY), "/.well-known/core lists resources in link format"),
     can("observe", Some(probes::OBSERVE), "sends notifications to who observes a resource"),
@@ -36,10 +37,7 @@ const CAPABILITIES: &[Capability] = &[
         Some(probes::ADDRESS_VALIDATION),
         "challenges an unknown address (Echo) before it answers at length",
     ),
-    can("authenticated", None, "asks who is there: NoSec requests are refused; only a target file tells"),
-    can("acl", None, "rights of parties on resources are enforced"),
     can("proxy", None, "forwards requests to other servers"),
-    can("admin.restart", None, "the target can be stopped and started again with what it keeps on disk"),
 ];
 
 /// Classes of a code: `ok` is 2.xx, `refused` 4.xx and 5.xx, `client-error` and `server-error` one of them; `4.xx` says it in digits.
