@@ -6,7 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use mio::Waker;
+use proofhouse_core::actor::{Addr, EndpointId};
 use proofhouse_core::plan::Plan;
+use proofhouse_core::protocol::Transport;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::target::{ProcessSpec, TargetKind, TargetSpec};
 use proofhouse_core::time::nanos;
@@ -16,10 +18,11 @@ use crate::accounts::{self, Accounts};
 use crate::clock::Clock;
 use crate::driver::{Cues, Driver, Reply, Request, Stage};
 use crate::error::RunError;
-use crate::guard::{self, Approved};
+use crate::guard;
 use crate::limits;
 use crate::mask::Secrets;
 use crate::options::LiveOptions;
+use crate::ping::{self, Echo};
 use crate::process::observed::Observed;
 use crate::process::{Process, Workplace};
 use crate::witness::{self, Witness};
@@ -28,6 +31,8 @@ use crate::witness::{self, Witness};
 const STARTS: u32 = 3;
 /// How long a remote target may take to answer before a run.
 const REACH: Duration = Duration::from_secs(5);
+/// The same for datagrams, where nobody need answer.
+const REACH_DATAGRAM: Duration = Duration::from_secs(1);
 
 /// Runs a plan against a target over real sockets: starts it where it is a process, and leaves nothing of it behind.
 ///
@@ -60,7 +65,7 @@ pub fn run_live(
 ///
 /// # Errors
 /// As [`run_live`].
-pub fn preflight(target: &TargetSpec, _registry: &Registry, options: &LiveOptions) -> Result<String, RunError> {
+pub fn preflight(target: &TargetSpec, registry: &Registry, options: &LiveOptions) -> Result<String, RunError> {
     match &target.kind {
         TargetKind::Process(spec) => again(|| {
             let place = Arc::new(Workplace::new(spec, &target.endpoints, &options.own_program)?);
@@ -70,8 +75,9 @@ pub fn preflight(target: &TargetSpec, _registry: &Registry, options: &LiveOption
         }),
         TargetKind::Remote => {
             let approved = guard::approve(target, &options.i_own, str::to_string)?;
-            for endpoint in (0..target.endpoints.len()).filter(|n| !target.endpoints[*n].client) {
-                reach(&approved, endpoint)?;
+            for (n, endpoint) in (0..).zip(&target.endpoints).filter(|(_, endpoint)| !endpoint.client) {
+                let transport = registry.protocol(&endpoint.protocol).map(|row| row.transport);
+                reach(approved.addr(EndpointId(n)), transport == Some(Transport::Datagram))?;
             }
             Ok(String::new())
         }
@@ -79,10 +85,16 @@ pub fn preflight(target: &TargetSpec, _registry: &Registry, options: &LiveOption
     }
 }
 
-fn reach(approved: &Approved, endpoint: usize) -> Result<(), RunError> {
-    let addr = approved.addr(proofhouse_core::actor::EndpointId(endpoint as u16));
+fn reach(addr: Addr, datagrams: bool) -> Result<(), RunError> {
     let unreachable =
         |error: std::io::Error| RunError::Unreachable { address: addr.to_string(), reason: error.to_string() };
+    if datagrams {
+        // Silence is no proof of absence: whoever does not answer a ping may answer the trial.
+        return match ping::ask(addr, REACH_DATAGRAM).map_err(unreachable)? {
+            Echo::Nobody => Err(unreachable(std::io::ErrorKind::ConnectionRefused.into())),
+            Echo::Answered | Echo::Silence => Ok(()),
+        };
+    }
     TcpStream::connect_timeout(&guard::socket_addr(addr), REACH).map(drop).map_err(unreachable)
 }
 
@@ -122,7 +134,7 @@ impl Arm<'_> {
         let observed = Observed::new(clock.clone());
         let stage = Stage { plan: self.plan, registry: self.registry, approved: &approved, clock: &clock };
         // Before the target starts: where fleets play the server, it connects to them.
-        let driver = Driver::new(stage, header.clone(), &everybody_but_the_witness(stage))?;
+        let driver = Driver::new(stage, header.clone(), &everybody_but_witnesses(stage))?;
         let mut accounts = Accounts::new(self.plan, self.target.account.as_ref(), Arc::clone(&place));
         if self.plan.fleets.iter().any(|fleet| fleet.authenticated) {
             accounts.prepare()?;
@@ -137,7 +149,7 @@ impl Arm<'_> {
         let approved = guard::approve(self.target, &self.options.i_own, str::to_string)?;
         let clock = Clock::new();
         let stage = Stage { plan: self.plan, registry: self.registry, approved: &approved, clock: &clock };
-        let driver = Driver::new(stage, header.clone(), &everybody_but_the_witness(stage))?;
+        let driver = Driver::new(stage, header.clone(), &everybody_but_witnesses(stage))?;
         let seen = self.perform(stage, driver, header, None)?;
         Ok(merged(seen, &Observed::default()))
     }
@@ -157,12 +169,13 @@ impl Arm<'_> {
         thread::scope(|scope| {
             let mut cues = Cues { interrupt: Arc::clone(&self.options.interrupt), ..Cues::default() };
             cues.ended = ended.as_ref().map(|ended| ended as &(dyn Fn() -> bool + Sync));
-            let witness = witness::place(stage).map(|place| {
+            let places = witness::places(stage);
+            let witness = (!places.is_empty()).then(|| {
                 let (heard, hears) = channel();
                 cues.witness = Some(hears);
                 let interrupt = Arc::clone(&self.options.interrupt);
                 let its = Cues { interrupt, heard: Some((heard, driver.waker())), ..Cues::default() };
-                Witness::start(scope, stage, header, place, its)
+                Witness::start(scope, stage, header, places, its)
             });
             if let Some((process, accounts)) = target {
                 let (orders, to_do) = channel();
@@ -191,9 +204,9 @@ impl Arm<'_> {
     }
 }
 
-fn everybody_but_the_witness(stage: Stage<'_>) -> Vec<u16> {
-    let witness = witness::place(stage);
-    stage.plan.fleets.iter().map(|fleet| fleet.index).filter(|index| Some(*index) != witness).collect()
+fn everybody_but_witnesses(stage: Stage<'_>) -> Vec<u16> {
+    let witnesses = witness::places(stage);
+    stage.plan.fleets.iter().map(|fleet| fleet.index).filter(|index| !witnesses.contains(index)).collect()
 }
 
 /// Takes orders one after another; ends when the driver has.

@@ -1,7 +1,7 @@
-//! Targets that are no targets: a closed port, one that accepts and stays mute, one that says yes to everything. No scenario may
-//! PASS on them.
+//! Targets that are no targets: a closed port, one that accepts and stays mute, one that says yes to everything; each for streams and
+//! for datagrams. No scenario may PASS on them.
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
@@ -17,6 +17,8 @@ pub type Answer = fn(&[u8]) -> Vec<u8>;
 pub struct Blank {
     addr: Addr,
     stop: Arc<AtomicBool>,
+    /// Makes the thread look at `stop`.
+    wake: fn(SocketAddr),
     thread: Option<JoinHandle<()>>,
 }
 
@@ -26,7 +28,32 @@ pub struct Blank {
 /// When there is no free port.
 pub fn closed() -> io::Result<Blank> {
     let (_, addr) = listen()?;
-    Ok(Blank { addr, stop: Arc::default(), thread: None })
+    Ok(Blank { addr, stop: Arc::default(), wake: connect, thread: None })
+}
+
+/// A port to which no socket of datagrams is bound.
+///
+/// # Errors
+/// When there is no free port.
+pub fn closed_datagrams() -> io::Result<Blank> {
+    let (_, addr) = bind()?;
+    Ok(Blank { addr, stop: Arc::default(), wake: knock, thread: None })
+}
+
+/// Takes every datagram, and never says a word.
+///
+/// # Errors
+/// When there is no free port.
+pub fn mute_datagrams() -> io::Result<Blank> {
+    serve_datagrams(|_| Vec::new())
+}
+
+/// Answers every datagram with what `answer` makes of it, and nothing where it makes nothing.
+///
+/// # Errors
+/// When there is no free port.
+pub fn yes_datagrams(answer: Answer) -> io::Result<Blank> {
+    serve_datagrams(answer)
 }
 
 /// Accepts, and never says a word.
@@ -57,10 +84,43 @@ impl Drop for Blank {
     fn drop(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         self.stop.store(true, Ordering::Relaxed);
-        // Wakes the accept; if it cannot be reached, its listener is gone already.
-        let _ = TcpStream::connect(socket_addr(self.addr));
+        (self.wake)(socket_addr(self.addr));
         let _ = thread.join();
     }
+}
+
+/// Wakes an accept; if it cannot be reached, its listener is gone already.
+fn connect(to: SocketAddr) {
+    let _ = TcpStream::connect(to);
+}
+
+/// Wakes one that waits for a datagram, likewise.
+fn knock(to: SocketAddr) {
+    let _ = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|socket| socket.send_to(&[], to));
+}
+
+fn bind() -> io::Result<(UdpSocket, Addr)> {
+    let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let port = socket.local_addr()?.port();
+    Ok((socket, addr_of(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port))))
+}
+
+fn serve_datagrams(answer: Answer) -> io::Result<Blank> {
+    let (socket, addr) = bind()?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
+    let thread = thread::spawn(move || {
+        let mut bytes = vec![0; 65_536];
+        while !stopped.load(Ordering::Relaxed) {
+            let Ok((n, from)) = socket.recv_from(&mut bytes) else { continue };
+            let said = answer(&bytes[..n]);
+            if !said.is_empty() {
+                // An answer that cannot be sent is one that got lost.
+                let _ = socket.send_to(&said, from);
+            }
+        }
+    });
+    Ok(Blank { addr, stop, wake: knock, thread: Some(thread) })
 }
 
 fn listen() -> io::Result<(TcpListener, Addr)> {
@@ -82,7 +142,7 @@ fn serve(answer: Answer) -> io::Result<Blank> {
             thread::spawn(move || talk(stream, answer));
         }
     });
-    Ok(Blank { addr, stop, thread: Some(thread) })
+    Ok(Blank { addr, stop, wake: connect, thread: Some(thread) })
 }
 
 fn talk(mut stream: TcpStream, answer: Answer) {

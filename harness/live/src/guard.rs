@@ -16,6 +16,12 @@ impl Approved {
     pub fn addr(&self, endpoint: EndpointId) -> Addr {
         self.0[endpoint.0 as usize]
     }
+
+    /// Whether somebody who spoke to us may be answered: on loopback, or on a machine of an endpoint.
+    #[must_use]
+    pub fn allows(&self, addr: Addr) -> bool {
+        Ipv4Addr::from(addr.ip).is_loopback() || self.0.iter().any(|endpoint| endpoint.ip == addr.ip)
+    }
 }
 
 /// Resolves and approves the address of every endpoint; `fill` fills in templates such as `{port}`.

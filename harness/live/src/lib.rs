@@ -16,6 +16,7 @@ pub mod guard;
 mod limits;
 mod mask;
 pub mod options;
+mod ping;
 pub mod process;
 pub mod run;
 pub mod supervisor;

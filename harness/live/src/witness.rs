@@ -1,21 +1,21 @@
-//! The witness on a thread of its own, so that the load of the trial does not delay it: what it finds slow is slow.
+//! The witnesses on a thread of their own, so that the load of the trial does not delay them: what they find slow is slow.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use proofhouse_core::board::WITNESS;
+use proofhouse_core::board::is_witness;
 use proofhouse_core::transcript::{Entry, Event, Header, Transcript, Who};
 
 use crate::driver::{Cues, Driver, Stage};
 use crate::error::RunError;
 
-/// A witness at work.
+/// Witnesses at work: one for each protocol that is spoken to the target.
 pub(crate) struct Witness<'scope> {
     stop: Stop,
     thread: ScopedJoinHandle<'scope, Result<Transcript, RunError>>,
 }
 
-/// Tells the witness to stop, on every way out: a scope waits for its threads also when it is left by a panic.
+/// Tells them to stop, on every way out: a scope waits for its threads also when it is left by a panic.
 struct Stop(Arc<AtomicBool>);
 
 impl Drop for Stop {
@@ -24,24 +24,24 @@ impl Drop for Stop {
     }
 }
 
-/// The place of the witness in the plan.
-pub(crate) fn place(stage: Stage<'_>) -> Option<u16> {
-    stage.plan.fleets.iter().find(|f| f.name == WITNESS).map(|f| f.index)
+/// The places of the witnesses in the plan.
+pub(crate) fn places(stage: Stage<'_>) -> Vec<u16> {
+    stage.plan.fleets.iter().filter(|f| is_witness(&f.name)).map(|f| f.index).collect()
 }
 
 impl<'scope> Witness<'scope> {
-    /// Starts it; `cues` say where it is heard. The clock has begun.
+    /// Starts them; `cues` say where they are heard. The clock has begun.
     pub(crate) fn start<'env>(
         scope: &'scope Scope<'scope, 'env>,
         stage: Stage<'env>,
         header: Header,
-        place: u16,
+        places: Vec<u16>,
         mut cues: Cues<'env>,
     ) -> Witness<'scope> {
         let stop = Arc::new(AtomicBool::new(false));
         cues.stop = Some(Arc::clone(&stop));
         let thread = scope.spawn(move || {
-            let mut driver = Driver::new(stage, header, &[place])?;
+            let mut driver = Driver::new(stage, header, &places)?;
             driver.run(cues)?;
             let name = "witness-slip-max-ns".to_string();
             let value = proofhouse_core::time::nanos(driver.slip());
@@ -51,7 +51,7 @@ impl<'scope> Witness<'scope> {
         Witness { stop: Stop(stop), thread }
     }
 
-    /// Ends it, and puts what it saw among the rest: by time, its connections numbered after all others.
+    /// Ends them, and puts what they saw among the rest: by time, their connections numbered after all others.
     pub(crate) fn finish(self, into: &mut Transcript) -> Result<(), RunError> {
         drop(self.stop);
         let seen = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
@@ -65,9 +65,9 @@ impl<'scope> Witness<'scope> {
     }
 }
 
-/// Totals of the witness, or of anybody else.
+/// Totals of a witness, or of anybody else.
 fn is_totals(entry: &Entry, of_witness: bool) -> bool {
-    matches!(&entry.event, Event::Totals(totals) if (totals.text("fleet") == Some(WITNESS)) == of_witness)
+    matches!(&entry.event, Event::Totals(totals) if totals.text("fleet").is_some_and(is_witness) == of_witness)
 }
 
 /// The same entry with its connection's number moved up by `first`.

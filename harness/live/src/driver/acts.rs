@@ -2,6 +2,7 @@
 use mio::{Interest, Token};
 use proofhouse_core::actor::{Act, Addr, Close, CloseHow, Conn, EndpointId, Note};
 use proofhouse_core::link::Passage;
+use proofhouse_core::protocol::Transport;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::By;
 
@@ -15,6 +16,17 @@ const CONNECT_MAX: Duration = Duration::from_secs(10);
 
 impl Driver<'_> {
     pub(super) fn act(&mut self, now: Time, fleet: usize, position: u32, act: &Act, bytes: &[u8]) {
+        if self.fleets[fleet].transport == Transport::Datagram {
+            match act {
+                Act::Open(conn, to, from) => return self.open_port(now, fleet, position, *conn, *to, *from),
+                Act::Send(conn, start, end) => {
+                    return self.send_datagram(now, fleet, position, *conn, &bytes[*start..*end]);
+                }
+                Act::Close(conn, how) => return self.close_peer(now, *conn, *how),
+                Act::Reading(conn, on) => return self.reading_peer(*conn, *on),
+                Act::Wake(..) | Act::Note(_) => {}
+            }
+        }
         match act {
             Act::Open(conn, to, from) => self.open(now, fleet, position, *conn, *to, *from),
             Act::Send(conn, start, end) => self.send(now, fleet, position, *conn, &bytes[*start..*end]),
@@ -78,7 +90,8 @@ impl Driver<'_> {
             Some(path) => {
                 for piece in path.pieces(bytes) {
                     let way = &mut socket.link.out;
-                    let passage = Passage { sent: now, opened: socket.opened, before: way.before, len: piece.len() };
+                    let passage =
+                        Passage { sent: now, opened: socket.link.opened, before: way.before, len: piece.len() };
                     let fate = path.fate(passage, &mut way.draws);
                     way.before = fate.arrives;
                     socket.out.push_back(Chunk::new(piece, fate.arrives));
@@ -157,12 +170,15 @@ impl Driver<'_> {
                 if let Some(socket) = self.slots.get(*conn) {
                     socket.label.clone_from(name);
                 }
+                if let Some(peer) = self.peers.get(*conn) {
+                    peer.label.clone_from(name);
+                }
             }
             Note::Order(order) => {
                 let order = order.clone();
                 self.pending.push_back(Pending::Order(Request { who: (fleet, position), order }));
             }
-            Note::Witness(state) => self.witness(now, *state),
+            Note::Witness(state) => self.pending.push_back(Pending::Witness((now, index, *state))),
             _ => {}
         }
         let mut heard = std::mem::take(&mut self.heard);

@@ -1,8 +1,11 @@
 //! One poll loop that drives all fleets over real sockets: the same actors, inputs and effects as in the simulator.
 //!
-//! `turn` is the loop; `acts` does what actors ask; `traffic` moves bytes; `socket` is one connection; `timers` is what comes later.
+//! `turn` is the loop; `acts` does what actors ask; `traffic` moves bytes; `socket` is one connection; `timers` is what comes later;
+//! `datagram` does and moves what is no stream, and `port` is one socket of that.
 //! Only the clock and the sockets differ from the simulator: order between fleets and the end of a trial are [`Board`]'s.
 mod acts;
+mod datagram;
+mod port;
 mod slots;
 mod socket;
 mod timers;
@@ -22,13 +25,16 @@ use proofhouse_core::admin::Order;
 use proofhouse_core::board::{Board, Heard};
 use proofhouse_core::link::Path;
 use proofhouse_core::plan::{FleetPlan, Network, Plan, Record};
+use proofhouse_core::protocol::Transport;
 use proofhouse_core::recorder::Recorder;
 use proofhouse_core::registry::Registry;
-use proofhouse_core::spread::Spread;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Event, Header, Transcript, Who, WitnessState};
 
+use self::datagram::Held;
+use self::port::{Peer, Port};
 use self::slots::Slots;
+use self::socket::Socket;
 use self::timers::Timers;
 use crate::accounts::Effect;
 use crate::clock::Clock;
@@ -70,20 +76,22 @@ pub struct Reply {
 }
 
 /// Where a witness on another thread is heard: the channel, and what wakes its reader.
-pub type Ear = (Sender<(Time, WitnessState)>, Arc<Waker>);
+pub type Ear = (Sender<Word>, Arc<Waker>);
+/// What a witness found: when, the place of its fleet in the plan, and what.
+pub type Word = (Time, u16, WitnessState);
 
 /// Who talks to a driver while it runs.
 #[derive(Default)]
 pub struct Cues<'a> {
     /// The user wants to stop.
     pub interrupt: Arc<AtomicBool>,
-    /// Somebody else decides when this driver stops (the witness's).
+    /// Somebody else decides when this driver stops (the witnesses').
     pub stop: Option<Arc<AtomicBool>>,
     /// Where orders go and replies come from; without it, orders are refused.
     pub admin: Option<(Sender<Request>, Receiver<Reply>)>,
-    /// What the witness, on its own thread, has to say.
-    pub witness: Option<Receiver<(Time, WitnessState)>>,
-    /// Where this driver's own witness is heard.
+    /// What the witnesses, on their own thread, have to say.
+    pub witness: Option<Receiver<Word>>,
+    /// Where this driver's own witnesses are heard.
     pub heard: Option<Ear>,
     /// Whether the target has ended by itself.
     pub ended: Option<&'a (dyn Fn() -> bool + Sync)>,
@@ -98,7 +106,12 @@ pub struct Driver<'a> {
     board: Board,
     recorder: Recorder,
     outbox: Outbox,
-    slots: Slots,
+    slots: Slots<Socket>,
+    /// Sockets of datagrams, by the number of the association that asked for each.
+    ports: Slots<Port>,
+    /// Associations over them.
+    peers: Slots<Peer>,
+    held: Held,
     timers: Timers,
     pending: VecDeque<Pending>,
     heard: Vec<Heard>,
@@ -115,6 +128,7 @@ pub struct Driver<'a> {
 struct Fleet {
     /// Its place in the plan.
     index: u16,
+    transport: Transport,
     crowd: Box<dyn Crowd>,
     /// Identity of the member at each position.
     members: Vec<u32>,
@@ -127,10 +141,12 @@ struct Fleet {
 
 /// An input that waits for the actor at work to return.
 enum Pending {
+    /// A socket of datagrams stands, at this age of its association.
+    Opened(Conn, u32),
     Heard(Heard),
     Closed(usize, u32, Conn, Close),
     Order(Request),
-    Witness(Time, WitnessState),
+    Witness(Word),
 }
 
 impl<'a> Driver<'a> {
@@ -149,6 +165,9 @@ impl<'a> Driver<'a> {
             recorder: Recorder::new(header, stage.plan, stage.registry),
             outbox: Outbox::new(),
             slots: Slots::default(),
+            ports: Slots::default(),
+            peers: Slots::default(),
+            held: Held::default(),
             timers: Timers::default(),
             pending: VecDeque::new(),
             heard: Vec::new(),
@@ -182,16 +201,17 @@ impl<'a> Driver<'a> {
         self.slip
     }
 
-    /// The most connections that were open at once so far.
+    /// The most connections and sockets of datagrams that were open at once so far, counted each for itself.
     #[must_use]
     pub fn peak(&self) -> u64 {
-        self.slots.peak()
+        self.slots.peak() + self.ports.peak()
     }
 
     /// The record. Connections that are still open end with the driver, without an entry.
     #[must_use]
     pub fn finish(mut self) -> Transcript {
         self.undelivered_at_the_end();
+        self.settle_ports();
         self.recorder.finish()
     }
 
@@ -199,26 +219,33 @@ impl<'a> Driver<'a> {
         let behaviour = self.stage.registry.behaviour(&plan.protocol, &plan.behaviour);
         let behaviour = behaviour
             .ok_or_else(|| RunError::Build(format!("fleet {:?}: unknown behaviour {:?}", plan.name, plan.behaviour)))?;
+        let transport = self.stage.registry.protocol(&plan.protocol).map_or(Transport::Stream, |row| row.transport);
         Ok(Fleet {
             index: plan.index,
+            transport,
             crowd: (behaviour.crowd)(plan, self.stage.plan, self.stage.registry),
             members: plan.members().collect(),
             path: shapes(&plan.network).then(|| Path::new(&plan.network)),
-            listener: if plan.plays_server { Some(self.listen(plan)?) } else { None },
+            listener: if plan.plays_server { self.listen(plan, transport)? } else { None },
             accepted: 0,
         })
     }
 
-    fn listen(&mut self, plan: &FleetPlan) -> Result<TcpListener, RunError> {
+    /// `None` for datagrams, whose sockets all stand in one list.
+    fn listen(&mut self, plan: &FleetPlan, transport: Transport) -> Result<Option<TcpListener>, RunError> {
         let addr = self.stage.approved.addr(plan.endpoint_id);
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => RunError::PortInUse { port: addr.port },
             _ => RunError::Io { doing: format!("listen on {addr}"), error },
         };
+        if transport == Transport::Datagram {
+            self.listen_port(self.fleets.len(), addr).map_err(refused)?;
+            return Ok(None);
+        }
         let mut listener = TcpListener::bind(socket_addr(addr)).map_err(refused)?;
         let token = Token(WAKER.0 - 1 - self.fleets.len());
         self.poll.registry().register(&mut listener, token, Interest::READABLE).map_err(refused)?;
-        Ok(listener)
+        Ok(Some(listener))
     }
 
     /// Hands one input to one actor, and does what it asks.
@@ -244,6 +271,6 @@ impl<'a> Driver<'a> {
 
 /// Whether a link does anything that the real network does not do by itself.
 fn shapes(network: &Network) -> bool {
-    let clean = Network { delay: Spread::Fixed(Duration::ZERO), loss: 0.0, cut: None, stall: None, rate: 0, split: 0 };
+    let clean = Network::CLEAN;
     *network != clean
 }

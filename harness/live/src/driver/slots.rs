@@ -1,44 +1,46 @@
-//! Connections by their number.
+//! Connections, sockets of datagrams and associations, each by its number.
 use proofhouse_core::actor::Conn;
 
-use super::socket::Socket;
-
-/// The open connections. A slot's age tells a timer of an earlier connection from one of the present.
-#[derive(Default)]
-pub(super) struct Slots {
-    slots: Vec<Slot>,
+/// The open ones. A slot's age tells a timer of an earlier one from one of the present.
+pub(super) struct Slots<T> {
+    slots: Vec<Slot<T>>,
     open: u64,
     peak: u64,
 }
 
-#[derive(Default)]
-struct Slot {
+struct Slot<T> {
     age: u32,
-    socket: Option<Box<Socket>>,
+    held: Option<Box<T>>,
 }
 
-impl Slots {
-    pub(super) fn put(&mut self, conn: Conn, socket: Socket) {
+impl<T> Default for Slots<T> {
+    fn default() -> Slots<T> {
+        Slots { slots: Vec::new(), open: 0, peak: 0 }
+    }
+}
+
+impl<T> Slots<T> {
+    pub(super) fn put(&mut self, conn: Conn, held: T) {
         let at = conn.0 as usize;
         if self.slots.len() <= at {
-            self.slots.resize_with(at + 1, Slot::default);
+            self.slots.resize_with(at + 1, || Slot { age: 0, held: None });
         }
-        self.slots[at].socket = Some(Box::new(socket));
+        self.slots[at].held = Some(Box::new(held));
         self.open += 1;
         self.peak = self.peak.max(self.open);
     }
 
-    pub(super) fn get(&mut self, conn: Conn) -> Option<&mut Socket> {
-        self.slots.get_mut(conn.0 as usize)?.socket.as_deref_mut()
+    pub(super) fn get(&mut self, conn: Conn) -> Option<&mut T> {
+        self.slots.get_mut(conn.0 as usize)?.held.as_deref_mut()
     }
 
-    /// Takes the connection out; dropping it closes it.
-    pub(super) fn take(&mut self, conn: Conn) -> Option<Box<Socket>> {
+    /// Takes one out; dropping it closes it.
+    pub(super) fn take(&mut self, conn: Conn) -> Option<Box<T>> {
         let slot = self.slots.get_mut(conn.0 as usize)?;
-        let socket = slot.socket.take()?;
+        let held = slot.held.take()?;
         slot.age += 1;
         self.open -= 1;
-        Some(socket)
+        Some(held)
     }
 
     pub(super) fn age(&self, conn: Conn) -> u32 {
@@ -51,7 +53,7 @@ impl Slots {
 
     /// All that are open.
     pub(super) fn open(&self) -> Vec<Conn> {
-        let open = self.slots.iter().enumerate().filter(|(_, slot)| slot.socket.is_some());
+        let open = self.slots.iter().enumerate().filter(|(_, slot)| slot.held.is_some());
         open.map(|(n, _)| Conn(n as u32)).collect()
     }
 }

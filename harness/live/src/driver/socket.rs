@@ -31,7 +31,6 @@ pub(super) struct Socket {
     pub(super) broken: Option<Close>,
     pub(super) reading: bool,
     pub(super) received: u64,
-    pub(super) opened: Time,
     /// The link's state; unused where the fleet has none.
     pub(super) link: Link,
 }
@@ -71,6 +70,8 @@ pub(super) struct Link {
     pub(super) inbox: VecDeque<(Time, Vec<u8>)>,
     /// The peer has ended the connection; not arrived either.
     pub(super) ended: Option<Close>,
+    /// Since when it stands.
+    pub(super) opened: Time,
 }
 
 /// One direction.
@@ -83,7 +84,7 @@ impl Link {
     pub(super) fn new(seed: u64) -> Link {
         let mut mix = SplitMix(seed);
         let mut way = || Way { draws: SplitMix(mix.next()), before: Time::ZERO };
-        Link { out: way(), back: way(), inbox: VecDeque::new(), ended: None }
+        Link { out: way(), back: way(), inbox: VecDeque::new(), ended: None, opened: Time::ZERO }
     }
 }
 
@@ -103,7 +104,6 @@ impl Socket {
             broken: None,
             reading: true,
             received: 0,
-            opened: Time::ZERO,
             link,
         }
     }

@@ -18,6 +18,10 @@ pub(super) enum Due {
     LingerLimit(Conn, u32),
     /// The link lets something out.
     Release(Conn, u32),
+    /// A link lets a datagram go, in or out.
+    Datagram(u64),
+    /// A socket of datagrams whose machine had no buffers is asked again.
+    AskAgain(Conn, u32),
     /// The link lets something in.
     Arrive(Conn, u32),
     /// The link ends the connection.

@@ -17,7 +17,7 @@ pub(super) const READ_MAX: usize = 64 << 10;
 /// Reads of one connection before the others have their turn.
 const READS_PER_TURN: u32 = 4;
 /// What one connection may bring where every byte is recorded. A peer that sends without end is cut off here, by us.
-const RECEIVED_MAX: u64 = 16 << 20;
+pub(super) const RECEIVED_MAX: u64 = 16 << 20;
 /// How long a connection that we ended may take to go.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -63,7 +63,7 @@ impl Driver<'_> {
         let now = self.stage.clock.now();
         let Some(socket) = self.slots.get(conn) else { return };
         socket.phase = Phase::Open;
-        socket.opened = now;
+        socket.link.opened = now;
         let (fleet, position) = (socket.fleet, socket.position);
         let (from, to, label) = (socket.from(), socket.to, socket.label.clone());
         let early = std::mem::take(&mut socket.early);
@@ -87,9 +87,7 @@ impl Driver<'_> {
         loop {
             let Some(listener) = &self.fleets[fleet].listener else { return };
             let Ok((mut stream, peer)) = listener.accept() else { return };
-            let members = self.fleets[fleet].members.len() as u32;
-            let position = self.fleets[fleet].accepted % members.max(1);
-            self.fleets[fleet].accepted += 1;
+            let position = self.next_in_turn(fleet);
             let conn = self.outbox.new_conn();
             let both = Interest::READABLE | Interest::WRITABLE;
             if stream.set_nodelay(true).is_err()
@@ -101,7 +99,7 @@ impl Driver<'_> {
             let (from, to) = (addr(Some(peer)), addr(stream.local_addr().ok()));
             let link: Link = self.link(fleet, position, conn);
             let mut socket = Socket::new(stream, (fleet, position), Phase::Open, to, link);
-            socket.opened = now;
+            socket.link.opened = now;
             self.slots.put(conn, socket);
             let (index, member) = self.identity(fleet, position);
             self.recorder.opening(conn);
@@ -109,6 +107,14 @@ impl Driver<'_> {
             self.set_cut(now, fleet, conn);
             self.deliver(fleet, position, Input::Accepted(conn, from));
         }
+    }
+
+    /// Who of a fleet that plays the server is spoken to next.
+    pub(super) fn next_in_turn(&mut self, fleet: usize) -> u32 {
+        let fleet = &mut self.fleets[fleet];
+        let position = fleet.accepted % (fleet.members.len() as u32).max(1);
+        fleet.accepted += 1;
+        position
     }
 
     /// Writes what may be written now, one write for each send of the actor; then ends our direction, if that was asked for.
@@ -200,7 +206,7 @@ impl Driver<'_> {
         };
         for piece in path.pieces(&self.buffer[..n]) {
             let way = &mut socket.link.back;
-            let passage = Passage { sent: now, opened: socket.opened, before: way.before, len: piece.len() };
+            let passage = Passage { sent: now, opened: socket.link.opened, before: way.before, len: piece.len() };
             let fate = path.fate(passage, &mut way.draws);
             way.before = fate.arrives;
             socket.link.inbox.push_back((fate.arrives, piece.to_vec()));

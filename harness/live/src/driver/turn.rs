@@ -3,9 +3,9 @@ use std::sync::atomic::Ordering;
 
 use mio::{Events, Token};
 use proofhouse_core::actor::{Close, Conn, Input};
-use proofhouse_core::board::{Heard, News, WITNESS, start_of};
+use proofhouse_core::board::{Heard, News, is_witness, start_of};
 use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::transcript::{Event, Who, WitnessState};
+use proofhouse_core::transcript::{Event, Who};
 
 use super::timers::Due;
 use super::{Cues, Driver, Pending, Reply, Request, WAKER};
@@ -19,7 +19,7 @@ const AFTERMATH: Duration = Duration::from_secs(2);
 
 /// When this driver ends.
 struct Ends {
-    /// Everybody but the witness has started, and this is when the plan's limit is reached.
+    /// Everybody but the witnesses has started, and this is when the plan's limit is reached.
     limit: Option<Time>,
     /// When the end of the target was noticed.
     ended: Option<Time>,
@@ -33,7 +33,7 @@ impl Driver<'_> {
     pub fn run(&mut self, mut cues: Cues<'_>) -> Result<(), RunError> {
         let mut events = Events::with_capacity(1024);
         let mut ends = Ends { limit: None, ended: None };
-        self.start_the_witness();
+        self.start_the_witnesses();
         loop {
             self.timers_due();
             self.pending(&mut cues);
@@ -62,11 +62,14 @@ impl Driver<'_> {
         if listener < self.fleets.len() {
             return self.accept(listener);
         }
+        if self.port_bell(conn(token), event.is_error()) {
+            return;
+        }
         let broken = event.is_error() || (event.is_read_closed() && event.is_write_closed());
         self.bell(conn(token), event.is_readable() || event.is_read_closed(), broken);
     }
 
-    fn start_the_witness(&mut self) {
+    fn start_the_witnesses(&mut self) {
         for fleet in 0..self.fleets.len() {
             if self.is_witness(fleet) {
                 self.schedule(Time::ZERO, fleet);
@@ -75,7 +78,7 @@ impl Driver<'_> {
     }
 
     fn is_witness(&self, fleet: usize) -> bool {
-        self.stage.plan.fleets[self.fleets[fleet].index as usize].name == WITNESS
+        is_witness(&self.stage.plan.fleets[self.fleets[fleet].index as usize].name)
     }
 
     fn schedule(&mut self, from: Time, fleet: usize) {
@@ -109,7 +112,7 @@ impl Driver<'_> {
         Ok(now >= limit || aftermath || self.board.over(now))
     }
 
-    /// Everybody but the witness starts, once the witness has shown that the target serves.
+    /// Everybody but the witnesses starts, once each of them has shown that the target serves.
     fn start(&mut self, now: Time, ends: &mut Ends) {
         if !self.board.may_start(now) {
             return;
@@ -139,6 +142,8 @@ impl Driver<'_> {
                 drop(self.slots.take(conn));
                 self.recycle(conn);
             }
+            Due::Datagram(id) => self.release(id),
+            Due::AskAgain(port, age) if self.ports.age(port) == age => self.flush_port(port),
             Due::Release(conn, age) if alive(conn, age) => self.flush(conn),
             Due::Arrive(conn, age) if alive(conn, age) => self.arrive(conn),
             Due::Cut(conn, age, how) if alive(conn, age) => self.cut(conn, how),
@@ -156,15 +161,16 @@ impl Driver<'_> {
         while let Some(pending) = self.pending.pop_front() {
             match pending {
                 Pending::Heard(heard) => self.hear(heard),
+                Pending::Opened(conn, age) => self.port_opened(conn, age),
                 Pending::Closed(fleet, position, conn, how) => {
                     self.deliver(fleet, position, Input::Closed(conn, how));
                     self.recycle(conn);
                 }
                 Pending::Order(request) => self.order(request, cues),
-                Pending::Witness(at, state) => {
+                Pending::Witness(word) => {
                     if let Some((heard, waker)) = &cues.heard {
                         // A driver that has stopped listening is about to stop us too.
-                        let _ = heard.send((at, state));
+                        let _ = heard.send(word);
                         let _ = waker.wake();
                     }
                 }
@@ -198,7 +204,9 @@ impl Driver<'_> {
     fn read_ready(&mut self) {
         // Each once; who has more goes to the back and waits for the next turn.
         for _ in 0..self.ready.len() {
-            if let Some(conn) = self.ready.pop_front() {
+            if let Some(conn) = self.ready.pop_front()
+                && !self.read_port(conn)
+            {
                 self.arrive(conn);
                 self.read(conn);
             }
@@ -207,8 +215,8 @@ impl Driver<'_> {
 
     fn listen_to(&mut self, cues: &mut Cues<'_>) {
         if let Some(witness) = &cues.witness {
-            while let Ok((at, state)) = witness.try_recv() {
-                self.board.witness(at, state);
+            while let Ok((at, fleet, state)) = witness.try_recv() {
+                self.board.witness(at, fleet, state);
             }
         }
         let replies = cues.admin.as_ref().map(|(_, replies)| replies.try_iter().collect()).unwrap_or_default();
@@ -227,10 +235,6 @@ impl Driver<'_> {
             }
         });
         self.deliver(fleet, position, Input::Done(result.as_ref().copied().map_err(String::as_str)));
-    }
-
-    pub(super) fn witness(&mut self, now: Time, state: WitnessState) {
-        self.pending.push_back(Pending::Witness(now, state));
     }
 
     fn nap(&self) -> Duration {

@@ -1,7 +1,7 @@
 //! What the system knows about a process group: its members, what they use, and what they listen on.
 use std::collections::BTreeSet;
 
-use procfs::net::{TcpNetEntry, TcpState};
+use procfs::net::{TcpNetEntry, TcpState, UdpNetEntry};
 use procfs::process::{FDTarget, LimitValue, Process, all_processes};
 
 /// One look at all members of a group.
@@ -58,7 +58,7 @@ pub fn exiting(pid: i32) -> bool {
 /// Linux's flag of a process "getting shut down".
 const PF_EXITING: u32 = 0x4;
 
-/// Who listens on a TCP port of this machine.
+/// Who listens on a port of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Listener {
     /// Nobody.
@@ -69,13 +69,23 @@ pub enum Listener {
     Stranger,
 }
 
-/// Who listens on `port`, on any address; `Group` where a member of `group` is among them.
+/// Who listens on TCP `port`, on any address; `Group` where a member of `group` is among them.
 #[must_use]
 pub fn listener(group: i32, port: u16) -> Listener {
     let listens = |entry: &TcpNetEntry| entry.state == TcpState::Listen && entry.local_address.port() == port;
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-    let inodes: BTreeSet<u64> =
-        tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect();
+    owner(group, tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
+}
+
+/// Who has a socket of datagrams on `port` that takes them from everybody; `Group` as with [`listener`].
+#[must_use]
+pub fn bound(group: i32, port: u16) -> Listener {
+    let listens = |entry: &UdpNetEntry| entry.local_address.port() == port && entry.remote_address.port() == 0;
+    let tables = [procfs::net::udp(), procfs::net::udp6()];
+    owner(group, tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
+}
+
+fn owner(group: i32, inodes: BTreeSet<u64>) -> Listener {
     if inodes.is_empty() {
         return Listener::Nobody;
     }

@@ -1,20 +1,26 @@
 //! How a target shows that it is ready.
-use std::net::UdpSocket;
 use std::thread::sleep;
 use std::time::Duration;
 
 use proofhouse_core::target::Ready;
 use regex_lite::Regex;
 
-use super::group::{Listener, listener};
+use super::group::{Listener, bound, listener};
 use super::{Ended, Process};
 use crate::clock::Stopwatch;
 use crate::error::RunError;
 use crate::guard;
 use crate::options::LiveOptions;
+use crate::ping::{self, Echo};
 
 /// How long somebody else must be seen on our port before we believe it: one look may catch a target between two of its own steps.
 const STRANGER: Duration = Duration::from_millis(200);
+/// How long a socket of datagrams must stay bound: nobody can see whether its owner reads, but one that ends at once is not ready.
+const STAYS: Duration = Duration::from_millis(100);
+/// The same where it was asked and does not answer: a server may ignore what it has no use for.
+const STAYS_MUTE: Duration = Duration::from_millis(500);
+/// How long one ping waits for its answer.
+const PING: Duration = Duration::from_millis(50);
 /// Between two looks.
 const NAP: Duration = Duration::from_millis(5);
 /// How many log lines an error shows.
@@ -27,7 +33,13 @@ pub(super) fn wait(process: &Process, options: &LiveOptions) -> Result<(), RunEr
         Ready::Tcp(address) => {
             let address = process.place().fill(address);
             let port = guard::resolve(&address)?.port;
-            poll(process, options, &format!("a listener on {address}"), limit, tcp(process, port))
+            let look = move |process: &Process| listener(process.group(), port);
+            poll(process, options, &format!("a listener on {address}"), limit, owned(process, port, look))
+        }
+        Ready::Udp(address) => {
+            let address = process.place().fill(address);
+            let probe = format!("a socket of datagrams bound to {address}");
+            poll(process, options, &probe, limit, stays(process, guard::resolve(&address)?.port, STAYS, || Ok(false)))
         }
         Ready::After(time) => {
             let watch = Stopwatch::start();
@@ -42,7 +54,10 @@ pub(super) fn wait(process: &Process, options: &LiveOptions) -> Result<(), RunEr
         }
         Ready::Coap(address) => {
             let address = process.place().fill(address);
-            poll(process, options, &format!("an answer to a CoAP ping at {address}"), limit, || coap_ping(&address))
+            let to = guard::resolve(&address)?;
+            let answers = move || Ok(ping::ask(to, PING).map_err(RunError::io("send a ping"))? == Echo::Answered);
+            let probe = format!("an answer to a CoAP ping at {address}");
+            poll(process, options, &probe, limit, stays(process, to.port, STAYS_MUTE, answers))
         }
     }
 }
@@ -76,7 +91,7 @@ fn poll(
 
 /// A target that ends because somebody took its port says so in its own words: look at the port instead.
 fn died(process: &Process, ended: Ended) -> RunError {
-    let taken = |port: &u16| listener(process.group(), *port) == Listener::Stranger;
+    let taken = |port: &u16| [listener, bound].iter().any(|look| look(process.group(), *port) == Listener::Stranger);
     if let Some(port) = process.place().ports().into_iter().find(taken) {
         return RunError::PortInUse { port };
     }
@@ -84,9 +99,10 @@ fn died(process: &Process, ended: Ended) -> RunError {
     RunError::DiedAtStart { how: ended.to_string(), log: process.log().last(TAIL) }
 }
 
-fn tcp(process: &Process, port: u16) -> impl FnMut() -> Result<bool, RunError> {
+/// Whether the socket that `look` looks for is the target's own.
+fn owned(process: &Process, port: u16, look: impl Fn(&Process) -> Listener) -> impl FnMut() -> Result<bool, RunError> {
     let mut stranger: Option<Stopwatch> = None;
-    move || match listener(process.group(), port) {
+    move || match look(process) {
         Listener::Group => Ok(true),
         Listener::Nobody => {
             stranger = None;
@@ -97,15 +113,21 @@ fn tcp(process: &Process, port: u16) -> impl FnMut() -> Result<bool, RunError> {
     }
 }
 
-/// An Empty CON (RFC 7252, 4.3) is answered by a Reset that carries its message id.
-fn coap_ping(address: &str) -> Result<bool, RunError> {
-    const PING: [u8; 4] = [0x40, 0x00, 0x50, 0x48];
-    const PONG: [u8; 4] = [0x70, 0x00, 0x50, 0x48];
-    let to = guard::socket_addr(guard::resolve(address)?);
-    let socket = UdpSocket::bind("127.0.0.1:0").map_err(RunError::io("open a UDP socket"))?;
-    socket.set_read_timeout(Some(Duration::from_millis(50))).map_err(RunError::io("set a time-out"))?;
-    let mut answer = [0; 16];
-    // Nobody there yet shows as an error here: asked again until the probe's limit.
-    let asked = socket.connect(to).and_then(|()| socket.send(&PING)).and_then(|_| socket.recv(&mut answer));
-    Ok(matches!(asked, Ok(4)) && answer[..4] == PONG)
+/// Whether the target's own socket of datagrams is bound and either answers or stays so for a while.
+fn stays(
+    process: &Process,
+    port: u16,
+    long: Duration,
+    answers: impl Fn() -> Result<bool, RunError>,
+) -> impl FnMut() -> Result<bool, RunError> {
+    let mut own = owned(process, port, move |process| bound(process.group(), port));
+    let mut since: Option<Stopwatch> = None;
+    move || {
+        if !own()? {
+            since = None;
+            return Ok(false);
+        }
+        let since = since.get_or_insert_with(Stopwatch::start);
+        Ok(answers()? || since.elapsed() >= long)
+    }
 }

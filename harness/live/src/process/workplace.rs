@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -161,7 +161,9 @@ fn free_port() -> io::Result<Port> {
         let number = PORTS.start + (begin + step) % width;
         let name = SocketAddr::from_abstract_name(format!("proofhouse-port-{number}"))?;
         let Ok(claim) = UnixListener::bind_addr(&name) else { continue };
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, number)).is_ok() {
+        let at = (Ipv4Addr::LOCALHOST, number);
+        // Both: a target may listen for datagrams there, and some listen for both under one number.
+        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
             return Ok(Port { number, _claim: claim });
         }
     }

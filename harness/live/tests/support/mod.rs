@@ -13,7 +13,6 @@ use proofhouse_core::plan::*;
 use proofhouse_core::protocol::{Behaviour, Protocol, Transport};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::seed::Seed;
-use proofhouse_core::spread::Spread;
 use proofhouse_core::target::*;
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::*;
@@ -87,9 +86,14 @@ impl Actor for Toy {
                 out.note(Note::Step { index: 0, conn: None, state: StepState::Met, detail: text });
                 if self.orders.is_empty() { self.finish(out) } else { self.begin(out) }
             }
+            // A stranger, since we have asked somebody else.
+            Input::Accepted(..) if self.conn.is_some() => {}
             Input::Opened(conn) | Input::Accepted(conn, _) => {
                 for text in self.keys.text("say").into_iter().flat_map(|text| text.split('|')) {
                     out.send(conn, |bytes| bytes.extend(proofhouse_core::value::unhex(text).unwrap()));
+                }
+                for _ in 0..self.keys.int("say-empty").unwrap_or(0) {
+                    out.datagram(conn, |_| {});
                 }
                 if let Some(n) = self.keys.int("say-bytes") {
                     out.send(conn, |bytes| bytes.resize(bytes.len() + n as usize, b'x'));
@@ -114,8 +118,14 @@ impl Actor for Toy {
                     self.finish(out);
                 }
             }
-            Input::Bytes(_, bytes) => {
+            Input::Bytes(conn, bytes) => {
                 self.heard += bytes.len() as i64;
+                if self.keys.truth("answers") == Some(true) {
+                    out.send(conn, |answer| answer.extend(bytes.iter().rev()));
+                }
+                if self.keys.truth("counts") == Some(true) {
+                    self.heard += 1 - bytes.len() as i64;
+                }
                 if self.keys.int("hear").is_some_and(|n| self.heard >= n) {
                     self.finish(out);
                 }
@@ -126,25 +136,48 @@ impl Actor for Toy {
     }
 }
 
-/// Connects once a while; served when it is let in.
-struct ToyWitness(Time, Option<Conn>);
+/// Connects once a while; served when it is let in, or over datagrams when it is answered.
+struct ToyWitness {
+    since: Time,
+    conn: Option<Conn>,
+    asks: bool,
+}
+
+impl ToyWitness {
+    fn crowd(fleet: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
+        Box::new(vec![ToyWitness { since: Time::ZERO, conn: None, asks: fleet.protocol == GRAMS }])
+    }
+
+    fn say(&mut self, now: Time, state: WitnessState, out: &mut Outbox) {
+        if let Some(conn) = self.conn.take() {
+            out.close(conn, CloseHow::Fin);
+        }
+        out.note(Note::Witness(state));
+        out.wake(now + Duration::from_millis(50), TimerId(0));
+    }
+}
 
 impl Actor for ToyWitness {
     fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
+        let rtt = now.since(self.since).as_nanos() as u64;
         match input {
-            Input::Start | Input::Timer(_) => {
-                self.0 = now;
-                self.1 = Some(out.open(EndpointId(0), proofhouse_core::actor::Addr::new([127, 0, 0, 1], 0)));
+            Input::Start | Input::Timer(TimerId(0)) => {
+                self.since = now;
+                self.conn = Some(out.open(EndpointId(0), proofhouse_core::actor::Addr::new([127, 0, 0, 1], 0)));
             }
-            Input::Opened(conn) => {
-                out.close(conn, CloseHow::Fin);
-                let rtt = now.since(self.0).as_nanos() as u64;
-                out.note(Note::Witness(WitnessState::Served { rtt, late: 0 }));
-                out.wake(now + Duration::from_millis(50), TimerId(0));
+            Input::Opened(conn) if self.asks => {
+                out.send(conn, |bytes| bytes.push(b'?'));
+                out.wake(now + Duration::from_millis(300), TimerId(1 + conn.0));
+            }
+            Input::Opened(_) | Input::Bytes(..) if self.conn.is_some() => {
+                self.say(now, WitnessState::Served { rtt, late: 0 }, out);
+            }
+            Input::Timer(TimerId(n)) if self.conn.is_some_and(|conn| conn.0 + 1 == n) => {
+                self.say(now, WitnessState::Missed { waited: rtt, late: 0 }, out);
             }
             Input::Closed(..) => {
-                out.note(Note::Witness(WitnessState::Lost));
-                out.wake(now + Duration::from_millis(50), TimerId(0));
+                self.conn = None;
+                self.say(now, WitnessState::Lost, out);
             }
             _ => {}
         }
@@ -154,22 +187,24 @@ impl Actor for ToyWitness {
 const BEHAVIOURS: &[Behaviour] = &[
     Behaviour { name: "toy", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| true },
     Behaviour { name: "endless", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| false },
-    Behaviour {
-        name: "witness",
-        keys: &[],
-        doc: "",
-        crowd: |_, _, _| Box::new(vec![ToyWitness(Time::ZERO, None)]),
-        ends: |_| false,
-    },
+    Behaviour { name: "witness", keys: &[], doc: "", crowd: ToyWitness::crowd, ends: |_| false },
 ];
 
-/// A registry that knows the toy only.
+/// The toy over datagrams.
+pub const GRAMS: &str = "grams";
+
+/// A registry that knows the toy only, over streams and over datagrams.
 pub fn registry() -> Registry {
-    let toy = Protocol {
-        name: "toy",
+    let protocols = vec![toy("toy", Transport::Stream), toy(GRAMS, Transport::Datagram)];
+    Registry { protocols, ..Registry::default() }
+}
+
+fn toy(name: &'static str, transport: Transport) -> Protocol {
+    Protocol {
+        name,
         versions: &[],
-        transport: Transport::Stream,
-        scheme: ("toy", 1),
+        transport,
+        scheme: (name, 1),
         verbs: &[],
         behaviours: BEHAVIOURS,
         oracles: &[],
@@ -179,8 +214,7 @@ pub fn registry() -> Registry {
         describe: |_, _| Box::new(Mute),
         class: |_, _, _, _| None,
         check: |_, _| Ok(()),
-    };
-    Registry { protocols: vec![toy], ..Registry::default() }
+    }
 }
 
 struct Mute;
@@ -203,15 +237,41 @@ pub fn fleet(name: &str, index: u16, count: u32, keys: &[(&str, Value)]) -> Flee
         plays_server: false,
         count,
         only: None,
-        behaviour: if name == "witness" { "witness".into() } else { "toy".into() },
+        behaviour: if name.starts_with("witness") { "witness".into() } else { "toy".into() },
         source: Source::One,
         ramp: Duration::ZERO,
         part: None,
         manual: false,
         steps: vec![],
         keys: Fields(keys.iter().map(|(k, v)| ((*k).to_string(), v.clone())).collect()),
-        network: Network { delay: Spread::Fixed(Duration::ZERO), loss: 0.0, cut: None, stall: None, rate: 0, split: 0 },
+        network: Network::CLEAN,
     }
+}
+
+/// The same over datagrams.
+pub fn grams(name: &str, index: u16, count: u32, keys: &[(&str, Value)]) -> FleetPlan {
+    FleetPlan { protocol: GRAMS.into(), ..fleet(name, index, count, keys) }
+}
+
+/// A target that speaks datagrams.
+pub fn over_datagrams(mut target: TargetSpec) -> TargetSpec {
+    target.endpoints[0].protocol = GRAMS.into();
+    if let TargetKind::Process(spec) = &mut target.kind {
+        spec.ready = Ready::Udp("127.0.0.1:{port}".into());
+    }
+    target
+}
+
+/// A Python server of datagrams: does `body` for each `d` from `a` that comes to the socket `s`.
+pub fn datagrams(body: &str) -> TargetSpec {
+    let body: String = body.lines().map(|line| format!("    {line}\n")).collect();
+    over_datagrams(python(&format!(
+        "import os, signal, socket, struct, sys, threading, time\n\
+         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+         s.bind(('127.0.0.1', int(sys.argv[1])))\n\
+         n = 0\n\
+         while True:\n    d, a = s.recvfrom(65536)\n    n += 1\n{body}\n"
+    )))
 }
 
 /// A plan of these fleets; 10 s.
