@@ -25,7 +25,7 @@ fn mistake<T>(key: &str, what: impl Into<String>) -> Built<T> {
 }
 
 /// Keys of a frame beside the names of properties.
-pub const KEYS: [&str; 40] = [
+pub const KEYS: [&str; 41] = [
     "type",
     "flags",
     "remaining_length",
@@ -39,6 +39,7 @@ pub const KEYS: [&str; 40] = [
     "protocol_name",
     "protocol_level",
     "connect_flags",
+    "reserved_flag",
     "client_id",
     "clean_start",
     "keep_alive",
@@ -180,7 +181,8 @@ impl Source<'_> {
     fn connect(&self, frame: Frame) -> Built<Frame> {
         let has = |key: &str| self.fields.find(key).is_some();
         let (will, user, password) = (has("will_topic") || has("will_payload"), has("username"), has("password"));
-        let usual = u32::from(self.truth_or("clean_start", true)?) << 1
+        let usual = u32::from(self.truth("reserved_flag")?)
+            | u32::from(self.truth_or("clean_start", true)?) << 1
             | u32::from(will) << 2
             | self.number("will_qos", 3)?.unwrap_or(0) << 3
             | u32::from(self.truth("will_retain")?) << 5
@@ -378,7 +380,8 @@ impl Source<'_> {
     }
 }
 
-/// Text and bytes as they are; `{ hex = "ff" }`, `{ size = 100 }` (that many `x`), `{ repeat = "ab", times = 9 }`.
+/// Text and bytes as they are; `{ hex = "ff" }`, `{ size = 100 }` (that many `x`), `{ repeat = "ab", times = 9 }`, with something
+/// before it: `{ begin = "foe", repeat = "/", times = 9 }`.
 fn bytes_of(key: &str, value: &Value) -> Built<Vec<u8>> {
     /// Above the largest packet there is, and below what would hurt us.
     const MOST: i64 = 300_000_000;
@@ -390,7 +393,8 @@ fn bytes_of(key: &str, value: &Value) -> Built<Vec<u8>> {
         (Some(hex), ..) => unhex(hex).or_else(|what| mistake(key, what)),
         (_, Some(size @ 0..=MOST), ..) => Ok(alloc::vec![b'x'; size as usize]),
         (_, _, Some(text), Some(times @ 0..=MOST)) if text.len() as i64 * times <= MOST => {
-            Ok(text.as_bytes().repeat(times as usize))
+            let begin = table.text("begin").unwrap_or_default();
+            Ok([begin.as_bytes(), &text.as_bytes().repeat(times as usize)].concat())
         }
         _ => mistake(key, "write a text, { hex = \"...\" }, { size = n } or { repeat = \"...\", times = n }"),
     }

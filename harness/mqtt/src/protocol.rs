@@ -49,7 +49,11 @@ const CAPABILITIES: &[Capability] = &[
 ];
 
 /// `ok` and `refused` of a reason: below 0x80 or not; a 3.1.1 CONNACK refuses with any code but 0. In a list all must be so.
+/// `limited` of a Topic Alias Maximum: there are aliases above it.
 fn class(version: &str, packet: &Packet, field: &str, class: &str) -> Option<bool> {
+    if field == "topic_alias_maximum" && class == "limited" {
+        return Some(packet.fields.int(field).is_none_or(|most| most < 65_535));
+    }
     if field != "reason" || !matches!(class, "ok" | "refused") {
         return None;
     }

@@ -150,7 +150,9 @@ fn check_hex(hex: &str) -> Result<(), Mistake> {
 fn uses_bindings(fields: &Fields) -> bool {
     fn inside(value: &Value) -> bool {
         match value {
-            Value::Text(text) => text.starts_with('$') && text.contains('.') || text.contains("{mid}"),
+            Value::Text(text) => {
+                text.starts_with('$') && text.contains('.') || text.contains("{mid}") || text.contains("{canary}")
+            }
             Value::List(all) => all.iter().any(inside),
             Value::Table(fields) => uses_bindings(fields),
             _ => false,

@@ -174,6 +174,7 @@ impl Member {
                 self.note(StepState::Started, String::new(), out);
                 self.phase = Phase::Sleeping(now + step.wait);
                 out.wake(now + step.wait, STEP);
+                self.wake_when_closed(out);
             }
             "expect" => self.begin_expect(step, now, out),
             "shutdown" | "reset" | "stop-reading" => self.transport(step, now, out),

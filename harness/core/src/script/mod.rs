@@ -68,7 +68,14 @@ const SEND: &[Key] = &[
     },
     Key { name: "repeat", kind: Kind::Int, doc: "the same bytes so many times in one write (default 1)" },
 ];
-const WAIT: &[Key] = &[Key { name: "for", kind: Kind::Duration, doc: "how long" }];
+const WAIT: &[Key] = &[
+    Key { name: "for", kind: Kind::Duration, doc: "how long" },
+    Key {
+        name: "until_closed",
+        kind: Kind::Bool,
+        doc: "true: not longer than until the target has ended every connection of this member (default false)",
+    },
+];
 const STOP: &[Key] = &[Key { name: "resume", kind: Kind::Bool, doc: "true: read again (default false)" }];
 const PARTY: &[Key] = &[Key { name: "party", kind: Kind::Text, doc: "the party by name" }];
 const RIGHT: &[Key] = &[

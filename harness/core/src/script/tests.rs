@@ -547,6 +547,25 @@ fn a_wait_and_an_at_let_time_pass() {
 }
 
 #[test]
+fn a_wait_until_closed_ends_with_the_last_connection() {
+    let fields = Fields(vec![("until_closed".into(), true.into())]);
+    let wait = StepPlan { wait: Duration::from_secs(5), fields, ..step("wait") };
+    let other = StepPlan { conn: "b".into(), ..step("tell") };
+    let new = || {
+        let mut stage = Stage::new(vec![step("tell"), other.clone(), wait.clone()]).opened();
+        stage.input(Input::Opened(Conn(1)));
+        stage
+    };
+    let mut stage = new().closed(Close::Fin);
+    assert_eq!(stage.end_of(2), None, "the other one is open");
+    stage.input(Input::Closed(Conn(1), Close::Reset));
+    stage.check(2, Met, "the target has ended every connection");
+    let stage = new().pass(4);
+    assert_eq!(stage.end_of(2), None);
+    stage.pass(1).check(2, Met, "waited 5s");
+}
+
+#[test]
 fn the_dialog_answers_and_keeps_time_by_itself() {
     let stage = Stage::new(vec![step("open")]).opened().hear("knock");
     assert_eq!(stage.sent, ["come in\n"]);

@@ -72,7 +72,8 @@ impl Broker {
 
     fn has_room(&mut self, conn: Conn, connect: &Connect<'_>) -> Result<(), No> {
         let source = self.link(conn).source;
-        if self.connected >= self.limits.connections {
+        let most = if self.flaws.has(Flaw::FewConnections) { 64 } else { self.limits.connections };
+        if self.connected >= most {
             return Err(BUSY);
         }
         if self.per_source.get(&source).is_some_and(|count| *count >= self.limits.per_source) {
@@ -100,7 +101,11 @@ impl Broker {
     /// CONNACK with the reason, then the end \[MQTT5 3.2.2-7, MQTT3 3.2.2-5\].
     fn turn_away(&mut self, conn: Conn, version: Version, connect: &Connect<'_>, no: No, now: Time, out: &mut Outbox) {
         let code = if version == Version::V5 { no.v5 } else { no.v3 };
-        out.note(Note::Log(format!("refused {:?}: {code}", connect.client_id.as_str())));
+        let (id, name) = (connect.client_id.as_str(), connect.user_name.map_or("", |name| name.as_str()));
+        out.note(Note::Log(match self.flaws.has(Flaw::LogsRaw) {
+            true => format!("refused {id}, user {name}: {code}"),
+            false => format!("refused {id:?}, user {name:?}: {code}"),
+        }));
         send(conn, version, &Packet::Connack(Connack::new(false, code)), out);
         if self.flaws.has(Flaw::ProcessesBeforeConnack) && self.phase(conn) == Phase::Fresh {
             self.let_in_unasked(conn, version, now);

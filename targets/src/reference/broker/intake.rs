@@ -11,7 +11,7 @@ use proofhouse_mqtt::codec::{
 };
 
 use super::link::{Link, Partial, Phase};
-use super::{Broker, lenient, send};
+use super::{Broker, lenient, send, slack};
 use crate::flaw::Flaw;
 
 /// What a flaw keeps of every connection.
@@ -53,7 +53,11 @@ impl Broker {
                 Ok(Some(cut)) => {
                     self.packet(conn, cut, now, out);
                     input = &input[cut.size..];
+                    if self.flaws.has(Flaw::LosesRestOfSegment) {
+                        return;
+                    }
                 }
+                Ok(None) if input.len() == 1 && self.flaws.has(Flaw::LosesSingleBytes) => return,
                 Ok(None) => {
                     let mut held = Vec::with_capacity(self.reserved(input));
                     held.extend_from_slice(input);
@@ -128,7 +132,12 @@ impl Broker {
             Phase::Free => {}
             Phase::Fresh => self.first_packet(conn, cut, now, out),
             Phase::Up | Phase::Doomed => match Packet::decode(version, Sender::Client, cut.first, cut.body) {
-                Ok(packet) => self.obey(conn, packet, now, out),
+                Ok(packet) => {
+                    if self.flaws.has(Flaw::ActsTwiceBeforeGarbage) {
+                        self.plant.last = Some((conn, cut.first, cut.body.into()));
+                    }
+                    self.obey(conn, packet, now, out);
+                }
                 Err(reason) => self.malformed(conn, version, cut, reason, now, out),
             },
         }
@@ -171,13 +180,19 @@ impl Broker {
             if let Some((first, body)) = repaired.packet {
                 let cut = Cut { first, body: &body, ..cut };
                 let connect = self.phase(conn) == Phase::Fresh;
+                if connect && let Ok((version, packet)) = Connect::first(cut) {
+                    return self.connect(conn, version, &packet, now, out);
+                }
                 match Packet::decode(version, Sender::Client, first, &body) {
-                    Ok(Packet::Connect(packet)) if connect => return self.connect(conn, version, &packet, now, out),
                     Ok(packet) if !connect && cut.kind() != Some(Kind::Connect) => {
                         return self.obey(conn, packet, now, out);
                     }
                     _ => {}
                 }
+            }
+            self.act_again(conn, version, now, out);
+            if self.phase(conn) == Phase::Up && slack::skips(self.flaws, cut.kind(), &reason) {
+                return;
             }
             if self.flaws.has(Flaw::HangsOnMalformed) {
                 self.plant.hung = true;
@@ -210,6 +225,12 @@ impl Broker {
         if let Ok(packet) = Packet::decode(version, Sender::Client, first, body) {
             self.obey(conn, packet, now, out);
         }
+    }
+
+    /// A flaw takes the packet before once more.
+    fn act_again(&mut self, conn: Conn, version: Version, now: Time, out: &mut Outbox) {
+        let Some((_, first, body)) = self.plant.last.take().filter(|(of, ..)| *of == conn) else { return };
+        self.obey_body(conn, version, first, &body, now, out);
     }
 
     /// Answers with a reason where the version has a word for it, and closes \[MQTT5 4.13.1-1, MQTT3 4.8.0-1\].

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use proofhouse_mqtt::codec::properties::{PropertyRow, ValueKind};
 use proofhouse_mqtt::codec::{Cut, Kind, Place, Properties, Reason, ReasonCode, Sender, Version};
 
+use super::slack;
 use crate::flaw::{Flaw, Flaws};
 
 /// A packet that a flaw has rewritten.
@@ -39,6 +40,9 @@ pub(super) fn repair(flaws: Flaws, version: Version, cut: Cut<'_>) -> Repaired {
     if flaws.has(Flaw::AcceptsQos3) && kind == Kind::Publish && first & 0b110 == 0b110 {
         first &= !0b010;
     }
+    if flaws.has(Flaw::AcceptsDupAtQos0) && kind == Kind::Publish && first & 0b110 == 0 {
+        first &= !0b1000;
+    }
     let mut body = cut.body.to_vec();
     if flaws.has(Flaw::AcceptsPasswordAlone) && kind == Kind::Connect && version == Version::V311 {
         name_nobody(&mut body);
@@ -47,14 +51,13 @@ pub(super) fn repair(flaws: Flaws, version: Version, cut: Cut<'_>) -> Repaired {
         let text = String::from_utf8_lossy(field(&body, 0).unwrap_or_default()).replace('\0', "\u{fffd}");
         body = with_topic(&body, text.as_bytes());
     }
+    slack::bits(flaws, version, kind, first, &mut body);
     if version == Version::V5 {
         for (at, place) in sections(kind, first, cut.body).into_iter().rev() {
             repair_section(flaws, place, at, &mut body, &mut repaired.repeated);
         }
     }
-    if flaws.has(Flaw::AcceptsSurplusBytes) {
-        body.truncate(fixed_length(kind, version).unwrap_or(body.len()));
-    }
+    slack::end(flaws, version, first, &mut body);
     repaired.packet = Some((first, body));
     repaired
 }
@@ -227,15 +230,6 @@ fn value_len(kind: ValueKind, bytes: &[u8]) -> Option<usize> {
         ValueKind::Pair => field(field(0)?)?,
     };
     (len <= bytes.len()).then_some(len)
-}
-
-/// Bytes of a body that has only one legal length.
-fn fixed_length(kind: Kind, version: Version) -> Option<usize> {
-    match (kind, version) {
-        (Kind::Pingreq, _) | (Kind::Disconnect, Version::V311) => Some(0),
-        (Kind::Puback | Kind::Pubrec | Kind::Pubrel | Kind::Pubcomp, Version::V311) => Some(2),
-        _ => None,
-    }
 }
 
 /// A variable byte integer of at most `most` bytes, in any form: value and width. What passes 32 bits is cut off.

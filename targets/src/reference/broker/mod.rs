@@ -19,6 +19,7 @@ mod message;
 mod publish;
 mod retained;
 mod session;
+mod slack;
 mod subscribe;
 mod tally;
 #[cfg(test)]
@@ -96,6 +97,8 @@ struct Plant {
     delivered: u64,
     leak: Vec<Box<[u8]>>,
     aliases: BTreeMap<Arc<str>, BTreeMap<u16, Arc<str>>>,
+    /// The last packet that could be read, and whose.
+    last: Option<(Conn, u8, Box<[u8]>)>,
     /// Who retained a message last: the first of two steps.
     retained_by: Option<Arc<str>>,
 }

@@ -18,6 +18,10 @@ impl Broker {
     pub(super) fn obey(&mut self, conn: Conn, packet: Packet<'_>, now: Time, out: &mut Outbox) {
         let version = self.link(conn).version;
         match packet {
+            Packet::Publish(publish) if self.is_too_deep(&publish.topic) => self.drown(out),
+            Packet::Subscribe(subscribe) if subscribe.subscriptions.iter().any(|one| self.is_too_deep(&one.filter)) => {
+                self.drown(out);
+            }
             Packet::Publish(publish) => self.publish(conn, &publish, now, out),
             Packet::Puback(ack) => self.puback(conn, ack.id, now, out),
             Packet::Pubrec(ack) => self.pubrec(conn, &ack, now, out),
@@ -36,6 +40,20 @@ impl Broker {
         }
     }
 
+    /// Only ever true with a flaw: one call for each level would take more stack than there is.
+    fn is_too_deep(&self, name: &str) -> bool {
+        const LEVELS: usize = 10_000;
+        let flawed = self.flaws.has(Flaw::ExitsOnDeepTopic) || self.flaws.has(Flaw::HangsOnDeepTopic);
+        flawed && name.split('/').count() > LEVELS
+    }
+
+    fn drown(&mut self, out: &mut Outbox) {
+        if self.flaws.has(Flaw::ExitsOnDeepTopic) {
+            return self.exit("the stack is exhausted", out);
+        }
+        self.plant.hung = true;
+    }
+
     /// Only ever called by a flaw: the connection stays, the session does not.
     fn leave_session(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
         let link = self.link(conn);
@@ -49,6 +67,7 @@ impl Broker {
         let by_alias = packet.topic.is_empty();
         let aliased = match self.resolve_alias(conn, packet) {
             Ok(aliased) => aliased,
+            Err(_) if self.flaws.has(Flaw::AcceptsUnknownAlias) => return,
             Err(code) => return self.throw_out(conn, code, now, out),
         };
         let topic = aliased.as_deref().unwrap_or(packet.topic.as_str());

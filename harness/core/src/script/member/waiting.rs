@@ -7,7 +7,7 @@ use crate::actor::{Close, CloseHow, Conn, Note, Outbox, TimerId};
 use crate::plan::{Alternative, StepPlan};
 use crate::protocol::Awaits;
 use crate::script::fill::Fill;
-use crate::script::link::State;
+use crate::script::link::{Link, State};
 use crate::script::matching::{self, Sight, Wanted, brief, close_name, span};
 use crate::time::{Duration, Time};
 use crate::transcript::StepState;
@@ -137,6 +137,7 @@ impl Member {
     pub(super) fn lost(&mut self, conn: Conn, how: Close, out: &mut Outbox) {
         let Some(at) = self.links.iter().position(|link| link.is(conn)) else { return };
         self.links[at].ended(State::Lost(conn, how));
+        self.wake_when_closed(out);
         if self.program.link_of(self.at) != at {
             return;
         }
@@ -148,6 +149,15 @@ impl Member {
             }
             Phase::Awaiting(_) => self.link_closed(how, out),
             _ => {}
+        }
+    }
+
+    /// A wait that lasts no longer than the connections is over with the last of them.
+    pub(super) fn wake_when_closed(&mut self, out: &mut Outbox) {
+        let Phase::Sleeping(_) = self.phase else { return };
+        let asked = self.program.step(self.at).is_some_and(|step| step.fields.truth("until_closed") == Some(true));
+        if asked && !self.links.iter().any(Link::is_open) {
+            self.met(String::from("the target has ended every connection"), out);
         }
     }
 

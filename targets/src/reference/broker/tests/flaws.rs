@@ -73,6 +73,17 @@ fn after_connect(w: &mut World, bytes: &[u8]) {
     w.bytes(c, b"\xc0\0");
 }
 
+fn connect_raw(w: &mut World, bytes: &[u8]) {
+    let c = w.open();
+    w.speaks(c, V5);
+    w.bytes(c, bytes);
+}
+
+fn deep_topic(w: &mut World) {
+    let c = w.client(V5, &user("c", "owner"));
+    w.publish(c, &"a/".repeat(10_001), 1, 7, b"x");
+}
+
 fn offline_queue(w: &mut World, then: fn(&mut World)) {
     let p = w.client(V5, &user("p", "owner"));
     let s = w.client(V5, &user("s", "reader").stays());
@@ -282,22 +293,51 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         w.open();
         w.pass(secs(60));
     }),
+    (Flaw::FewConnections, |w| {
+        for n in 0..65 {
+            w.dial(V5, &user(&format!("c{n}"), "owner"));
+        }
+    }),
     (Flaw::ReservesAnnouncedLength, |w| {
         let c = w.open();
         w.bytes(c, &[0x10, 0xF0, 0xFF, 0x3F]);
         let held = w.broker.held();
         w.log.push(format!("held {held}"));
     }),
+    (Flaw::ExitsOnDeepTopic, deep_topic),
+    (Flaw::HangsOnDeepTopic, deep_topic),
     (Flaw::AcceptsLongRemainingLength, |w| after_connect(w, b"\x32\x89\x80\x80\x80\x00\0\x03a/x\0\x05\0x")),
     (Flaw::AcceptsNonminimalLength, |w| after_connect(w, b"\x32\x89\x00\0\x03a/x\0\x05\0x")),
     (Flaw::AcceptsLongPropertyLength, |w| after_connect(w, b"\x32\x0d\0\x03a/x\0\x05\x80\x80\x80\x80\x00x")),
+    (Flaw::ReadsPastPacket, |w| after_connect(w, b"\x32\x05\0\x03a/x")),
+    (Flaw::AcceptsEmptyTopic, |w| after_connect(w, b"\x30\x04\0\0\0x")),
+    (Flaw::AcceptsUnknownAlias, |w| after_connect(w, b"\x30\x06\0\0\x03\x23\0\x01")),
     (Flaw::AcceptsRepeatedProperty, |w| after_connect(w, b"\x32\x0c\0\x03a/x\0\x05\x04\x01\0\x01\0")),
     (Flaw::AcceptsForeignProperty, |w| after_connect(w, b"\x32\x0b\0\x03a/x\0\x05\x03\x13\0\x05")),
     (Flaw::AcceptsUnknownProperty, |w| after_connect(w, b"\x32\x0a\0\x03a/x\0\x05\x02\x04\x01")),
     (Flaw::AcceptsOutOfRangeProperty, |w| after_connect(w, b"\x32\x0a\0\x03a/x\0\x05\x02\x01\x02")),
     (Flaw::AcceptsReservedFlags, |w| after_connect(w, b"\x81\x09\0\x01\0\0\x03a/x\0")),
     (Flaw::AcceptsQos3, |w| after_connect(w, b"\x36\x09\0\x03a/x\0\x05\0x")),
+    (Flaw::AcceptsConnectBits, |w| connect_raw(w, b"\x10\x17\0\x04MQTT\x05\xc3\0\x3c\0\0\x01c\0\x05owner\0\0")),
+    (Flaw::AcceptsDupAtQos0, |w| after_connect(w, b"\x38\x07\0\x03a/x\0x")),
+    (Flaw::AcceptsPacketIdZero, |w| after_connect(w, b"\x32\x09\0\x03a/x\0\0\0x")),
+    (Flaw::AcceptsOtherProtocols, |w| connect_raw(w, b"\x10\x0f\0\x05MQTTx\x05\x02\0\x3c\0\0\x01c")),
+    (Flaw::AcceptsOddSubscriptions, |w| after_connect(w, b"\x82\x09\0\x01\0\0\x03a/x\x03")),
+    (Flaw::IgnoresEmptySubscribe, |w| after_connect(w, b"\x82\x03\0\x01\0")),
+    (Flaw::LosesRestOfSegment, |w| after_connect(w, b"\xc0\0\xc0\0")),
+    (Flaw::LosesSingleBytes, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.bytes(c, b"\xc0");
+        w.bytes(c, b"\0");
+    }),
+    (Flaw::SkipsGarbage, |w| after_connect(w, b"\0\0")),
+    (Flaw::ActsTwiceBeforeGarbage, |w| after_connect(w, b"\xc0\0\0\0")),
     (Flaw::AcceptsSurplusBytes, |w| after_connect(w, b"\xc0\x01\x00")),
+    (Flaw::LogsRaw, |w| {
+        w.dial(V5, &anyone("c\nforged"));
+        let notes = format!("{:?}", w.notes);
+        w.log.push(notes);
+    }),
     (Flaw::ExitsOnRepeatedProperty, |w| after_connect(w, b"\x32\x0c\0\x03a/x\0\x05\x04\x01\0\x01\0")),
     (Flaw::ExitsOnMalformed, |w| after_connect(w, b"\0\0")),
     (Flaw::HangsOnMalformed, |w| after_connect(w, b"\0\0")),

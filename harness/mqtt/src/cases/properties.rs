@@ -1,31 +1,21 @@
-//! Named lists of cases.
-mod ill_formed;
-mod server_packets;
-
+//! `mqtt.property-matrix`: properties that may not stand as they stand.
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use proofhouse_core::protocol::{CaseList, CaseRow};
+use proofhouse_core::protocol::CaseRow;
 use proofhouse_core::value::{Fields, Value};
 
 use crate::codec::PropertyId;
 use crate::codec::properties::{PROPERTIES, Place, PropertyRow, ValueKind};
 use crate::names;
 
-/// Every list of cases.
-pub const CASES: &[CaseList] = &[
-    CaseList { name: "mqtt.property-matrix", rows: property_matrix },
-    CaseList { name: "mqtt.server-packets", rows: server_packets::rows },
-    CaseList { name: "mqtt.ill-formed-texts", rows: ill_formed::rows },
-];
-
 /// Properties that may not stand as they stand: repeated, foreign, unknown, cut short or of another type, out of range; in every
 /// packet in which a client can send them and in which the server's reaction tells something. Left out on purpose: AUTH and
 /// DISCONNECT (the server ends the connection anyway), Authentication Method (most servers refuse it at once), and Payload Format
 /// Indicator and Message Expiry Interval twice in a PUBLISH, which no sentence of the standard calls an error.
 /// `lead_in` is the step before, `frame` the frame, `clause` what it breaks, `class` the kind of error, `attack` the whole in words.
-fn property_matrix(version: &str) -> Vec<CaseRow> {
+pub(super) fn property_matrix(version: &str) -> Vec<CaseRow> {
     if version == "3.1.1" {
         return Vec::new();
     }

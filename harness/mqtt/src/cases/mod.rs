@@ -1,0 +1,171 @@
+//! Named lists of cases: matrices of hostile packets, in the words of frames.
+//!
+//! A list of single packets gives each case its `frame` and the step before it (`lead_in`); a list of volleys gives it all `steps` of
+//! a member that plays one hostile packet on each of many connections. What a packet breaks (`clause`, `attack`) is what our own
+//! strict decoder says of it, so that no list can cite a clause for a packet that is legal.
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::protocol::{CaseList, CaseRow};
+use proofhouse_core::value::{Fields, Value};
+
+use crate::codec::{Packet, Reason, Sender, split};
+use crate::{frames, names};
+
+mod ill_formed;
+mod lengths;
+mod packets;
+mod properties;
+mod protocols;
+mod server_packets;
+mod truncations;
+
+/// Every list of cases.
+pub const CASES: &[CaseList] = &[
+    CaseList { name: "mqtt.property-matrix", rows: properties::property_matrix },
+    CaseList { name: "mqtt.inner-lengths", rows: lengths::inner_lengths },
+    CaseList { name: "mqtt.truncations", rows: truncations::truncations },
+    CaseList { name: "mqtt.reserved-bits", rows: packets::reserved_bits },
+    CaseList { name: "mqtt.aliases", rows: packets::aliases },
+    CaseList { name: "mqtt.subscriptions", rows: packets::subscriptions },
+    CaseList { name: "mqtt.surplus", rows: packets::surplus },
+    CaseList { name: "mqtt.protocols", rows: protocols::protocols },
+    CaseList { name: "mqtt.bridge-levels", rows: protocols::bridge_levels },
+    CaseList { name: "mqtt.server-packets", rows: server_packets::rows },
+    CaseList { name: "mqtt.ill-formed-texts", rows: ill_formed::rows },
+];
+
+/// Fields of a frame or a step, in order.
+fn fields<const N: usize>(pairs: [(&str, Value); N]) -> Fields {
+    Fields(pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+}
+
+/// Why the strict decoder refuses the bytes of a frame; `None` where it is legal.
+fn refusal(version: &str, frame: &Fields) -> Option<Reason> {
+    let version = names::version(version);
+    let mut bytes = Vec::new();
+    frames::build(version, frame, &mut bytes).expect("lists are made of frames that can be built");
+    match split(version, Sender::Client, u32::MAX, &bytes) {
+        Ok(Some(cut)) => Packet::decode(version, Sender::Client, cut.first, cut.body).err(),
+        Ok(None) => None,
+        Err(reason) => Some(reason),
+    }
+}
+
+/// One hostile packet on each of many connections of one member: every connection is let in first (where the packet is no CONNECT),
+/// then each says its packet, then the target has its time to end them all.
+fn volley(frames: Vec<Fields>) -> Value {
+    let hello = |at: usize| {
+        let welcome = fields([("type", "connack".into()), ("reason", Value::Int(0))]);
+        fields([
+            ("conn", format!("c{at}").into()),
+            ("do", "connect".into()),
+            ("client_id", format!("foe-c{at}").into()),
+            ("expect", welcome.into()),
+            ("part", "control".into()),
+        ])
+    };
+    let hostile = |(at, frame): (usize, Fields)| {
+        fields([
+            ("conn", format!("c{at}").into()),
+            ("do", "send".into()),
+            ("frame", frame.into()),
+            ("part", "stimulus".into()),
+        ])
+    };
+    let introduces = frames.first().is_some_and(|frame| frame.text("type") == Some("connect"));
+    let hellos = if introduces { 0 } else { frames.len() };
+    let mut steps: Vec<Fields> = (0..hellos).map(hello).collect();
+    steps.extend(frames.into_iter().enumerate().map(hostile));
+    steps.push(fields([("do", "wait".into()), ("for", PATIENCE.into()), ("until_closed", true.into())]));
+    // Every member waits until the honest client was let in.
+    if let Some(first) = steps.first_mut() {
+        first.set("after", "honest.in");
+    }
+    Value::List(steps.into_iter().map(Value::Table).collect())
+}
+
+/// Half a second more than `closes-in-time` gives the target.
+const PATIENCE: &str = "5500ms";
+
+/// A case that is a volley.
+fn volley_row(name: &str, class: &str, attack: &str, clause: &str, frames: Vec<Fields>) -> CaseRow {
+    let fields = fields([
+        ("steps", volley(frames)),
+        ("class", class.into()),
+        ("attack", attack.into()),
+        ("clause", clause.into()),
+    ]);
+    CaseRow { name: name.to_string(), fields }
+}
+
+/// `publish` of a frame as people say it: `PUBLISH`.
+fn loud(frame: &Fields) -> String {
+    match frame.find("type") {
+        Some(Value::Text(kind)) => kind.to_uppercase(),
+        Some(other) => format!("a packet of type {other}"),
+        None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::collections::BTreeSet;
+
+    const VERSIONS: [&str; 2] = ["3.1.1", "5"];
+
+    /// The frames of a case, wherever they stand.
+    fn frames_of(row: &CaseRow) -> Vec<Fields> {
+        let steps = row.fields.find("steps").map(Value::as_slice).unwrap_or_default();
+        let in_steps = steps.iter().filter_map(|step| match step {
+            Value::Table(step) => step.find("frame"),
+            _ => None,
+        });
+        let frames = row.fields.find("frame").into_iter().chain(in_steps);
+        frames
+            .flat_map(Value::as_slice)
+            .filter_map(|f| if let Value::Table(f) = f { Some(f.clone()) } else { None })
+            .collect()
+    }
+
+    #[test]
+    fn every_case_has_its_own_name_and_the_strict_decoder_refuses_all_its_frames() {
+        for list in CASES {
+            for version in VERSIONS {
+                let rows = (list.rows)(version);
+                let names: BTreeSet<&String> = rows.iter().map(|row| &row.name).collect();
+                assert_eq!(names.len(), rows.len(), "{} {version}", list.name);
+                for row in &rows {
+                    let frames = frames_of(row);
+                    for frame in frames.iter().filter(|_| !JUDGED_BY_STATE.contains(&row.name.as_str())) {
+                        assert!(
+                            refusal(version, frame).is_some(),
+                            "{} {version} {}: {frame:?} is legal",
+                            list.name,
+                            row.name
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// What no decoder can tell: it depends on what was said before.
+    const JUDGED_BY_STATE: [&str; 5] = ["above-maximum", "unknown", "unknown-highest", "auth-continues", "auth-again"];
+
+    #[test]
+    fn every_case_cites_a_clause_of_its_version() {
+        for list in CASES {
+            for version in VERSIONS {
+                for row in (list.rows)(version) {
+                    let clause = row.fields.text("clause").unwrap_or_default().to_uppercase();
+                    let document = if version == "5" { "MQTT5" } else { "MQTT3" };
+                    assert!(clause.starts_with(document), "{} {version} {}: {clause:?}", list.name, row.name);
+                }
+            }
+        }
+    }
+}

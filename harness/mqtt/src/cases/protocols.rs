@@ -1,0 +1,59 @@
+//! A CONNECT that names another protocol, or another level of it.
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use proofhouse_core::protocol::CaseRow;
+use proofhouse_core::value::{Fields, Value};
+
+use super::{fields, volley_row};
+
+/// Names that are not "MQTT", with the level of the version.
+const NAMES: [&str; 6] = ["", "MQT", "MQTTx", "mqtt", "MQTT ", "MQIsdp"];
+/// A name as long as a name can be.
+const LONG: i64 = 65_535;
+/// Levels that no published MQTT has. 3 with "MQTT" was never one; "MQIsdp" with 3 is MQTT 3.1, which a server may speak.
+const LEVELS: [i64; 6] = [0, 1, 3, 6, 0x7f, 0xff];
+/// The level with its highest bit set: by custom of some servers another server that connects as a bridge. No standard knows it.
+const BRIDGES: [i64; 3] = [0x83, 0x84, 0x85];
+
+/// `mqtt.protocols`: one case of names, one of levels; a connection for each.
+pub(super) fn protocols(version: &str) -> Vec<CaseRow> {
+    let named = |name: Value| fields([("type", "connect".into()), ("protocol_name", name)]);
+    let long = fields([("size", Value::Int(LONG))]);
+    let names = NAMES.iter().map(|name| named((*name).into())).chain([named(long.into())]).collect();
+    alloc::vec![
+        volley_row("name", "name", "CONNECT with another protocol name", &clause(version, 1), own_ids(names)),
+        volley_row(
+            "level",
+            "level",
+            "CONNECT with a level that MQTT does not have",
+            &clause(version, 2),
+            levels(&LEVELS)
+        ),
+    ]
+}
+
+/// `mqtt.bridge-levels`: levels that some servers keep for other servers.
+pub(super) fn bridge_levels(version: &str) -> Vec<CaseRow> {
+    let attack = "CONNECT with the bridge bit in its protocol level";
+    alloc::vec![volley_row("bridge", "bridge", attack, &clause(version, 2), levels(&BRIDGES))]
+}
+
+fn clause(version: &str, number: u8) -> String {
+    format!("{}:3.1.2-{number}", if version == "5" { "mqtt5" } else { "mqtt3" })
+}
+
+fn levels(levels: &[i64]) -> Vec<Fields> {
+    let level = |level: &i64| fields([("type", "connect".into()), ("protocol_level", Value::Int(*level))]);
+    own_ids(levels.iter().map(level).collect())
+}
+
+/// A client id for each connection, so that none takes another's place.
+fn own_ids(frames: Vec<Fields>) -> Vec<Fields> {
+    let named = |(at, mut frame): (usize, Fields)| {
+        frame.set("client_id", format!("foe-c{at}"));
+        frame
+    };
+    frames.into_iter().enumerate().map(named).collect()
+}
