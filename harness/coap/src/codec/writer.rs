@@ -109,7 +109,7 @@ impl<'o> Writer<'o> {
         }
         // An ETag may be repeated in requests only [RFC 7252 §5.10.6.1].
         let once = !limits.repeatable || number == OptionNumber::ETAG && !self.code.is_request();
-        let again = once && self.written().iter().any(|opt| opt.number == number);
+        let again = once && number.0 <= self.last && self.written().iter().any(|opt| opt.number == number);
         let limits = Limits { repeatable: !once, ..limits };
         limits.check(value.len(), again, self.code.is_request())
     }
