@@ -108,6 +108,12 @@ impl Assembly {
         &self.body
     }
 
+    /// Bytes of memory that it holds.
+    #[must_use]
+    pub const fn held(&self) -> usize {
+        self.body.capacity()
+    }
+
     /// Whether a body has begun that is not taken or dropped.
     #[must_use]
     pub const fn is_begun(&self) -> bool {
