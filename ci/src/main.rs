@@ -1,5 +1,6 @@
 //! `cargo ci`: what the pipeline runs, runnable at home.
 #![forbid(unsafe_code)]
+mod corpus;
 mod tidy;
 
 use std::path::Path;
@@ -9,11 +10,15 @@ const USAGE: &str = "\
 cargo ci TASK
     check    formatting, clippy and docs with warnings denied, tidy
     tidy     clauses exist, data files are TOML 1.0, crates keep to their arrows
-    soak     200 seeds of every twin in simulation, and the full scenario x flaw matrix (minutes)";
+    soak     200 seeds of every twin in simulation, and the full scenario x flaw matrix (minutes)
+    corpus   old and repaired versions of real servers, from their registries (see corpus --help)";
 
 fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("ci lies in the workspace");
     let task = std::env::args().nth(1).unwrap_or_default();
+    if task == "corpus" {
+        return corpus::corpus(root, &std::env::args().skip(2).collect::<Vec<_>>());
+    }
     let fine = match task.as_str() {
         "check" => check(root),
         "tidy" => tidy::tidy(root),
