@@ -7,14 +7,15 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 macro_rules! flaws {
-    ($($flaw:ident = $name:literal, $place:literal, $doc:literal;)*) => {
+    ($($target:literal { $($flaw:ident = $name:literal, $place:literal, $doc:literal;)* })*) => {
         /// One planted defect.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         #[repr(u8)]
-        pub enum Flaw { $(#[doc = $doc] $flaw,)* }
+        pub enum Flaw { $($(#[doc = $doc] $flaw,)*)* }
 
         /// Every flaw, in the order of the attack catalogue.
-        pub const TABLE: &[Row] = &[$(Row { flaw: Flaw::$flaw, name: $name, place: $place, doc: $doc },)*];
+        pub const TABLE: &[Row] =
+            &[$($(Row { flaw: Flaw::$flaw, target: $target, name: $name, place: $place, doc: $doc },)*)*];
     };
 }
 
@@ -23,6 +24,8 @@ macro_rules! flaws {
 pub struct Row {
     /// The flaw.
     pub flaw: Flaw,
+    /// The build that can carry it: `broker`, `coap`, `gateway`.
+    pub target: &'static str,
     /// As scenarios and `--flaw` write it.
     pub name: &'static str,
     /// The attack, clause or mechanism that it belongs to.
@@ -32,6 +35,7 @@ pub struct Row {
 }
 
 flaws! {
+"broker" {
     AcceptsAnonymous = "accepts-anonymous", "MA-01", "A client without credentials is let in.";
     TellsUnknownUsers = "tells-unknown-users", "MA-05", "An unknown user and a wrong password get different codes.";
     AcceptsPasswordAlone = "accepts-password-alone", "MA-06", "A 3.1.1 client with a password and no user name is let in.";
@@ -118,6 +122,38 @@ flaws! {
     RetainThenClearCrashes = "retain-then-clear-crashes", "crash in two steps", "A client whose id ends in -17 ends the process when it retains a message and then clears it.";
     FlakyBySeed = "flaky-by-seed", "one seed of two", "With every other seed, QoS 1 messages are not acknowledged.";
 }
+"coap" {
+    ListsProtected = "lists-protected", "CA-01", "Discovery lists the protected resource too.";
+    GuardsOnlyGet = "guards-only-get", "CA-02", "The protected resource asks for rights at GET only.";
+    GetUnguarded = "get-unguarded", "CA-02", "The protected resource is read without rights.";
+    DedupMissing = "dedup-missing", "CB-01", "A copy of a request is obeyed again.";
+    RstMatchedByMidOnly = "rst-matched-by-mid-only", "CB-06", "A reset with the right message id ends an observation, from whatever address it comes.";
+    MalformedChangesState = "malformed-changes-state", "CB-20", "What is left of a malformed datagram spoils the next request of its sender.";
+    NoEchoChallenge = "no-echo-challenge", "CC-01", "Large answers go to addresses that nobody has validated.";
+    BlockNumAllocates = "block-num-allocates", "CC-10", "A block number or a Size1 reserves the memory that it announces, up to 16 MiB.";
+    Szx7ReadAs6 = "szx-7-read-as-6", "CC-11", "The reserved block size is read as 1024 bytes.";
+    BlockGapAccepted = "block-gap-accepted", "CC-11", "A block whose predecessors are missing is taken; the gap is filled with zeros.";
+    BlockOverlapAccepted = "block-overlap-accepted", "CC-11", "A block that begins inside what has come overwrites it.";
+    ShortBlockAccepted = "short-block-accepted", "CC-11", "A block that says that more follow need not be full.";
+    VersionIgnored = "version-ignored", "CD-01", "The version of a message is not looked at.";
+    LongTokenAccepted = "long-token-accepted", "CD-01", "Tokens of 9 to 15 bytes are taken and echoed.";
+    OptionExtensionOverread = "option-extension-overread", "CD-02, crash", "An option that says more than the datagram holds ends the process.";
+    OptionNibble15Accepted = "option-nibble-15-accepted", "CD-02", "The options end, without a word, where one has a reserved nibble.";
+    OptionNumberWraps = "option-number-wraps", "CD-03", "Option numbers are counted in 16 bits.";
+    OptionsArrayOverflows = "options-array-overflows", "CD-04, crash", "More than 50 options end the process.";
+    MarkerWithoutPayloadAccepted = "marker-without-payload-accepted", "CD-05", "A payload marker may stand at the end.";
+    ShortDatagramCrash = "short-datagram-crash", "CD-06, crash", "A datagram that ends inside its header or token ends the process.";
+    CriticalIgnored = "critical-ignored", "CD-07", "Unknown critical options are skipped.";
+    RepeatedCriticalLastWins = "repeated-critical-last-wins", "CD-08", "Of a critical option that stands twice, the last one counts.";
+    OptionLengthUnchecked = "option-length-unchecked", "CD-08", "A critical option of a length out of range is skipped.";
+    EmptyWithTokenProcessed = "empty-with-token-processed", "CD-09", "An Empty message with bytes after its message id is taken for a GET.";
+    RequestInAckProcessed = "request-in-ack-processed", "CD-09", "A request in an ACK or a RST is obeyed and answered.";
+    ReservedClassProcessed = "reserved-class-processed", "CD-09", "The class of a code of a reserved class is not looked at.";
+}
+"gateway" {
+    GatewayJoinsPathUnescaped = "gateway-joins-path-unescaped", "mixed", "The gateway makes a topic of a path by joining its segments, whatever is in them.";
+}
+}
 
 /// The row of each flaw, by its name.
 #[must_use]
@@ -133,16 +169,18 @@ pub fn lines() -> Vec<(&'static str, &'static str)> {
 
 /// The flaws that a target is built with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Flaws(u128);
+pub struct Flaws([u64; 4]);
 
 impl Flaws {
     /// None: the clean target.
-    pub const NONE: Flaws = Flaws(0);
+    pub const NONE: Flaws = Flaws([0; 4]);
 
     /// One.
     #[must_use]
     pub const fn one(flaw: Flaw) -> Flaws {
-        Flaws(1 << flaw as u8)
+        let mut words = [0; 4];
+        words[flaw as usize / 64] = 1 << (flaw as u8 % 64);
+        Flaws(words)
     }
 
     /// Reads names.
@@ -153,7 +191,8 @@ impl Flaws {
         names.iter().try_fold(Flaws::NONE, |all, name| {
             let name = name.as_ref();
             let row = find(name).ok_or_else(|| format!("unknown flaw {name:?}; did you mean {:?}?", nearest(name)))?;
-            Ok(Flaws(all.0 | Flaws::one(row.flaw).0))
+            let one = Flaws::one(row.flaw);
+            Ok(Flaws(core::array::from_fn(|word| all.0[word] | one.0[word])))
         })
     }
 
@@ -161,13 +200,13 @@ impl Flaws {
     #[inline]
     #[must_use]
     pub const fn has(self, flaw: Flaw) -> bool {
-        self.0 & 1 << flaw as u8 != 0
+        self.0[flaw as usize / 64] & 1 << (flaw as u8 % 64) != 0
     }
 
     /// Whether any is planted.
     #[must_use]
     pub const fn any(self) -> bool {
-        self.0 != 0
+        self.0[0] | self.0[1] | self.0[2] | self.0[3] != 0
     }
 }
 
@@ -208,7 +247,7 @@ mod tests {
     fn names_are_unique_and_fit_the_bits() {
         let names: alloc::collections::BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
         assert_eq!(names.len(), TABLE.len());
-        assert!(TABLE.len() <= 128, "{} flaws do not fit 128 bits", TABLE.len());
+        assert!(TABLE.len() <= 256, "{} flaws do not fit 256 bits", TABLE.len());
     }
 
     #[test]

@@ -24,7 +24,7 @@ fn run(flaws: Flaws, dialogue: Dialogue) -> Vec<String> {
 #[test]
 fn every_flaw_shows_and_only_where_it_is_planted() {
     let dialogues: BTreeMap<Flaw, Dialogue> = DIALOGUES.iter().copied().collect();
-    for row in TABLE {
+    for row in TABLE.iter().filter(|row| row.target == "broker") {
         let dialogue = dialogues.get(&row.flaw).unwrap_or_else(|| panic!("{} has no dialogue", row.name));
         let [clean, again, flawed] =
             [Flaws::NONE, Flaws::NONE, Flaws::one(row.flaw)].map(|flaws| run(flaws, *dialogue));
