@@ -11,7 +11,7 @@ use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::transcript::Transcript;
-use rig::{registry, run, scenarios, target};
+use rig::{reference, registry, run, scenarios};
 
 /// Longer transcripts are kept by their beginning and their digest: nobody reads five thousand half-open connections.
 const LINES_MAX: usize = 160;
@@ -23,7 +23,7 @@ fn golden(scenario: &Scenario) -> PathBuf {
 
 /// The first case with seed 1 on the clean target.
 fn text(scenario: &Scenario, registry: &Registry) -> String {
-    let target = target("broker", &[], registry);
+    let target = reference(scenario, &[], registry);
     let transcript = run(scenario, &scenario.cases[0].name, Seed(1), &target, registry).transcript;
     let text = transcript.to_text();
     let lines = text.lines().count();
@@ -64,9 +64,10 @@ fn write_the_golden_transcripts() {
 #[test]
 fn a_stored_transcript_is_judged_like_the_original() {
     let registry = registry();
-    for flaws in [&[][..], &["keeps-both-sessions", "publish-before-connect", "accepts-repeated-property"]] {
-        let target = target("broker", flaws, &registry);
-        for scenario in scenarios(&registry) {
+    for scenario in scenarios(&registry) {
+        let (flaw, _) = &scenario.twins[0];
+        for flaws in [&[][..], &[flaw.as_str()]] {
+            let target = reference(&scenario, flaws, &registry);
             let outcome = run(&scenario, &scenario.cases[0].name, Seed(3), &target, &registry);
             let read = |transcript: &Transcript| Transcript::from_jsonl(&transcript.to_jsonl()).expect("it reads back");
             let again = read(&outcome.transcript);

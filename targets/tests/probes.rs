@@ -13,7 +13,7 @@ use rig::{registry, run, target};
 #[test]
 fn every_probe_sees_what_the_reference_broker_can() {
     let registry = registry();
-    let target = target("broker", &[], &registry);
+    let target = target("reference", &[], &registry);
     for (name, outcome) in probes(&target, &registry) {
         assert_eq!(outcome.verdict(), Verdict::Pass, "{name}: {}", outcome.reason());
     }
@@ -22,7 +22,7 @@ fn every_probe_sees_what_the_reference_broker_can() {
 #[test]
 fn an_open_broker_is_seen_to_ask_nobody_and_to_know_no_rights() {
     let registry = registry();
-    let mut target = target("broker", &[], &registry);
+    let mut target = target("reference", &[], &registry);
     target.endpoints[0].claims.clear();
     for (name, outcome) in probes(&target, &registry) {
         let expected = if matches!(name, "authenticated" | "acl") { Verdict::Fail } else { Verdict::Pass };

@@ -39,7 +39,7 @@ fn crowd() -> String {
 #[test]
 fn two_steps_and_one_device_are_what_is_left_of_a_crash() {
     let registry = registry();
-    let target = target("broker", &["retain-then-clear-crashes"], &registry);
+    let target = target("reference", &["retain-then-clear-crashes"], &registry);
     let scenario = Scenario::load("x/crowd", "crowd.toml", &crowd(), &registry).unwrap_or_else(|e| panic!("{e}"));
     let plan = scenario.plan("", Seed(1), &target, &registry).unwrap_or_else(|e| panic!("{e:?}"));
     let crashes = |tree: &Located| {

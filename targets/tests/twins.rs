@@ -9,17 +9,18 @@ use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::Verdict;
-use rig::{files, load, registry, run, scenarios, target};
+use rig::{blanks, files, load, reference, registry, run, scenarios};
 
 /// Enough to see a draw that matters, few enough for every `cargo test`; `cargo ci soak` runs 200.
 const TWIN_SEEDS: u64 = 3;
 const CLEAN_SEEDS: u64 = 20;
-const BLANKS: [&str; 3] = ["blank-closed", "blank-mute", "blank-yes"];
+/// A closed port, a mute one, and one that says yes.
+const BLANKS: usize = 3;
 
 #[test]
 fn every_scenario_loads() {
     let registry = registry();
-    for (id, file) in files(&["mqtt", "bench"]) {
+    for (id, file) in files(&["bench", "coap", "mixed", "mqtt"]) {
         let scenario = load(&id, &file, &registry);
         assert!(!scenario.twins.is_empty() || id.starts_with("bench/"), "{id}: no twin shows that it catches anything");
     }
@@ -40,9 +41,9 @@ fn each_twin_is_caught_by_its_oracle_and_by_no_other() {
 #[test]
 fn the_clean_target_passes_with_every_seed() {
     let registry = registry();
-    let target = target("broker", &[], &registry);
     let mut wrong = Vec::new();
     for scenario in scenarios(&registry) {
+        let target = reference(&scenario, &[], &registry);
         for case in &scenario.cases {
             for seed in 0..CLEAN_SEEDS {
                 let outcome = run(&scenario, &case.name, Seed(seed), &target, &registry);
@@ -60,13 +61,20 @@ fn the_clean_target_passes_with_every_seed() {
 fn nothing_passes_on_a_blank_target() {
     let registry = registry();
     let mut wrong = Vec::new();
-    for blank in BLANKS {
-        let target = target(blank, &[], &registry);
-        for scenario in scenarios(&registry) {
+    for scenario in scenarios(&registry) {
+        let blanks = blanks(&scenario, &registry);
+        // A mixed scenario plans on none of them: they have one endpoint each.
+        assert!(
+            blanks.len() == BLANKS || scenario.protocols.len() > 1,
+            "{}: {} blank targets",
+            scenario.id,
+            blanks.len()
+        );
+        for target in blanks {
             for case in &scenario.cases {
                 let outcome = run(&scenario, &case.name, Seed(1), &target, &registry);
                 if outcome.verdict() == Verdict::Pass {
-                    wrong.push(format!("{blank}: {}", line(&scenario, &case.name, 1, &outcome)));
+                    wrong.push(format!("{}: {}", target.name, line(&scenario, &case.name, 1, &outcome)));
                 }
             }
         }
@@ -76,7 +84,7 @@ fn nothing_passes_on_a_blank_target() {
 
 /// What is wrong with a twin: a seed with which no case fails by an oracle that is named, or any case by one that is not.
 fn twin(scenario: &Scenario, flaw: &str, oracles: &[String], registry: &Registry) -> Vec<String> {
-    let target = target("broker", &[flaw], registry);
+    let target = reference(scenario, &[flaw], registry);
     let mut wrong = Vec::new();
     for seed in 0..TWIN_SEEDS {
         let mut caught: BTreeMap<String, String> = BTreeMap::new();

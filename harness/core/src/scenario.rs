@@ -53,6 +53,8 @@ pub struct Scenario {
     pub title: String,
     /// Facts for reports.
     pub about: About,
+    /// The protocols that it speaks, in the order of its fleets.
+    pub protocols: Vec<String>,
     /// Capabilities that the target must have.
     pub needs: Vec<String>,
     /// Which flaw each oracle must catch.
@@ -95,8 +97,14 @@ impl Scenario {
             let trial = Trial { id, case: &case.name, seed: Seed(0), target: None, registry };
             planned(&tree, case, trial).map_err(|stop| stop.into_mistake().locate(file, text))
         });
-        let Plan { title, about, needs, twins, .. } = plans.next().expect("a matrix has at least one case")?;
+        let Plan { title, about, needs, twins, fleets, .. } = plans.next().expect("a matrix has at least one case")?;
         plans.try_for_each(|plan| plan.map(drop))?;
+        let mut protocols: Vec<String> = Vec::new();
+        for fleet in fleets {
+            if !fleet.protocol.is_empty() && !protocols.contains(&fleet.protocol) {
+                protocols.push(fleet.protocol);
+            }
+        }
         Ok(Scenario {
             id: id.to_string(),
             file: file.to_string(),
@@ -104,6 +112,7 @@ impl Scenario {
             tree,
             title,
             about,
+            protocols,
             needs,
             twins,
             cases,

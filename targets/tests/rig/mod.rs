@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proofhouse_coap::COAP;
 use proofhouse_core::actor::Actor;
 use proofhouse_core::oracle::judge_all;
 use proofhouse_core::plan::Plan;
@@ -52,24 +53,56 @@ fn build(plan: &Plan, target: &TargetSpec, registry: &Registry) -> Box<dyn Actor
     (row.build)(&BuildPlan { plan, claims, flaws, seed: plan.seed.child("target", 0) }).expect("flaws are known")
 }
 
-/// An in-process target with these flaws that claims everything.
-pub fn target(build: &str, flaws: &[&str], registry: &Registry) -> TargetSpec {
-    let text = format!(
-        "format = 1\nkind = \"in-process\"\nbuild = {build:?}\nflaws = {flaws:?}\n[[endpoint]]\nname = \"plain\"\nprotocol = \"mqtt\"\n\
-         versions = [\"3.1.1\", \"5\"]\naddress = \"127.0.0.1:1883\"\nclaims = [\"authenticated\", \"acl\", \"sessions\", \
-         \"retained\", \"wills\", \"qos-2\", \"shared\", \"topic-alias\", \"quotas\", \"admin.grant\", \"admin.revoke\", \"admin.rekey\", \"admin.remove\"]\n"
-    );
-    TargetSpec::load(build, "twins.toml", &text, registry).unwrap_or_else(|e| panic!("{e:?}"))
+/// A target file of the tree, in process, with these flaws.
+pub fn target(name: &str, flaws: &[&str], registry: &Registry) -> TargetSpec {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.toml"));
+    let text = fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    let mut spec =
+        TargetSpec::load(name, &file.display().to_string(), &text, registry).unwrap_or_else(|e| panic!("{e}"));
+    let TargetKind::InProcess { flaws: planted, .. } = &mut spec.kind else { panic!("{name} is not in process") };
+    planted.extend(flaws.iter().map(|flaw| (*flaw).to_owned()));
+    spec
+}
+
+/// The reference of a scenario, as the command line chooses it: the first in-process target, by name and not blank, on which it
+/// plans.
+pub fn reference(scenario: &Scenario, flaws: &[&str], registry: &Registry) -> TargetSpec {
+    let mut fitting = in_process(scenario, registry);
+    let name = fitting.find(|name| !name.starts_with("blank-"));
+    target(&name.unwrap_or_else(|| panic!("{}: no reference for it", scenario.id)), flaws, registry)
+}
+
+/// The blank targets on which a scenario plans.
+pub fn blanks(scenario: &Scenario, registry: &Registry) -> Vec<TargetSpec> {
+    let names = in_process(scenario, registry).filter(|name| name.starts_with("blank-"));
+    names.map(|name| target(&name, &[], registry)).collect()
+}
+
+fn in_process(scenario: &Scenario, registry: &Registry) -> impl Iterator<Item = String> {
+    let listed = fs::read_dir(env!("CARGO_MANIFEST_DIR")).expect("the folder of this package can be read");
+    let mut names: Vec<String> = listed
+        .filter_map(|entry| Some(entry.ok()?.file_name().to_string_lossy().strip_suffix(".toml")?.to_owned()))
+        .filter(|name| name != "Cargo")
+        .collect();
+    names.sort();
+    names.into_iter().filter(|name| {
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("{name}.toml"));
+        let text = fs::read_to_string(&file).expect("it was just listed");
+        let spec =
+            TargetSpec::load(name, &file.display().to_string(), &text, registry).unwrap_or_else(|e| panic!("{e}"));
+        matches!(spec.kind, TargetKind::InProcess { .. })
+            && scenario.plan(&scenario.cases[0].name, Seed(1), &spec, registry).is_ok()
+    })
 }
 
 /// Everything that there is to run.
 pub fn registry() -> Registry {
-    Registry { protocols: vec![MQTT], builds: BUILDS.to_vec(), flaws: flaw::lines() }
+    Registry { protocols: vec![MQTT, COAP], builds: BUILDS.to_vec(), flaws: flaw::lines() }
 }
 
-/// Every attack on a broker.
+/// Every attack.
 pub fn scenarios(registry: &Registry) -> Vec<Scenario> {
-    files(&["mqtt"]).iter().map(|(id, file)| load(id, file, registry)).collect()
+    files(&["coap", "mixed", "mqtt"]).iter().map(|(id, file)| load(id, file, registry)).collect()
 }
 
 /// A scenario of the tree.
@@ -84,7 +117,7 @@ pub fn files(folders: &[&str]) -> Vec<(String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios");
     let mut files = Vec::new();
     for folder in folders {
-        for entry in fs::read_dir(root.join(folder)).expect("scenarios/ is beside targets/") {
+        for entry in fs::read_dir(root.join(folder)).unwrap_or_else(|e| panic!("scenarios/{folder}: {e}")) {
             let path = entry.expect("a folder can be read").path();
             if path.extension().is_some_and(|extension| extension == "toml") {
                 let stem = path.file_stem().expect("it has an extension").to_string_lossy();

@@ -143,7 +143,7 @@ fn needs(keys: &mut Keys<'_>, trial: Trial<'_>) -> Result<Vec<String>, Mistake> 
     Ok(needs.into_iter().map(|(need, _)| need).collect())
 }
 
-/// Every name that `needs`, `claims` and `lacks` may use; empty where no protocol declares any yet. `resource.x` is known too.
+/// Every name that `needs`, `claims` and `lacks` may use, beside `resource.x`; empty where no protocol declares any yet.
 pub(crate) fn capabilities(registry: &crate::registry::Registry) -> Vec<String> {
     let declared = || registry.protocols.iter().flat_map(|protocol| protocol.capabilities).map(|known| known.name);
     if declared().next().is_none() {

@@ -225,7 +225,7 @@ fn lacks(keys: &mut Keys<'_>, registry: &Registry) -> Result<Vec<(String, String
 
 fn known_capability(name: &str, span: Span, registry: &Registry) -> Result<(), Mistake> {
     let known = capabilities(registry);
-    if known.is_empty() || known.iter().any(|known| known == name) {
+    if known.is_empty() || name.starts_with("resource.") || known.iter().any(|known| known == name) {
         return Ok(());
     }
     Err(Mistake::unknown(span, "capability", name, known))
