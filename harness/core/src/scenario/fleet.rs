@@ -73,7 +73,10 @@ fn one(mut keys: Keys<'_>, name: &str, index: u16, cx: &Context<'_>) -> Result<F
         manual: keys.word("session", &[("auto", false), ("manual", true)])?.unwrap_or(false),
         steps,
         network: protocol.map_or(Ok(links.network), |protocol| links.on(protocol.transport))?,
-        keys: own_keys(&mut keys, behaviour, cx)?,
+        keys: step::filled(
+            own_keys(&mut keys, behaviour, cx)?,
+            speaker.resources.map(|all| |name: &str| all.find(name).cloned()),
+        )?,
         behaviour: doing,
         version: place.version,
     };

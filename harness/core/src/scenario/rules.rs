@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use super::alternative;
 use super::context::{Context, Stop, place};
 use super::fleet::named;
+use super::step;
 use crate::document::{Keys, Located, Mistake, Pair};
 use crate::oracle::Needs;
 use crate::plan::{ControlArm, Expect, Record};
@@ -15,7 +16,7 @@ use crate::value::Fields;
 /// Rules that hold in every scenario.
 const ALWAYS: [&str; 2] = ["no-crash", "no-hang"];
 
-pub(super) fn expects(keys: &mut Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Vec<Expect>, Mistake> {
+pub(super) fn expects(keys: &mut Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Vec<Expect>, Stop> {
     let mut expects = Vec::new();
     for (at, value) in keys.list("expect")?.iter_mut().enumerate() {
         let keys = Keys::of(value, "an [[expect]]")?.drawn(&format!("expect.{at}"), cx.trial.seed);
@@ -29,16 +30,17 @@ pub(super) fn expects(keys: &mut Keys<'_>, cx: &Context<'_>, record: Record) -> 
     Ok(expects)
 }
 
-fn expect(mut keys: Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Expect, Mistake> {
+fn expect(mut keys: Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Expect, Stop> {
     let id = keys.text("oracle")?;
     let id = keys.need("oracle", id)?;
     let span = keys.span_of("oracle");
     let registry = cx.trial.registry;
     let Some(oracle) = registry.oracle(&id) else {
-        return Err(Mistake::unknown(span, "oracle", &id, registry.oracles().map(|oracle| oracle.id)));
+        return Err(Mistake::unknown(span, "oracle", &id, registry.oracles().map(|oracle| oracle.id)).into());
     };
     if oracle.needs == Needs::Full && record == Record::Edges {
-        return Err(Mistake::new(span, format!("{id} needs every message, and record = \"edges\" keeps only some")));
+        let text = format!("{id} needs every message, and record = \"edges\" keeps only some");
+        return Err(Mistake::new(span, text).into());
     }
     let of = keys.texts("of")?;
     let of = cx.fleets(&of)?;
@@ -53,6 +55,7 @@ fn expect(mut keys: Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Expect
         own.set(key.name, value);
     }
     keys.finish()?;
+    let own = step::filled(own, cx.trial.target.map(|target| |name: &str| target.resource(name).cloned()))?;
     Ok(Expect { oracle: id, of, keys: own })
 }
 

@@ -31,7 +31,7 @@ pub(super) struct Speaker<'a> {
 pub(super) fn read(value: &mut Located, place: u16, speaker: &Speaker<'_>, cx: &Context<'_>) -> Result<StepPlan, Stop> {
     let index = index(value, place)?;
     let mut step = keys(value, index, speaker, cx)?;
-    step.fields = filled(step.fields, speaker)?;
+    step.fields = filled(step.fields, speaker.resources.map(|all| |name: &str| all.find(name).cloned()))?;
     if let Some(protocol) = speaker.protocol {
         (protocol.check)(speaker.version, &step).map_err(|(key, what)| Mistake::new(at(value, &key), what))?;
     }
@@ -196,26 +196,26 @@ fn says_something(verb: &str, keys: &Keys<'_>, any: &[Alternative], fields: &Fie
     }
 }
 
-/// `{resource.x}` is what this target's endpoint has.
-fn filled(fields: Fields, speaker: &Speaker<'_>) -> Result<Fields, Stop> {
-    let Some(resources) = speaker.resources else { return Ok(fields) };
-    match resource(Value::Table(fields), resources)? {
+/// `{resource.x}` is what this target's endpoint has; `None`: a target that has everything, and the words stay.
+pub(super) fn filled(fields: Fields, resource_of: Option<impl Fn(&str) -> Option<Value>>) -> Result<Fields, Stop> {
+    let Some(resource_of) = resource_of else { return Ok(fields) };
+    match resource(Value::Table(fields), &resource_of)? {
         Value::Table(fields) => Ok(fields),
         other => unreachable!("a table stays a table: {other}"),
     }
 }
 
-fn resource(value: Value, resources: &Fields) -> Result<Value, Stop> {
+fn resource(value: Value, resource_of: &impl Fn(&str) -> Option<Value>) -> Result<Value, Stop> {
     match value {
         Value::Text(text) => match text.strip_prefix("{resource.").and_then(|rest| rest.strip_suffix('}')) {
             None => Ok(Value::Text(text)),
-            Some(name) => resources.find(name).cloned().ok_or_else(|| Stop::Unmet(format!("needs resource.{name}"))),
+            Some(name) => resource_of(name).ok_or_else(|| Stop::Unmet(format!("needs resource.{name}"))),
         },
         Value::List(all) => {
-            all.into_iter().map(|one| resource(one, resources)).collect::<Result<_, _>>().map(Value::List)
+            all.into_iter().map(|one| resource(one, resource_of)).collect::<Result<_, _>>().map(Value::List)
         }
         Value::Table(fields) => {
-            let fill = |(key, one): (String, Value)| Ok((key, resource(one, resources)?));
+            let fill = |(key, one): (String, Value)| Ok((key, resource(one, resource_of)?));
             Ok(Value::Table(Fields(fields.0.into_iter().map(fill).collect::<Result<_, Stop>>()?)))
         }
         other => Ok(other),

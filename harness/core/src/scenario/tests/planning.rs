@@ -128,12 +128,16 @@ fn a_fleet_speaks_at_the_first_endpoint_of_its_protocol_and_version() {
     assert_eq!((newest.fleets[0].endpoint.as_str(), newest.fleets[0].version.as_str()), ("one", "1"));
 }
 
-#[test]
-fn what_the_target_lacks_is_named() {
-    let unmet = |text: &str, target: &TargetSpec| match load(text).plan("", Seed(0), target, &registry()) {
+/// What keeps a scenario from a target.
+fn unmet(text: &str, target: &TargetSpec) -> String {
+    match load(text).plan("", Seed(0), target, &registry()) {
         Err(PlanError::Unmet(what)) => what,
         other => panic!("{other:?}"),
-    };
+    }
+}
+
+#[test]
+fn what_the_target_lacks_is_named() {
     let mut one = target();
     one.endpoints.truncate(1);
     assert_eq!(unmet(PLAIN, &one), "needs an endpoint for stub 2");
@@ -147,6 +151,19 @@ fn what_the_target_lacks_is_named() {
     let filled = plan(&path.replace("counter", "observable"));
     assert_eq!(filled.fleets[0].steps[0].fields.find("path").map(ToString::to_string).as_deref(), Some("[/time]"));
     assert_eq!(unmet(PLAIN, &stub::given(&["a"])), "needs 2 accounts, target gives 1");
+}
+
+#[test]
+fn fleets_and_rules_may_speak_of_a_targets_resources_too() {
+    let fleet = "[fleet.crowd]\nbehaviour = \"chatter\"\nrequest = { path = \"{resource.observable}\" }\n";
+    let rule = "[[expect]]\noracle = \"stub-size\"\nbytes = \"{resource.observable}\"\n";
+    let filled = plan(&format!("{PLAIN}{rule}{fleet}"));
+    let request = filled.fleet("crowd").and_then(|crowd| crowd.keys.find("request").cloned()).expect("a request");
+    assert_eq!(request.to_string(), "{path=/time}");
+    let rules = filled.expects.iter().find(|expect| expect.oracle == "stub-size").expect("the rule");
+    assert_eq!(rules.keys.text("bytes"), Some("/time"));
+    assert_eq!(unmet(&format!("{PLAIN}{}", fleet.replace("observable", "large")), &target()), "needs resource.large");
+    assert_eq!(unmet(&format!("{PLAIN}{}", rule.replace("observable", "large")), &target()), "needs resource.large");
 }
 
 #[test]
