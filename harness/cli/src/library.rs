@@ -6,6 +6,7 @@ use include_dir::{Dir, include_dir};
 use proofhouse_core::document::nearest;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
+use proofhouse_core::seed::Seed;
 use proofhouse_core::target::{TargetKind, TargetSpec};
 
 use crate::exit_code::ExitCode;
@@ -78,7 +79,9 @@ pub struct Target {
 pub fn target_names() -> Vec<String> {
     let stem = |f: &include_dir::File<'_>| f.path().file_stem().map(|s| s.to_string_lossy().into_owned());
     let files = TARGETS.files().filter(|f| f.path().extension().is_some_and(|e| e == "toml"));
-    files.filter_map(stem).filter(|name| name != "Cargo").collect()
+    let mut names: Vec<String> = files.filter_map(stem).filter(|name| name != "Cargo").collect();
+    names.sort();
+    names
 }
 
 /// The target that `--target` names: a URL, an embedded file, or a file.
@@ -110,6 +113,55 @@ fn target_text(named: &str) -> Result<(String, String, String), Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| Failure::unreadable(path, &e))?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     Ok((name, named.to_owned(), text))
+}
+
+/// Blank targets do nothing: their names begin so.
+const BLANK: &str = "blank-";
+
+/// The reference of a scenario with these flaws: the first in-process target that is not blank, on which the scenario plans.
+pub fn reference(scenario: &Scenario, flaws: &[String], registry: &Registry) -> Result<Target, Failure> {
+    let mut fitting = in_process(scenario, registry)?;
+    fitting.retain(|target| !target.spec.name.starts_with(BLANK));
+    let Some(mut target) = fitting.into_iter().next() else {
+        let text = format!("{}: no reference target speaks {}", scenario.id, scenario.protocols.join(" and "));
+        return Err(Failure::new(ExitCode::Nothing, text));
+    };
+    plant(Arc::make_mut(&mut target.spec), flaws, registry)?;
+    Ok(target)
+}
+
+/// The same reference as a child process over real sockets, where there is one.
+pub fn live_reference(reference: &Target, flaw: &str, registry: &Registry) -> Result<Option<Target>, Failure> {
+    let name = format!("{}-live", reference.spec.name);
+    if !target_names().contains(&name) {
+        return Ok(None);
+    }
+    let mut target = target(&name, &[], registry)?;
+    if let TargetKind::Process(process) = &mut Arc::make_mut(&mut target.spec).kind {
+        process.args.extend(["--flaw".to_owned(), flaw.to_owned()]);
+    }
+    Ok(Some(target))
+}
+
+/// The blank targets on which a scenario plans.
+pub fn blanks(scenario: &Scenario, registry: &Registry) -> Result<Vec<Target>, Failure> {
+    let mut fitting = in_process(scenario, registry)?;
+    fitting.retain(|target| target.spec.name.starts_with(BLANK));
+    Ok(fitting)
+}
+
+/// In-process targets on which a scenario plans, by name.
+fn in_process(scenario: &Scenario, registry: &Registry) -> Result<Vec<Target>, Failure> {
+    let mut fitting = Vec::new();
+    for name in target_names() {
+        let target = target(&name, &[], registry)?;
+        let case = scenario.cases.first().map_or("", |case| &case.name);
+        let plans = scenario.plan(case, Seed(1), &target.spec, registry).is_ok();
+        if plans && matches!(target.spec.kind, TargetKind::InProcess { .. }) {
+            fitting.push(target);
+        }
+    }
+    Ok(fitting)
 }
 
 /// Plants flaws in an in-process target; any other target brings its own.

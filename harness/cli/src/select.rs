@@ -75,7 +75,7 @@ pub fn jobs(
     let mut jobs = probes(scenarios, targets, matrix, registry)?;
     let mut left_out = Vec::new();
     for target in targets {
-        for scenario in scenarios {
+        for scenario in scenarios.iter().filter(|scenario| speaks_all(target, scenario)) {
             for case in scenario.cases.iter().filter(|c| matrix.case.is_none_or(|glob_| glob(glob_, &c.name))) {
                 if !speaks(target, &case.version) {
                     left_out.push(format!(
@@ -91,7 +91,8 @@ pub fn jobs(
         }
     }
     if jobs.iter().all(|job| job.probe.is_some()) {
-        return Err(Failure::new(ExitCode::Nothing, "nothing is selected: no case is left for these targets"));
+        let text = "nothing is selected: no case is left for these targets (do they speak the protocol and version?)";
+        return Err(Failure::new(ExitCode::Nothing, text));
     }
     for (at, job) in jobs.iter_mut().enumerate() {
         job.n = u32::try_from(at + 1).map_err(|_| Failure::new(ExitCode::Usage, "more than 2^32 trials"))?;
@@ -100,6 +101,11 @@ pub fn jobs(
         jobs.retain(|job| job.probe.is_some() || job.n % n == i - 1);
     }
     Ok((jobs, left_out))
+}
+
+/// Scenarios of another protocol are not meant, and nobody wants to read their names.
+pub fn speaks_all(target: &Target, scenario: &Scenario) -> bool {
+    scenario.protocols.iter().all(|protocol| target.spec.endpoints.iter().any(|end| end.protocol == *protocol))
 }
 
 fn speaks(target: &Target, version: &str) -> bool {
@@ -123,7 +129,7 @@ fn probes(
             let Some(text) = gate::probe(registry, need) else { continue };
             let id = format!("probe/{need}");
             let scenario = Arc::new(Scenario::load(&id, &id, text, registry)?);
-            let case = scenario.cases.iter().find(|c| speaks(target, &c.version));
+            let case = scenario.cases.iter().find(|c| speaks(target, &c.version) && speaks_all(target, &scenario));
             if let Some(case) = case {
                 jobs.push(job(&scenario, &case.name, matrix.seeds.start, target, Some((*need).clone())));
             }

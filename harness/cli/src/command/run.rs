@@ -115,36 +115,77 @@ impl Selected {
         if asked.targets.is_empty() && asked.flaws.is_empty() {
             return baseline_suite(&chosen, &matrix, registry);
         }
-        let names = if asked.targets.is_empty() { vec!["reference".to_owned()] } else { asked.targets.clone() };
-        let targets: Vec<Target> =
-            names.iter().map(|name| library::target(name, &asked.flaws, registry)).collect::<Result<_, _>>()?;
+        if asked.targets.is_empty() {
+            return Selected::each_on(
+                chosen.iter().map(|one| reference(one, &asked.flaws, registry)),
+                &matrix,
+                registry,
+            );
+        }
+        let named = asked.targets.iter().map(|name| library::target(name, &asked.flaws, registry));
+        let targets: Vec<Target> = named.collect::<Result<_, _>>()?;
         let (jobs, left_out) = select::jobs(&chosen, &targets, &matrix, registry)?;
         Ok(Selected { jobs, targets, left_out })
     }
+
+    /// Each scenario on a target of its own choice.
+    fn each_on(
+        pairs: impl Iterator<Item = Result<(Arc<Scenario>, Target), Failure>>,
+        matrix: &Matrix<'_>,
+        registry: &Registry,
+    ) -> Result<Selected, Failure> {
+        let mut groups: Vec<(Target, Vec<Arc<Scenario>>)> = Vec::new();
+        for pair in pairs {
+            let (scenario, target) = pair?;
+            match groups.iter_mut().find(|(known, _)| known.spec.name == target.spec.name) {
+                Some((_, scenarios)) => scenarios.push(scenario),
+                None => groups.push((target, vec![scenario])),
+            }
+        }
+        let mut all = Selected { jobs: Vec::new(), targets: Vec::new(), left_out: Vec::new() };
+        for (target, scenarios) in groups {
+            let (mut jobs, left_out) = select::jobs(&scenarios, std::slice::from_ref(&target), matrix, registry)?;
+            let before = u32::try_from(all.jobs.len()).unwrap_or(u32::MAX);
+            jobs.iter_mut().for_each(|job| job.n += before);
+            all.jobs.append(&mut jobs);
+            all.left_out.extend(left_out);
+            all.targets.push(target);
+        }
+        Ok(all)
+    }
 }
 
-/// The main job: everything that takes at most 10 s on the embedded broker, and what takes longer in simulation.
+fn reference(
+    scenario: &Arc<Scenario>,
+    flaws: &[String],
+    registry: &Registry,
+) -> Result<(Arc<Scenario>, Target), Failure> {
+    Ok((scenario.clone(), library::reference(scenario, flaws, registry)?))
+}
+
+/// The embedded servers of others, in the order in which they are asked whether they speak a scenario's protocols.
+const EMBEDDED: [&str; 2] = ["rumqttd", "coap-lite"];
+
+/// The main job: everything that takes at most 10 s on the embedded servers of others; what takes longer, or what neither of
+/// them speaks, on the references in simulation.
 fn baseline_suite(chosen: &[Arc<Scenario>], matrix: &Matrix<'_>, registry: &Registry) -> Result<Selected, Failure> {
-    let reference = library::target("reference", &[], registry)?;
-    if !cfg!(feature = "embedded") {
-        let (jobs, left_out) = select::jobs(chosen, std::slice::from_ref(&reference), matrix, registry)?;
-        return Ok(Selected { jobs, targets: vec![reference], left_out });
-    }
-    let rumqttd = library::target("rumqttd", &[], registry)?;
-    let (slow, quick): (Vec<_>, Vec<_>) = chosen.iter().cloned().partition(|s| is_slow(s, &reference, registry));
-    let mut all = Selected { jobs: Vec::new(), targets: Vec::new(), left_out: Vec::new() };
-    for (scenarios, target) in [(quick, rumqttd), (slow, reference)] {
-        if scenarios.is_empty() {
-            continue;
-        }
-        let (mut jobs, left_out) = select::jobs(&scenarios, std::slice::from_ref(&target), matrix, registry)?;
-        let before = u32::try_from(all.jobs.len()).unwrap_or(u32::MAX);
-        jobs.iter_mut().for_each(|job| job.n += before);
-        all.jobs.append(&mut jobs);
-        all.left_out.extend(left_out);
-        all.targets.push(target);
-    }
-    Ok(all)
+    let names = if cfg!(feature = "embedded") { &EMBEDDED[..] } else { &[] };
+    let embedded: Vec<Target> =
+        names.iter().map(|name| library::target(name, &[], registry)).collect::<Result<_, _>>()?;
+    let choose = |scenario: &Arc<Scenario>| {
+        let (scenario, reference) = reference(scenario, &[], registry)?;
+        let fits = embedded.iter().find(|target| select::speaks_all(target, &scenario));
+        let target = fits.filter(|_| !is_slow(&scenario, &reference, registry)).cloned();
+        Ok((scenario, target.unwrap_or(reference)))
+    };
+    // The simulated ones last: they are short, and the live ones mostly wait.
+    let (live, simulated): (Vec<_>, Vec<_>) = chosen
+        .iter()
+        .map(choose)
+        .collect::<Result<Vec<_>, Failure>>()?
+        .into_iter()
+        .partition(|(_, target)| !matches!(target.spec.kind, TargetKind::InProcess { .. }));
+    Selected::each_on(live.into_iter().chain(simulated).map(Ok), matrix, registry)
 }
 
 /// Whether a scenario's plan lasts too long over real sockets for the main job.

@@ -92,40 +92,31 @@ impl Expected {
 }
 
 fn rows(scenario: &Scenario, args: &Validate, registry: &Registry) -> Result<Vec<(String, Target, Expected)>, Failure> {
-    let clean = library::target("reference", &[], registry)?;
-    let mut rows = vec![("clean".to_owned(), clean, Expected::Spared)];
+    let clean = library::reference(scenario, &[], registry)?;
+    let mut rows = vec![("clean".to_owned(), clean.clone(), Expected::Spared)];
     for (flaw, oracles) in &scenario.twins {
-        let twin = library::target("reference", std::slice::from_ref(flaw), registry)?;
+        let twin = library::reference(scenario, std::slice::from_ref(flaw), registry)?;
         rows.push((flaw.clone(), twin, Expected::Caught(oracles.clone())));
-        if args.live {
-            rows.push((format!("{flaw} (live)"), live_twin(flaw, registry)?, Expected::Caught(oracles.clone())));
+        if args.live
+            && let Some(twin) = library::live_reference(&clean, flaw, registry)?
+        {
+            rows.push((format!("{flaw} (live)"), twin, Expected::Caught(oracles.clone())));
         }
     }
-    for blank in ["blank-closed", "blank-mute", "blank-yes"] {
-        rows.push((blank.to_owned(), library::target(blank, &[], registry)?, Expected::NeverPassed));
+    for blank in library::blanks(scenario, registry)? {
+        rows.push((blank.spec.name.clone(), blank, Expected::NeverPassed));
     }
     if args.full {
         let others = registry.flaws.iter().filter(|(name, _)| !scenario.twins.iter().any(|(twin, _)| twin == name));
         for (flaw, _) in others {
             rows.push((
                 (*flaw).to_owned(),
-                library::target("reference", &[(*flaw).to_owned()], registry)?,
+                library::reference(scenario, &[(*flaw).to_owned()], registry)?,
                 Expected::Shown,
             ));
         }
     }
     Ok(rows)
-}
-
-/// The reference broker with a flaw as a child process: only bytes and /proc cross.
-fn live_twin(flaw: &str, registry: &Registry) -> Result<Target, Failure> {
-    use proofhouse_core::target::TargetKind;
-    let mut target = library::target("reference-live", &[], registry)?;
-    let spec = Arc::make_mut(&mut target.spec);
-    if let TargetKind::Process(process) = &mut spec.kind {
-        process.args.extend(["--flaw".to_owned(), flaw.to_owned()]);
-    }
-    Ok(target)
 }
 
 fn cell(runner: &Runner<'_>, scenario: &Scenario, target: &Target, expected: &Expected, seeds: u64) -> Cell {
