@@ -104,7 +104,7 @@ pub(super) fn get(path: &str) -> Fields {
 
 /// The response to the request with this token.
 pub(super) fn answer<'a>(packets: &'a [Told], token: &str) -> Option<&'a Told> {
-    packets.iter().find(|told| {
-        told.kind == "response" && told.malformed.is_empty() && told.fields.text("token") == Some(token)
-    })
+    packets
+        .iter()
+        .find(|told| told.kind == "response" && told.malformed.is_empty() && told.fields.text("token") == Some(token))
 }

@@ -22,12 +22,24 @@ use crate::link_format;
 
 /// Keys of the behaviour.
 pub(super) const KEYS: &[Key] = &[
-    key("request", Kind::Any, "{ method, type, ack, echo, token, payload, observe, .. }: fields of each request; ack = false never acknowledges or repeats"),
+    key(
+        "request",
+        Kind::Any,
+        "{ method, type, ack, echo, token, payload, observe, .. }: fields of each request; ack = false never acknowledges or repeats",
+    ),
     key("methods", Kind::Any, "each of these methods to each resource (default: the request's, else GET)"),
-    key("paths", Kind::Any, "the resources: \"{resource.protected}\" or a list (default: what /.well-known/core lists, and itself)"),
+    key(
+        "paths",
+        Kind::Any,
+        "the resources: \"{resource.protected}\" or a list (default: what /.well-known/core lists, and itself)",
+    ),
     key("canary", Kind::Text, "the payload of every request that has one of its own"),
     key("every", Kind::Duration, "time between two requests (default 20ms)"),
-    key("linger", Kind::Duration, "how long it listens after its last request (default 5s; 93s where nothing is acknowledged)"),
+    key(
+        "linger",
+        Kind::Duration,
+        "how long it listens after its last request (default 5s; 93s where nothing is acknowledged)",
+    ),
 ];
 
 const EVERY: Duration = Duration::from_millis(20);

@@ -1,0 +1,110 @@
+//! Whoever has no right gets neither data nor an effect: every request to a protected resource is refused, or not answered at all.
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Record, ids};
+use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
+use proofhouse_core::plan::{Expect, Part, Plan};
+use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::transcript::Transcript;
+use proofhouse_core::value::Value;
+use proofhouse_core::verdict::{Judgement, Violation};
+
+use super::exchanges::{Exchange, code, exchanges, is_listed, is_success};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "access-denied",
+    doc: "every request of these fleets to a protected resource is refused with a 4.xx, reset, or not answered; never granted",
+    clauses: &["RFC7252 5.9.2.2", "RFC7252 5.9.2.4"],
+    needs: Needs::Full,
+    kind: "auth",
+    keys: &[
+        Key {
+            name: "protected",
+            kind: Kind::Any,
+            doc: "paths: \"{resource.protected}\", or a list; \"/a/#\" is all below (default: whatever these fleets ask for as a stimulus)",
+        },
+        Key { name: "except", kind: Kind::Any, doc: "paths that are nobody's secret, such as \"/.well-known/core\"" },
+        CLAUSE,
+    ],
+    reads_steps: true,
+    judge,
+};
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let texts = |key: &str| -> Option<Vec<&str>> {
+        Some(expect.keys.find(key)?.as_slice().iter().filter_map(Value::as_text).collect())
+    };
+    let (protected, except) = (texts("protected"), texts("except").unwrap_or_default());
+    let asked: Vec<Exchange<'_>> = exchanges(&record)
+        .into_iter()
+        .filter(|exchange| is_asked(expect, plan, &record, exchange))
+        .filter(|exchange| !is_listed(&exchange.path(), &except))
+        .filter(|exchange| protected.as_ref().is_none_or(|list| is_listed(&exchange.path(), list)))
+        .collect();
+    let (mut violations, mut evidence, mut silent) = (Vec::<Violation>::new(), Vec::new(), None);
+    for exchange in &asked {
+        evidence.push(exchange.asked);
+        match exchange.responses.iter().find(|(_, packet)| is_success(packet) || is_failure(packet)) {
+            Some((moment, packet)) => violations.push(Violation {
+                expected: format!("{} {} is refused to whoever has no right", exchange.method(), exchange.path()),
+                actual: format!("it was answered with {}", code(packet)),
+                clause: expect.clause(plan),
+                place: format!("{} {}/{}", exchange.method(), exchange.path(), class(packet)),
+                entries: ids([exchange.asked, *moment]),
+            }),
+            None if exchange.responses.is_empty() && exchange.reset.is_none() => {
+                silent = silent.max(Some(exchange.asked))
+            }
+            None => evidence.extend(exchange.responses.iter().map(|(moment, _)| *moment).chain(exchange.reset)),
+        }
+    }
+    if !violations.is_empty() {
+        return Judgement::fail(ORACLE.id, violations);
+    }
+    // Silence is a refusal only where the request is known to have arrived at somebody who still answers.
+    if let Some(moment) = silent
+        && record.served_after(moment.at).is_none()
+    {
+        return Judgement::inconclusive(
+            ORACLE.id,
+            "a request was not answered, and the witness was not served after it",
+        );
+    }
+    if let Some(missing) = missing(&asked, protected.as_deref().unwrap_or_default()) {
+        return Judgement::inconclusive(ORACLE.id, format!("nobody asked for {missing}"));
+    }
+    let refused = asked.len();
+    Judgement::pass(ORACLE.id, ids(evidence), format!("{refused} requests were refused or not answered"))
+}
+
+/// A request of the attack: of these fleets, and no control.
+fn is_asked(expect: &Expect, plan: &Plan, record: &Record<'_>, exchange: &Exchange<'_>) -> bool {
+    let Some(connection) = record.connections.get(&exchange.conn) else { return false };
+    let control = |part: &str| part == "control";
+    let said_by = record.steps.values().filter(|step| step.conn == Some(exchange.conn));
+    let step = said_by
+        .filter(|step| step.started.is_some_and(|began| began <= exchange.asked))
+        .max_by_key(|step| step.started);
+    let fleet_part = plan.fleet(connection.fleet).and_then(|fleet| fleet.part);
+    expect.is_about(connection.fleet)
+        && !step.is_some_and(|step| control(step.part))
+        && fleet_part != Some(Part::Control)
+}
+
+/// The server has tried and failed: whoever had no right got that far. 5.01 and 5.05 say that it never tries.
+fn is_failure(packet: &proofhouse_core::transcript::Packet) -> bool {
+    code(packet).starts_with("5.") && !matches!(code(packet), "5.01" | "5.05")
+}
+
+fn class(packet: &proofhouse_core::transcript::Packet) -> &'static str {
+    if is_success(packet) { "granted" } else { "failed" }
+}
+
+/// A protected resource that nobody asked for.
+fn missing(asked: &[Exchange<'_>], protected: &[&str]) -> Option<String> {
+    let of = |path: &&&str| !asked.iter().any(|exchange| is_listed(&exchange.path(), &[**path]));
+    protected.iter().find(of).map(|path| (*path).to_string())
+}

@@ -1,0 +1,129 @@
+//! Discovery shows what its policy calls public, and nothing else: a list of paths is a map for whoever attacks.
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Moment, Record, ids};
+use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::transcript::Transcript;
+use proofhouse_core::value::Value;
+use proofhouse_core::verdict::{Judgement, Violation};
+
+use super::exchanges::{Exchange, exchanges, is_listed, is_success};
+use crate::link_format::{self, WELL_KNOWN};
+use crate::names::BlockWords;
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "discovers-only",
+    doc: "what /.well-known/core lists to these fleets is public: every link is on the policy's list",
+    clauses: &["RFC7252 11.3"],
+    needs: Needs::Full,
+    kind: "disclosure",
+    keys: &[
+        Key {
+            name: "public",
+            kind: Kind::Any,
+            doc: "paths that anybody may know: \"{resource.public}\", or a list; \"/a/#\" is all below",
+        },
+        CLAUSE,
+    ],
+    reads_steps: true,
+    judge,
+};
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let Some(public) = expect.keys.find("public") else {
+        return Judgement::inconclusive(ORACLE.id, "`public` says which paths anybody may know");
+    };
+    let public: Vec<&str> = public.as_slice().iter().filter_map(Value::as_text).chain([WELL_KNOWN]).collect();
+    let record = Record::new(transcript);
+    let (mut hidden, mut evidence, mut links) = (Vec::new(), Vec::new(), 0_usize);
+    for list in lists(expect, &record) {
+        let text = match core::str::from_utf8(&list.body) {
+            Ok(text) if list.whole => text,
+            Ok(_) => {
+                return Judgement::inconclusive(
+                    ORACLE.id,
+                    "a list of resources is not all there: ask for all of its blocks",
+                );
+            }
+            Err(_) => return Judgement::inconclusive(ORACLE.id, "a list of resources is no text"),
+        };
+        for link in link_format::links(text) {
+            let Ok(link) = link else {
+                return Judgement::inconclusive(ORACLE.id, "a list of resources does not read as links");
+            };
+            links += 1;
+            // A link to somewhere else says nothing about what is here.
+            let path = link.target;
+            if path.starts_with('/') && !is_listed(path, &public) && !hidden.iter().any(|(known, _)| known == path) {
+                hidden.push((path.to_string(), list.moments.clone()));
+            }
+        }
+        evidence.extend(list.moments);
+    }
+    match hidden.as_slice() {
+        [] if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "no list of resources came"),
+        [] => Judgement::pass(ORACLE.id, ids(evidence), format!("all of {links} links are public")),
+        [(path, moments), ..] => {
+            let paths: Vec<&str> = hidden.iter().map(|(path, _)| path.as_str()).collect();
+            let violation = Violation {
+                expected: format!("discovery lists public resources only ({})", public.join(", ")),
+                actual: format!("it lists {}", paths.join(", ")),
+                clause: expect.clause(plan),
+                place: format!("discovery{path}"),
+                entries: ids(moments.iter().copied()),
+            };
+            Judgement::fail(ORACLE.id, alloc::vec![violation])
+        }
+    }
+}
+
+/// A list of resources, put together out of its blocks.
+struct List {
+    body: Vec<u8>,
+    whole: bool,
+    moments: Vec<Moment>,
+}
+
+/// Every list that came to these fleets; the blocks of one association are those of one list.
+fn lists(expect: &Expect, record: &Record<'_>) -> Vec<List> {
+    let mut whole = Vec::new();
+    let mut blocks: BTreeMap<(u32, String), Vec<(Moment, BlockWords, Vec<u8>)>> = BTreeMap::new();
+    let asks = |exchange: &Exchange<'_>| {
+        exchange.path() == WELL_KNOWN
+            && record.connections.get(&exchange.conn).is_some_and(|connection| expect.is_about(connection.fleet))
+    };
+    for exchange in exchanges(record).into_iter().filter(asks) {
+        let query = exchange.request.fields.find("query").map(ToString::to_string).unwrap_or_default();
+        for (moment, packet) in exchange.responses.iter().filter(|(_, packet)| is_success(packet)) {
+            let payload = packet.fields.find("payload").and_then(Value::as_bytes).unwrap_or_default().to_vec();
+            match packet.fields.text("block2").and_then(|text| BlockWords::parse(text).ok()) {
+                None => whole.push(List { body: payload, whole: true, moments: alloc::vec![*moment] }),
+                Some(block) => {
+                    blocks.entry((exchange.conn, query.clone())).or_default().push((*moment, block, payload));
+                }
+            }
+        }
+    }
+    whole.extend(blocks.into_values().map(join));
+    whole
+}
+
+/// Blocks in the order of their numbers; a list that lacks one is not whole.
+fn join(mut blocks: Vec<(Moment, BlockWords, Vec<u8>)>) -> List {
+    blocks.sort_by_key(|(moment, block, _)| (block.num as usize * block.size(), *moment));
+    let mut list = List { body: Vec::new(), whole: false, moments: Vec::new() };
+    for (moment, block, payload) in blocks {
+        let offset = block.num as usize * block.size();
+        if offset == list.body.len() && !list.whole {
+            list.body.extend_from_slice(&payload);
+            list.whole = !block.more;
+        }
+        list.moments.push(moment);
+    }
+    list
+}

@@ -1,0 +1,93 @@
+//! Requests with their responses, as a transcript shows them.
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Crossing, Moment, Record};
+use proofhouse_core::transcript::Packet;
+use proofhouse_core::value::Value;
+
+/// A request of ours and everything that answered it.
+pub(super) struct Exchange<'a> {
+    pub(super) conn: u32,
+    pub(super) asked: Moment,
+    pub(super) request: &'a Packet,
+    /// Responses with its token on its association, in order; repeated ones too.
+    pub(super) responses: Vec<(Moment, &'a Packet)>,
+    /// A RST of its message id.
+    pub(super) reset: Option<Moment>,
+}
+
+/// Every request with its answers, in order. A repeated CON is one request; a token that is used again begins a new one.
+pub(super) fn exchanges<'a>(record: &Record<'a>) -> Vec<Exchange<'a>> {
+    let mut all: Vec<Exchange<'a>> = Vec::new();
+    let mut by_token: BTreeMap<(u32, String), usize> = BTreeMap::new();
+    let mut by_mid: BTreeMap<(u32, i64), usize> = BTreeMap::new();
+    for crossing in record.packets() {
+        let Crossing { moment, conn, packet, .. } = crossing;
+        let (token, mid) = (packet.fields.text("token"), packet.fields.int("mid").unwrap_or(-1));
+        match (crossing.sent, packet.kind.as_str(), token) {
+            (true, "request", Some(token)) => {
+                let repeated = by_mid.get(&(conn, mid)).is_some_and(|at| all[*at].request.fields == packet.fields);
+                if !repeated {
+                    by_token.insert((conn, token.to_string()), all.len());
+                    by_mid.insert((conn, mid), all.len());
+                    all.push(Exchange { conn, asked: moment, request: packet, responses: Vec::new(), reset: None });
+                }
+            }
+            (false, "response", Some(token)) => {
+                if let Some(at) = by_token.get(&(conn, token.to_string())) {
+                    all[*at].responses.push((moment, packet));
+                }
+            }
+            (false, "rst", _) => {
+                if let Some(at) = by_mid.get(&(conn, mid)) {
+                    all[*at].reset = Some(moment);
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+impl Exchange<'_> {
+    /// The path that was asked for.
+    pub(super) fn path(&self) -> String {
+        path(self.request)
+    }
+
+    /// The method in capitals, or the code of one that has no name.
+    pub(super) fn method(&self) -> String {
+        let fields = &self.request.fields;
+        fields.text("method").map_or_else(|| code(self.request).to_string(), str::to_uppercase)
+    }
+}
+
+/// `/a/b`, also where the segments had to be told apart.
+pub(super) fn path(packet: &Packet) -> String {
+    match packet.fields.find("path") {
+        Some(Value::List(segments)) => segments.iter().map(|segment| alloc::format!("/{segment}")).collect(),
+        Some(path) => path.to_string(),
+        None => String::from("/"),
+    }
+}
+
+/// The code as digits: `2.05`.
+pub(super) fn code(packet: &Packet) -> &str {
+    packet.fields.text("code").unwrap_or("")
+}
+
+/// 2.xx.
+pub(super) fn is_success(packet: &Packet) -> bool {
+    code(packet).starts_with("2.")
+}
+
+/// Whether a path is one of a list, where `/a/#` stands for all below `/a` and `/a` itself.
+pub(super) fn is_listed(path: &str, list: &[&str]) -> bool {
+    let path = path.split('?').next().unwrap_or(path);
+    list.iter().any(|listed| match listed.strip_suffix("/#") {
+        Some(root) => path == root || path.strip_prefix(root).is_some_and(|rest| rest.starts_with('/')),
+        None => path.trim_end_matches('/') == listed.trim_end_matches('/'),
+    })
+}

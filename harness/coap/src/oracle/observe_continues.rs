@@ -1,0 +1,147 @@
+//! An observation goes on: whatever a stranger sends, the observer is told of the next change.
+//!
+//! Fresh is a notification whose number is greater than the one before, on a circle of 2^24 (RFC 7641 §3.4), or that comes more than
+//! 128 s later. Older ones that the network overtook count for nothing, neither good nor bad.
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::{Moment, Record, ids};
+use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::time::Duration;
+use proofhouse_core::transcript::{Packet, Transcript};
+use proofhouse_core::verdict::{Judgement, Violation};
+
+use super::exchanges::{Exchange, code, exchanges, is_success};
+
+pub(super) const ORACLE: Oracle = Oracle {
+    id: "observe-continues",
+    doc: "after the attack these observers are notified at least once more in time, and no answer ends their observation",
+    clauses: &["RFC7641 3.6", "RFC7252 4.2"],
+    needs: Needs::Full,
+    kind: "conformance",
+    keys: &[
+        Key {
+            name: "within",
+            kind: Kind::Duration,
+            doc: "from the last stimulus to the next notification; default 15s",
+        },
+        CLAUSE,
+    ],
+    reads_steps: true,
+    judge,
+};
+
+const WITHIN: Duration = Duration::from_secs(15);
+/// After this long any number is fresh \[RFC 7641 §3.4\].
+const FRESH_AFTER: Duration = Duration::from_secs(128);
+
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(transcript);
+    let within = expect.duration("within", WITHIN);
+    let Some((first, last)) = record.attack() else {
+        return Judgement::inconclusive(ORACLE.id, "there was no attack for an observation to outlive");
+    };
+    let all = exchanges(&record);
+    let of = |exchange: &&Exchange<'_>| {
+        exchange.request.fields.int("observe") == Some(0)
+            && record.connections.get(&exchange.conn).is_some_and(|connection| expect.is_about(connection.fleet))
+    };
+    let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
+    for exchange in all.iter().filter(of) {
+        let watch = Watch::of(exchange);
+        if !watch.fresh.iter().any(|moment| *moment < first) {
+            continue; // it was no observation before the attack
+        }
+        if let Some(left) = left(&record, &all, exchange).filter(|left| left.at < last.at + within) {
+            open = open.or(Some(format!("the observer itself had left before ({} ns)", left.at.0)));
+            continue;
+        }
+        let next = watch.fresh.iter().find(|moment| **moment > last);
+        let mut violation = |actual: String, place: &str, moments: Vec<Moment>| {
+            violations.push(Violation {
+                expected: format!("the observer is notified again within {} ms of the attack", within.as_millis()),
+                actual,
+                clause: expect.clause(plan),
+                place: format!("observe/{place}"),
+                entries: ids(moments),
+            });
+        };
+        match (watch.ended.filter(|(moment, _)| *moment > first), next) {
+            (Some((moment, packet)), _) => {
+                violation(
+                    format!("a {} without Observe ended the observation", code(packet)),
+                    "ended",
+                    alloc::vec![first, moment],
+                );
+            }
+            (None, Some(moment)) if moment.at <= last.at + within => evidence.extend([last, *moment]),
+            (None, Some(moment)) => {
+                violation(String::from("the next notification came later"), "late", alloc::vec![last, *moment])
+            }
+            (None, None) if record.end >= last.at + within => {
+                let before = watch.fresh.last().copied().unwrap_or(first);
+                violation(String::from("no notification came any more"), "silent", alloc::vec![before, last]);
+            }
+            (None, None) => open = open.or(Some(String::from("the record ends before the next notification was due"))),
+        }
+    }
+    if !violations.is_empty() {
+        return Judgement::fail(ORACLE.id, violations);
+    }
+    match open {
+        Some(why) => Judgement::inconclusive(ORACLE.id, why),
+        None if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "nobody was observing before the attack"),
+        None => Judgement::pass(ORACLE.id, ids(evidence), "every observer was notified again after the attack"),
+    }
+}
+
+/// What an observer was told.
+struct Watch<'a> {
+    /// Notifications, each fresher than the one before; the first response is one.
+    fresh: Vec<Moment>,
+    /// The response that ended the observation.
+    ended: Option<(Moment, &'a Packet)>,
+}
+
+impl<'a> Watch<'a> {
+    fn of(exchange: &Exchange<'a>) -> Watch<'a> {
+        let mut watch = Watch { fresh: Vec::new(), ended: None };
+        let mut newest: Option<(Moment, i64)> = None;
+        for (moment, packet) in &exchange.responses {
+            match packet.fields.int("observe") {
+                Some(number) if is_success(packet) => {
+                    if newest.is_none_or(|(since, before)| is_fresh(before, since, number, *moment)) {
+                        newest = Some((*moment, number));
+                        watch.fresh.push(*moment);
+                    }
+                }
+                // A challenge is no end: the same request is said again.
+                _ if code(packet) == "4.01" && packet.fields.find("echo").is_some() => {}
+                _ => watch.ended = watch.ended.or(Some((*moment, packet))),
+            }
+        }
+        watch
+    }
+}
+
+fn is_fresh(before: i64, since: Moment, number: i64, at: Moment) -> bool {
+    let ahead = (number - before).rem_euclid(1 << 24);
+    (ahead > 0 && ahead < 1 << 23) || at.at > since.at + FRESH_AFTER
+}
+
+/// When the observer ended it: a request with its token that deregisters or asks anew, a RST, or the end of its association.
+fn left(record: &Record<'_>, all: &[Exchange<'_>], watched: &Exchange<'_>) -> Option<Moment> {
+    let token = watched.request.fields.text("token");
+    let again = all.iter().filter(|other| other.conn == watched.conn && other.asked > watched.asked);
+    let again = again
+        .filter(|other| other.request.fields.text("token") == token && other.request.fields.int("observe") != Some(0));
+    let mids: Vec<Option<i64>> = watched.responses.iter().map(|(_, packet)| packet.fields.int("mid")).collect();
+    let reset = record.packets().filter(|c| c.conn == watched.conn && c.sent && c.packet.kind == "rst");
+    let reset = reset.filter(|c| mids.contains(&c.packet.fields.int("mid"))).map(|c| c.moment);
+    let closed =
+        record.connections.get(&watched.conn).and_then(|connection| connection.closed).map(|(moment, ..)| moment);
+    again.map(|other| other.asked).chain(reset).chain(closed).min()
+}
