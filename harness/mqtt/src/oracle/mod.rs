@@ -1,6 +1,7 @@
 //! Rules that know MQTT: who may see and write what, one session per client id, exactly one delivery, refused log-ins.
 use proofhouse_core::oracle::Oracle;
 
+mod answers_fit;
 mod arrivals;
 mod exactly_once;
 mod identity;
@@ -20,6 +21,7 @@ pub const ORACLES: &[Oracle] = &[
     matches_filter::ORACLE,
     session_exclusive::ORACLE,
     stays_available::ORACLE,
+    answers_fit::ORACLE,
     exactly_once::ORACLE,
     refused::ORACLE,
 ];

@@ -126,6 +126,9 @@ impl Broker {
     }
 
     fn welcome(&mut self, conn: Conn, user: User, connect: &Connect<'_>, now: Time, out: &mut Outbox) {
+        if self.flaws.has(Flaw::OddClientIdHangs) && connect.client_id.contains(['/', '+', '#', '$']) {
+            self.plant.hung = !self.plant.odd_ids.insert(connect.client_id.as_str().into());
+        }
         let version = self.link(conn).version;
         let assigned = connect.client_id.is_empty().then(|| self.assign_id());
         let id = assigned.as_deref().unwrap_or(connect.client_id.as_str());

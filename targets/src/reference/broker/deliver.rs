@@ -45,6 +45,7 @@ impl Broker {
                 self.send_publish(conn, &delivery, Way::AtMostOnce, now, out);
             }
             (None, QoS::AtMostOnce) => {}
+            (None, _) if self.flaws.has(Flaw::LosesOfflineMessages) => {}
             (None, _) if !lasts && !self.flaws.has(Flaw::SessionNeverExpires) => {}
             _ => {
                 self.enqueue(place, delivery, retained);
@@ -108,13 +109,14 @@ impl Broker {
         let version = self.link(conn).version;
         let Some(state) = self.session(place).and_then(|session| session.state.as_mut()) else { return };
         let Some(mut flight) = state.flights.remove(at) else { return };
+        let says_so = !self.flaws.has(Flaw::RedeliversWithoutDup);
         let goes = match &flight.delivery {
             None => {
                 send(conn, version, &Packet::Pubrel(Ack::success(flight.id)), out);
                 true
             }
             Some(delivery) => {
-                let way = Way::new(delivery.qos, Some(flight.id), flight.dup).unwrap_or_default();
+                let way = Way::new(delivery.qos, Some(flight.id), flight.dup && says_so).unwrap_or_default();
                 !self.is_void(place, delivery) && self.send_publish(conn, delivery, way, now, out) == Sent::Yes
             }
         };

@@ -52,6 +52,9 @@ pub(super) fn repair(flaws: Flaws, version: Version, cut: Cut<'_>) -> Repaired {
         body = with_topic(&body, text.as_bytes());
     }
     slack::bits(flaws, version, kind, first, &mut body);
+    if flaws.has(Flaw::AcceptsMisplacedWildcard) && kind == Kind::Subscribe {
+        body.iter_mut().filter(|byte| matches!(**byte, b'#' | b'+')).for_each(|byte| *byte = b'_');
+    }
     if version == Version::V5 {
         for (at, place) in sections(kind, first, cut.body).into_iter().rev() {
             repair_section(flaws, place, at, &mut body, &mut repaired.repeated);

@@ -27,13 +27,13 @@ mod tests;
 mod tree;
 
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Actor, Conn, Input, Note, Outbox};
+use proofhouse_core::actor::{Actor, Close, Conn, Input, Note, Outbox};
 use proofhouse_core::registry::{Build, BuildPlan};
 use proofhouse_core::seed::{Rng, Seed};
 use proofhouse_core::time::Time;
@@ -99,6 +99,8 @@ struct Plant {
     aliases: BTreeMap<Arc<str>, BTreeMap<u16, Arc<str>>>,
     /// The last packet that could be read, and whose.
     last: Option<(Conn, u8, Box<[u8]>)>,
+    /// Client ids that hold what topics are made of.
+    odd_ids: BTreeSet<Box<str>>,
     /// Who retained a message last: the first of two steps.
     retained_by: Option<Arc<str>>,
 }
@@ -147,6 +149,12 @@ impl Broker {
         self.session(place).map(|session| (place, session))
     }
 
+    /// The client, or the way to it, has ended the connection.
+    fn lost(&mut self, conn: Conn, how: Close, now: Time, out: &mut Outbox) {
+        let keeps_will = how != Close::Reset || !self.flaws.has(Flaw::LosesWillOnReset);
+        self.gone(conn, !keeps_will, now, out);
+    }
+
     /// Ends the process: only ever called by a flaw.
     fn exit(&mut self, why: &str, out: &mut Outbox) {
         self.plant.exited = true;
@@ -172,7 +180,7 @@ impl Actor for Broker {
         match input {
             Input::Accepted(conn, from) => self.accepted(conn, from, now, out),
             Input::Bytes(conn, bytes) => self.bytes(conn, bytes, now, out),
-            Input::Closed(conn, _) => self.gone(conn, false, now, out),
+            Input::Closed(conn, how) => self.lost(conn, how, now, out),
             Input::Timer(id) => self.timer(id, now, out),
             Input::Order(order) => self.order(order, now, out),
             Input::Start | Input::Opened(_) | Input::Mark(_) | Input::Bound(..) | Input::Done(_) => {}

@@ -9,7 +9,7 @@ use proofhouse_mqtt::codec::{Ack, Delivery as Way, Packet, PacketId, Publish, Qo
 use super::accounts::User;
 use super::message::{Draft, Message};
 use super::session::Delivery;
-use super::tree::{Entry, Hit};
+use super::tree::{Entry, Hit, Quirks};
 use super::{Broker, lenient, send};
 use crate::flaw::Flaw;
 
@@ -185,6 +185,9 @@ impl Broker {
         let version = self.link(conn).version;
         let state = self.session_of(conn).and_then(|(_, session)| session.state.as_mut());
         let known = state.is_some_and(|state| state.inbound.remove(&id.get()));
+        if !known && self.flaws.has(Flaw::NoPubcompForUnknown) {
+            return;
+        }
         let code = match known || version == Version::V311 {
             true => ReasonCode::SUCCESS,
             false => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
@@ -209,8 +212,14 @@ impl Broker {
         let normal = self.flaws.has(Flaw::RoutesNormalForm).then(|| lenient::normal_form(draft.topic));
         let draft = &Draft { topic: normal.as_deref().unwrap_or(draft.topic), ..*draft };
         let mut hits = core::mem::take(&mut self.hits);
-        self.tree.find(draft.topic, self.flaws.has(Flaw::DollarMatchesWildcard), &mut hits);
+        let quirks = Quirks {
+            dollar: self.flaws.has(Flaw::DollarMatchesWildcard),
+            plus_matches_more: self.flaws.has(Flaw::PlusMatchesMore),
+            hash_misses_parent: self.flaws.has(Flaw::HashMissesParent),
+        };
+        self.tree.find(draft.topic, quirks, &mut hits);
         let keeps = draft.retain
+            && !self.flaws.has(Flaw::ForgetsRetained)
             && (draft.payload.is_empty() || self.retained.has_room(draft.topic, self.limits.retained, now));
         if !hits.is_empty() || keeps {
             let message = draft.keep(now, author, origin, &self.meter);

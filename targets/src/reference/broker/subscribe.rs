@@ -48,6 +48,9 @@ impl Broker {
                 Err(code) => codes.push(if version == Version::V5 { code.0 } else { ReasonCode::V3_FAILURE.0 }),
             }
         }
+        if self.flaws.has(Flaw::OneCodeForAllFilters) {
+            codes.truncate(1);
+        }
         let suback = Suback { id: packet.id, properties: Default::default(), codes: &codes };
         send(conn, version, &Packet::Suback(suback), out);
         for grant in granted.iter().filter(|grant| grant.retained) {

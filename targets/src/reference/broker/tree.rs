@@ -41,6 +41,17 @@ pub(crate) struct Share {
     pub(crate) members: Vec<Entry>,
 }
 
+/// What flaws make of matching.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Quirks {
+    /// Leading wildcards match `$` topics too.
+    pub(crate) dollar: bool,
+    /// `+` matches what is below its level too.
+    pub(crate) plus_matches_more: bool,
+    /// `a/#` does not match `a`.
+    pub(crate) hash_misses_parent: bool,
+}
+
 #[derive(Debug, Default)]
 struct Node {
     children: BTreeMap<Box<str>, u32>,
@@ -118,18 +129,22 @@ impl Tree {
         removed
     }
 
-    /// Everything that a topic matches, appended to `hits`. `dollar`: leading wildcards match `$` topics too (a flaw).
-    pub(crate) fn find(&mut self, topic: &str, dollar: bool, hits: &mut Vec<Hit>) {
+    /// Everything that a topic matches, appended to `hits`.
+    pub(crate) fn find(&mut self, topic: &str, quirks: Quirks, hits: &mut Vec<Hit>) {
         if self.entries == 0 {
             return;
         }
-        let hidden = topic.starts_with('$') && !dollar;
+        let hidden = topic.starts_with('$') && !quirks.dollar;
         let mut walk = core::mem::take(&mut self.walk);
         walk.push((ROOT, Some(0)));
         while let Some((at, begins)) = walk.pop() {
             let node = &self.nodes[at as usize];
             let wild = !(hidden && at == ROOT);
-            if wild && let Some(&hash) = node.children.get("#") {
+            let covered = begins.is_some() || !quirks.hash_misses_parent;
+            if wild
+                && covered
+                && let Some(&hash) = node.children.get("#")
+            {
                 self.collect(hash, hits);
             }
             let Some(begins) = begins else {
@@ -143,6 +158,9 @@ impl Tree {
             };
             if wild && let Some(&plus) = node.children.get("+") {
                 walk.push((plus, next));
+                if quirks.plus_matches_more && next.is_some() {
+                    self.collect(plus, hits);
+                }
             }
             if let Some(&child) = node.children.get(level) {
                 walk.push((child, next));
@@ -234,7 +252,7 @@ mod tests {
 
     fn sessions(tree: &mut Tree, topic: &str) -> Vec<u32> {
         let mut hits = Vec::new();
-        tree.find(topic, false, &mut hits);
+        tree.find(topic, Quirks::default(), &mut hits);
         let mut all: Vec<u32> =
             hits.iter().filter_map(|h| if let Hit::One(e) = h { Some(e.session) } else { None }).collect();
         all.sort_unstable();
@@ -281,7 +299,7 @@ mod tests {
             tree.insert("a", Some("g"), entry(session));
         }
         let mut hits = Vec::new();
-        tree.find("a", false, &mut hits);
+        tree.find("a", Quirks::default(), &mut hits);
         assert_eq!(hits.len(), 1);
         assert_eq!(tree.share_of("a", "g").len(), 3);
     }

@@ -169,16 +169,37 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         w.subscribe(c, 1, "#", 0);
         w.publish(c, "$x/a", 0, 0, b"x");
     }),
+    (Flaw::PlusMatchesMore, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.subscribe(c, 1, "a/+", 0);
+        w.publish(c, "a/b/c", 0, 0, b"x");
+    }),
+    (Flaw::HashMissesParent, |w| {
+        let [_s, p] = [reader(w), w.client(V5, &user("p", "owner"))];
+        w.publish(p, "a", 0, 0, b"x");
+    }),
+    (Flaw::AcceptsMisplacedWildcard, |w| after_connect(w, b"\x82\x0a\0\x05\0\0\x04a/b#\0")),
     (Flaw::PublishIgnoresAclAtQos0, |w| forbidden(w, 0)),
     (Flaw::PublishIgnoresAclAtQos1, |w| forbidden(w, 1)),
     (Flaw::PublishIgnoresAclAtQos2, |w| forbidden(w, 2)),
     (Flaw::PublishAclOnlyAtQos0, |w| forbidden(w, 2)),
+    (Flaw::OddClientIdHangs, |w| {
+        for _ in 0..2 {
+            w.dial(V5, &user("a/b", "owner"));
+        }
+        w.dial(V5, &user("c", "owner"));
+    }),
     (Flaw::WillIgnoresAcl, |w| {
         reader(w);
         let c = w.dial(V5, &user("c", "other").will("a/x", b"x", 0));
         if w.is_open(c) {
             w.lose(c);
         }
+    }),
+    (Flaw::ForgetsRetained, |w| {
+        let p = w.client(V5, &user("p", "owner"));
+        w.retain(p, "a/x", 0, 0, b"x");
+        reader(w);
     }),
     (Flaw::RetainedOutlivesAuthor, |w| {
         let p = w.client(V5, &user("p", "owner"));
@@ -252,6 +273,11 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         let c = w.client(V5, &user("c", "owner").will("a/x", b"x", 0));
         w.disconnect(c, 0);
     }),
+    (Flaw::LosesWillOnReset, |w| {
+        reader(w);
+        let c = w.client(V5, &user("c", "owner").will("a/x", b"x", 0));
+        w.lose(c);
+    }),
     (Flaw::DoubleWill, |w| {
         reader(w);
         let c = w.client(V5, &user("c", "owner").stays().will("a/x", b"x", 2));
@@ -278,6 +304,20 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     }),
     (Flaw::AcceptsServerPackets, |w| after_connect(w, b"\xd0\0")),
     (Flaw::AcceptsReservedTypes, |w| after_connect(w, b"\0\0")),
+    (Flaw::NoPubcompForUnknown, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.pubrel(c, 7);
+    }),
+    (Flaw::LosesOfflineMessages, |w| offline_queue(w, |_| {})),
+    (Flaw::RedeliversWithoutDup, |w| {
+        let p = w.client(V5, &user("p", "owner"));
+        for _ in 0..2 {
+            let s = w.client(V5, &user("s", "reader").stays());
+            w.subscribe(s, 1, "a/#", 1);
+            w.publish(p, "a/x", 1, 1, b"x");
+            w.lose(s);
+        }
+    }),
     (Flaw::UnboundedQueue, |w| {
         let p = w.client(V5, &user("p", "owner"));
         let s = w.client(V5, &user("s", "reader").stays());
@@ -332,6 +372,7 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     }),
     (Flaw::SkipsGarbage, |w| after_connect(w, b"\0\0")),
     (Flaw::ActsTwiceBeforeGarbage, |w| after_connect(w, b"\xc0\0\0\0")),
+    (Flaw::OneCodeForAllFilters, |w| after_connect(w, b"\x82\x0f\0\x05\0\0\x03a/b\0\0\x03a/c\0\0")),
     (Flaw::AcceptsSurplusBytes, |w| after_connect(w, b"\xc0\x01\x00")),
     (Flaw::LogsRaw, |w| {
         w.dial(V5, &anyone("c\nforged"));
