@@ -111,6 +111,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
                 reproduced: shown,
                 exact: false,
                 transcript: again.digest,
+                plan: proofhouse_live::digest::sha256(plan.to_toml().as_bytes()),
             })
             .map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))?;
     }

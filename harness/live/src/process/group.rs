@@ -74,7 +74,7 @@ pub enum Listener {
 pub fn listener(group: i32, port: u16) -> Listener {
     let listens = |entry: &TcpNetEntry| entry.state == TcpState::Listen && entry.local_address.port() == port;
     let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-    owner(group, tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
+    owner(group, &tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
 }
 
 /// Who has a socket of datagrams on `port` that takes them from everybody; `Group` as with [`listener`].
@@ -82,10 +82,10 @@ pub fn listener(group: i32, port: u16) -> Listener {
 pub fn bound(group: i32, port: u16) -> Listener {
     let listens = |entry: &UdpNetEntry| entry.local_address.port() == port && entry.remote_address.port() == 0;
     let tables = [procfs::net::udp(), procfs::net::udp6()];
-    owner(group, tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
+    owner(group, &tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
 }
 
-fn owner(group: i32, inodes: BTreeSet<u64>) -> Listener {
+fn owner(group: i32, inodes: &BTreeSet<u64>) -> Listener {
     if inodes.is_empty() {
         return Listener::Nobody;
     }

@@ -17,6 +17,7 @@ use super::gate::{self, PROBE};
 use super::journal::Record;
 use super::resume::{self, NOT_REPLAYED, Suspicion};
 use super::trial::Runner;
+use crate::digest::sha256;
 
 /// What running a plan again came to.
 pub struct Replay {
@@ -160,6 +161,7 @@ impl Campaign<'_> {
     ) -> Result<Counted, CampaignError> {
         let times = if in_process { 2 } else { self.settings.replays };
         let mut counted = Counted::default();
+        let digest = sha256(plan.to_toml().as_bytes());
         for nth in 1..=times {
             if self.interrupted() {
                 break;
@@ -173,6 +175,7 @@ impl Campaign<'_> {
                 reproduced: again.violation.is_some(),
                 exact,
                 transcript: again.digest,
+                plan: digest.clone(),
             })?;
             counted.ran += 1;
             counted.exact = exact && (nth == 2 || counted.exact);

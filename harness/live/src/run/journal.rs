@@ -2,7 +2,7 @@
 //!
 //! A line is on disk before anything that it says is shown. A torn last line (power cut, `kill -9`) is cut when the run
 //! is resumed; a broken chain anywhere else is refused.
-use std::fs::{File, OpenOptions};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -56,6 +56,9 @@ pub enum Record {
         exact: bool,
         /// SHA-256 of the transcript.
         transcript: String,
+        /// SHA-256 of the printed plan that was run, which may be cut down; empty in older journals.
+        #[serde(default)]
+        plan: String,
     },
     /// A finding was written.
     Finding {
@@ -93,6 +96,8 @@ pub struct Journal {
 pub enum JournalError {
     /// The system said no.
     Io(PathBuf, io::Error),
+    /// Another process writes it at this moment.
+    Busy(PathBuf),
     /// A line other than the last is damaged, or does not follow from the one before.
     Broken(PathBuf, usize, String),
 }
@@ -101,6 +106,11 @@ impl std::fmt::Display for JournalError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             JournalError::Io(path, error) => write!(f, "{}: {error}", path.display()),
+            JournalError::Busy(path) => write!(
+                f,
+                "{}: another proofhouse is at work in this folder; wait until it has ended, or choose another --out",
+                path.display()
+            ),
             JournalError::Broken(path, line, what) => write!(f, "{}:{line}: {what}", path.display()),
         }
     }
@@ -118,6 +128,7 @@ impl Journal {
             .create_new(true)
             .open(&path)
             .map_err(|e| JournalError::Io(path.clone(), e))?;
+        lock(&file, &path)?;
         Ok(Journal { file, path, last: ROOT.to_owned() })
     }
 
@@ -127,14 +138,12 @@ impl Journal {
     /// When it cannot be read or written, or its chain is broken.
     pub fn resume(folder: &Path) -> Result<(Journal, Vec<Record>), JournalError> {
         let path = folder.join(FILE);
+        let io = |e| JournalError::Io(path.clone(), e);
+        let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
+        // Before it is read: what looks like a torn line may be one that somebody is writing.
+        lock(&file, &path)?;
         let (records, length, last) = scan(&path)?;
-        let open = || -> io::Result<File> {
-            let file = OpenOptions::new().append(true).open(&path)?;
-            file.set_len(length)?;
-            file.sync_data()?;
-            Ok(file)
-        };
-        let file = open().map_err(|e| JournalError::Io(path.clone(), e))?;
+        file.set_len(length).and_then(|()| file.sync_data()).map_err(io)?;
         Ok((Journal { file, path, last }, records))
     }
 
@@ -165,6 +174,16 @@ impl Journal {
         }
         self.last = hash;
         Ok(())
+    }
+}
+
+/// One writer at a time. The system lets go when the file is closed, also by a kill.
+fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(JournalError::Busy(path.to_owned())),
+        // A file system that knows no locks: then nobody else is warned, as before.
+        Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        locked => Ok(locked.map_err(|error| JournalError::Io(path.to_owned(), error.into()))?),
     }
 }
 
@@ -245,6 +264,24 @@ mod tests {
         let text = std::fs::read_to_string(&path).unwrap().replacen("{\"prev\"", "{\"prev", 1);
         std::fs::write(&path, text).unwrap();
         assert!(matches!(Journal::read(folder.path()), Err(JournalError::Broken(_, 1, _))));
+    }
+
+    #[test]
+    fn a_journal_has_one_writer_and_any_number_of_readers() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = Journal::create(folder.path()).unwrap();
+        let busy = Journal::resume(folder.path()).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(busy.contains("another proofhouse is at work"), "{busy}");
+        assert_eq!(Journal::read(folder.path()).unwrap(), []);
+        drop(journal);
+        assert!(Journal::resume(folder.path()).is_ok());
+    }
+
+    #[test]
+    fn a_replay_of_an_older_journal_names_no_plan() {
+        let old = r#"{"kind":"replay","signature":"s","nth":1,"reproduced":true,"exact":false,"transcript":"t"}"#;
+        let Ok(Record::Replay { plan, .. }) = serde_json::from_str(old) else { panic!("{old}") };
+        assert_eq!(plan, "");
     }
 
     #[test]

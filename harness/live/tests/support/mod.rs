@@ -120,7 +120,7 @@ impl Actor for Toy {
             }
             Input::Bytes(conn, bytes) => {
                 self.heard += bytes.len() as i64;
-                if self.keys.truth("answers") == Some(true) {
+                if self.keys.truth("answers") == Some(true) && !self.done {
                     out.send(conn, |answer| answer.extend(bytes.iter().rev()));
                 }
                 if self.keys.truth("counts") == Some(true) {
