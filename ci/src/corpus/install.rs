@@ -31,18 +31,19 @@ impl Place<'_> {
         }
         eprintln!("corpus: installing {}", version.name);
         fs::create_dir_all(&prefix).map_err(|e| e.to_string())?;
-        if let Some(package) = &version.npm {
-            npm(&prefix, package)?;
-        } else if !version.pypi.is_empty() {
-            pip(&prefix, version)?;
+        let brought = if let Some(package) = &version.npm {
+            npm(&prefix, package).map(|()| pinned(package))
+        } else if let Some(package) = version.pypi.first() {
+            pip(&prefix, version).map(|()| pinned(package))
         } else if let Some(package) = &version.krate {
-            cargo(&prefix, package, &self.dir.join("build"))?;
+            cargo(&prefix, package, &self.dir.join("build")).map(|()| pinned(package))
         } else if let (Some(package), Some(suite)) = (&version.debian, &version.suite) {
-            debian(&prefix, package, suite)?;
+            debian(&prefix, package, suite)
         } else {
-            return Err("versions.toml does not say where it comes from".to_owned());
-        }
-        fs::write(done, "").map_err(|e| e.to_string())
+            Err("versions.toml does not say where it comes from".to_owned())
+        };
+        // The target file prints this: most programs take longer to say their version than to start.
+        fs::write(done, brought?).map_err(|e| e.to_string())
     }
 
     fn target(&self, version: &Version) -> Result<(), String> {
@@ -55,6 +56,11 @@ impl Place<'_> {
         fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
         fs::write(folder.join(format!("{}.toml", version.name)), text).map_err(|e| e.to_string())
     }
+}
+
+/// `1.2.0` of `aedes@1.2.0` and of `aedes==1.2.0`.
+fn pinned(package: &str) -> String {
+    package.rsplit(['@', '=']).next().unwrap_or(package).to_owned()
 }
 
 fn npm(prefix: &Path, package: &str) -> Result<(), String> {
@@ -92,7 +98,8 @@ fn cargo(prefix: &Path, package: &str, build: &Path) -> Result<(), String> {
 }
 
 /// Unpacks a package and all that it depends on, libc too, beside the system: nothing of the system is changed.
-fn debian(prefix: &Path, package: &str, suite: &str) -> Result<(), String> {
+/// Returns the package's version.
+fn debian(prefix: &Path, package: &str, suite: &str) -> Result<String, String> {
     let state = prefix.join("apt");
     for folder in ["lists/partial", "archives/partial"] {
         fs::create_dir_all(state.join(folder)).map_err(|e| e.to_string())?;
@@ -119,14 +126,19 @@ fn debian(prefix: &Path, package: &str, suite: &str) -> Result<(), String> {
     };
     run(apt().args(["update", "--quiet"]))?;
     run(apt().args(["install", "--yes", "--quiet", "--download-only", package]))?;
+    let mut version = String::new();
     for archive in fs::read_dir(state.join("archives")).map_err(|e| e.to_string())?.flatten() {
-        if archive.path().extension().is_some_and(|e| e == "deb") {
-            run(Command::new("dpkg").arg("-x").arg(archive.path()).arg(prefix))?;
+        let name = archive.file_name().to_string_lossy().into_owned();
+        let Some(name) = name.strip_suffix(".deb") else { continue };
+        run(Command::new("dpkg").arg("-x").arg(archive.path()).arg(prefix))?;
+        if let Some(rest) = name.strip_prefix(&format!("{package}_")) {
+            version = rest.split('_').next().unwrap_or_default().to_owned();
         }
     }
     // The names that programs ask for, where a package leaves them to this.
     run(Command::new("/sbin/ldconfig").arg("-n").args(libraries(prefix)))?;
-    fs::remove_dir_all(state).map_err(|e| e.to_string())
+    fs::remove_dir_all(state).map_err(|e| e.to_string())?;
+    Ok(version)
 }
 
 /// `usr/lib/x86_64-linux-gnu` and the like below `prefix`.
@@ -151,6 +163,11 @@ fn run(command: &mut Command) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_version_is_what_was_asked_for() {
+        assert_eq!([pinned("aedes@1.2.0"), pinned("amqtt==0.12.1")], ["1.2.0", "0.12.1"]);
+    }
 
     #[test]
     fn a_missing_tool_is_named() {
