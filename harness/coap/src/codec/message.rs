@@ -25,7 +25,16 @@ impl<'a> Message<'a> {
     /// # Errors
     /// A message format error, or a critical option that its receiver may not ignore; each with what must be done about it.
     /// A format error anywhere in the datagram goes before an option that is not understood.
+    #[inline]
     pub fn decode(datagram: &'a [u8]) -> Result<Self, Reject> {
+        // Every CON brings a bare ACK: half of all datagrams.
+        if let [first @ (0x40 | 0x60 | 0x70), 0, high, low] = *datagram {
+            return Ok(Message::empty(Kind::from_bits(first >> 4), u16::from_be_bytes([high, low])));
+        }
+        Self::decode_whole(datagram)
+    }
+
+    fn decode_whole(datagram: &'a [u8]) -> Result<Self, Reject> {
         let Some((&[first, code, high, low], rest)) = datagram.split_first_chunk() else {
             return Err(nameless(&rules::TOO_SHORT));
         };

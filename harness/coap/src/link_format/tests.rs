@@ -80,7 +80,7 @@ proptest! {
     fn any_text_is_read_to_an_end(text in "[<>;,=\"\\\\a-c \u{e9}\u{2003}]{0,40}") {
         let mut count = 0;
         for link in links(&text).flatten() {
-            count += link.attributes().map(|attribute| attribute.value.map(|value| value.text().len())).count();
+            count += link.attributes().inspect(|attribute| drop(attribute.value.map(|value| value.text()))).count();
         }
         prop_assert!(count <= text.len());
     }

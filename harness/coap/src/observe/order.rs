@@ -62,7 +62,6 @@ impl Sequence {
     }
 
     /// The next number.
-    #[expect(clippy::should_implement_trait, reason = "a sequence never ends: it is no iterator")]
     pub const fn next(&mut self) -> u32 {
         self.0 = (self.0 + 1) & MASK;
         self.0
