@@ -45,6 +45,9 @@ fn a_token_is_at_most_eight_bytes() {
     assert_eq!(Token::drawn(0x0102_0304_0506_0708, 3).to_string(), "010203");
     assert_eq!(Token::drawn(u64::MAX, 99).as_bytes(), [0xFF; 8]);
     assert_eq!(Token::drawn(7, 0), Token::EMPTY);
+    assert_eq!(Token::letters(1 << 35 | 31, 8).as_bytes(), b"7aaaaaab");
+    assert_eq!(Token::letters(u64::MAX, 99).as_bytes(), b"77777777");
+    assert_eq!(Token::letters(7, 0), Token::EMPTY);
     assert!(
         Token::new(&[1]).unwrap() < Token::new(&[1, 0]).unwrap() && Token::LARGEST > Token::new(&[0xFF; 7]).unwrap()
     );
