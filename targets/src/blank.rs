@@ -17,6 +17,13 @@ pub const MUTE: Build = Build { name: "blank-mute", doc: "accepts every connecti
 pub const YES: Build =
     Build { name: "blank-yes", doc: "answers every MQTT packet with its natural success and does nothing", build: yes };
 
+/// Says yes to every CoAP request.
+pub const YES_COAP: Build = Build {
+    name: "blank-yes-coap",
+    doc: "answers every CoAP request with its natural success and does nothing",
+    build: yes_coap,
+};
+
 fn closed(_: &BuildPlan<'_>) -> Result<Box<dyn Actor>, String> {
     Ok(Box::new(Closed))
 }
@@ -27,6 +34,10 @@ fn mute(_: &BuildPlan<'_>) -> Result<Box<dyn Actor>, String> {
 
 fn yes(_: &BuildPlan<'_>) -> Result<Box<dyn Actor>, String> {
     Ok(Box::new(Yes::default()))
+}
+
+fn yes_coap(_: &BuildPlan<'_>) -> Result<Box<dyn Actor>, String> {
+    Ok(Box::new(YesCoap))
 }
 
 struct Closed;
@@ -123,9 +134,49 @@ fn topic_length(body: &[u8]) -> usize {
     usize::from(u16::from_be_bytes([*body.first().unwrap_or(&0), *body.get(1).unwrap_or(&0)]))
 }
 
+struct YesCoap;
+
+impl Actor for YesCoap {
+    fn handle(&mut self, _: Time, input: Input<'_>, out: &mut Outbox) {
+        if let Input::Bytes(conn, datagram) = input {
+            out.send(conn, |to| to.extend_from_slice(&answer_coap(datagram)));
+        }
+    }
+}
+
+/// What a satisfied CoAP server would say, whatever version, options and length say: a CON gets a piggybacked response, a NON another
+/// NON, a ping its reset; an ACK or a RST nothing.
+fn answer_coap(datagram: &[u8]) -> Vec<u8> {
+    let [first, code, high, low, rest @ ..] = datagram else { return Vec::new() };
+    let kind = first >> 4 & 3;
+    let tkl = usize::from(first & 0x0F).min(rest.len());
+    if kind > 1 {
+        return Vec::new();
+    }
+    if *code == 0 {
+        return alloc::vec![0x70, 0, *high, *low];
+    }
+    let header = if kind == 0 { 0x60 } else { 0x50 };
+    let success = if *code == 1 { 0x45 } else { 0x44 };
+    let mut answer = alloc::vec![header | tkl as u8, success, *high, *low];
+    answer.extend_from_slice(&rest[..tkl]);
+    answer
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_coap_request_gets_its_natural_success() {
+        assert_eq!(answer_coap(&[0x42, 1, 1, 2, 7, 8, 0xb1, b'a']), [0x62, 0x45, 1, 2, 7, 8]);
+        assert_eq!(answer_coap(&[0x51, 2, 1, 2, 7]), [0x51, 0x44, 1, 2, 7]);
+        assert_eq!(answer_coap(&[0x40, 0, 1, 2]), [0x70, 0, 1, 2]);
+        assert_eq!(answer_coap(&[0x8f, 0xe1, 1, 2, 7]), [0x61, 0x44, 1, 2, 7], "whatever it is");
+        for silent in [&[0x60, 1, 1, 2][..], &[0x70, 0, 1, 2], &[0x40, 1, 1], &[]] {
+            assert_eq!(answer_coap(silent), [0; 0]);
+        }
+    }
 
     fn check(sent: &[u8], answered: &[u8]) {
         let (first, body, size) = whole(sent).expect("a whole packet");

@@ -15,7 +15,8 @@ pub mod reference;
 use proofhouse_core::registry::Build;
 
 /// Every target that can be built in this process, for [`Registry::builds`](proofhouse_core::registry::Registry::builds).
-pub const BUILDS: &[Build] = &[reference::broker::BUILD, blank::CLOSED, blank::MUTE, blank::YES];
+pub const BUILDS: &[Build] =
+    &[reference::broker::BUILD, reference::coap_server::BUILD, blank::CLOSED, blank::MUTE, blank::YES, blank::YES_COAP];
 
 #[cfg(test)]
 mod tests {
@@ -26,14 +27,23 @@ mod tests {
 
     #[test]
     fn the_target_files_beside_us_load_and_name_what_is_here() {
-        let registry =
-            Registry { protocols: [proofhouse_mqtt::MQTT].into(), builds: BUILDS.to_vec(), flaws: flaw::lines() };
+        let registry = Registry {
+            protocols: [proofhouse_mqtt::MQTT, proofhouse_coap::COAP].into(),
+            builds: BUILDS.to_vec(),
+            flaws: flaw::lines(),
+        };
         for (name, text) in [
             ("reference", include_str!("../reference.toml")),
             ("reference-live", include_str!("../reference-live.toml")),
+            ("reference-coap", include_str!("../reference-coap.toml")),
+            ("reference-coap-live", include_str!("../reference-coap-live.toml")),
+            ("blank-yes-coap", include_str!("../blank-yes-coap.toml")),
+            ("coap-lite", include_str!("../coap-lite.toml")),
+            ("libcoap", include_str!("../libcoap.toml")),
         ] {
             let spec = TargetSpec::load(name, name, text, &registry).unwrap_or_else(|why| panic!("{why:?}"));
-            assert!(matches!(spec.kind, TargetKind::Process(_)) == spec.account.is_some(), "{name}");
+            let accounts = matches!(spec.kind, TargetKind::Process(_)) && spec.endpoints[0].protocol == "mqtt";
+            assert!(accounts == spec.account.is_some(), "{name}");
         }
     }
 }

@@ -20,7 +20,7 @@ type Request = CoapRequest<SocketAddr>;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Serves on 127.0.0.1 and does not return while it serves: `/time` (observable), `/large` (blocks), `/counter` (POST adds one),
-/// `/actuator` (PUT `on` or `off`) and `/.well-known/core`. It has no security, and no resource that pretends.
+/// `/actuator` (PUT `on` or `off`), `/store` (keeps what is PUT) and `/.well-known/core`. It has no security, and no resource that pretends.
 ///
 /// # Errors
 /// A port that is taken.
@@ -84,6 +84,7 @@ struct App {
     seconds: u32,
     counter: u32,
     on: bool,
+    store: String,
     observers: Subject<SocketAddr>,
 }
 
@@ -104,11 +105,16 @@ impl App {
                 self.on = to == b"on";
                 text(Status::Changed, on_off(self.on))
             }
+            (Method::Get, "store", _) => text(Status::Content, self.store.clone()),
+            (Method::Put, "store", body) => {
+                self.store = String::from_utf8_lossy(body).into_owned();
+                text(Status::Changed, String::new())
+            }
             (Method::Put, "actuator", _) => Err(HandlingError::bad_request("on or off")),
             (Method::Get, ".well-known/core", _) => {
                 Ok((Status::Content, ContentFormat::ApplicationLinkFormat, links()))
             }
-            (_, "time" | "large" | "counter" | "actuator" | ".well-known/core", _) => {
+            (_, "time" | "large" | "counter" | "actuator" | "store" | ".well-known/core", _) => {
                 Err(HandlingError::method_not_supported())
             }
             _ => Err(HandlingError::not_found()),
@@ -149,5 +155,6 @@ fn links() -> String {
     let _ = links.link("/large").attr_u32("sz", 5_000).finish();
     let _ = links.link("/counter").finish();
     let _ = links.link("/actuator").finish();
+    let _ = links.link("/store").finish();
     text
 }

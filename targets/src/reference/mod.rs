@@ -1,3 +1,4 @@
 //! The reference targets, one folder each.
 
 pub mod broker;
+pub mod coap_server;

@@ -1,0 +1,253 @@
+//! What is said without being asked at that moment: notifications, separate responses, repetitions.
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use proofhouse_coap::codec::{Code, Kind, Message, Reject, Token};
+use proofhouse_coap::exchange::{Confirmed, Tick};
+use proofhouse_coap::observe::Registered;
+use proofhouse_core::actor::{Conn, Outbox, TimerId};
+use proofhouse_core::time::Time;
+
+use super::answer::Answer;
+use super::intake::Ask;
+use super::link::{Link, Topic};
+use super::site::Resource;
+use super::{CoapServer, PARAMS};
+use crate::flaw::Flaw;
+
+/// How long the slow resource takes.
+const SLOW: Duration = Duration::from_secs(1);
+/// How often the time changes.
+const SECOND: Duration = Duration::from_secs(1);
+/// What can be observed, in the numbering of the list of observers.
+const TIME: u32 = 0;
+
+impl CoapServer {
+    /// Puts the asker on the list of observers; `false` where there is no room.
+    pub(super) fn register(&mut self, ask: &Ask, now: Time) -> bool {
+        let rng = &mut self.rng;
+        let Some(link) = self.links.get(ask.conn) else { return false };
+        let own = link.own(|| rng.next());
+        let room = own.watched.len() < self.limits.observations_each as usize;
+        if !room && !own.watched.contains_key(&ask.token) {
+            return false;
+        }
+        if self.observers.register(ask.conn, ask.token, TIME, now) == Registered::Full {
+            return false;
+        }
+        own.watched.insert(ask.token, false);
+        if self.tick == Time::NEVER {
+            self.tick = next_second(now);
+        }
+        true
+    }
+
+    /// Takes a peer off the list: it asked for that, or cannot be reached.
+    pub(super) fn unobserve(&mut self, conn: Conn, token: Token) {
+        self.observers.remove(conn, token);
+        if let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) {
+            own.watched.remove(&token);
+            if own.topic == Topic::Notice(token) {
+                own.outgoing.stop();
+            }
+        }
+        self.settle(conn);
+    }
+
+    /// Promises a response in a message of its own \[RFC 7252 §5.2.2\].
+    pub(super) fn postpone(&mut self, ask: &Ask, now: Time, out: &mut Outbox) -> Option<Answer> {
+        let rng = &mut self.rng;
+        let own = self.links.get(ask.conn)?.own(|| rng.next());
+        if own.slow.len() >= self.limits.separate as usize {
+            return Some(Answer { max_age: Some(1), ..Answer::of(Code::SERVICE_UNAVAILABLE) });
+        }
+        own.slow.push_back((now + SLOW, ask.token, ask.kind));
+        if ask.kind == Kind::Con {
+            let mut ack = Vec::new();
+            Message::ack(ask.mid).encode(&mut ack);
+            self.links.keep(ask.conn, ask.mid, &ack);
+            self.say(ask.conn, &ack, out);
+        }
+        self.settle(ask.conn);
+        None
+    }
+
+    /// An ACK or a RST: it means something only from where our message went \[RFC 7252 §4.4\].
+    pub(super) fn confirmed(&mut self, conn: Conn, message: &Message<'_>, now: Time, out: &mut Outbox) {
+        if message.kind() == Kind::Rst && self.flaws.has(Flaw::RstMatchedByMidOnly) {
+            let mid = Some(message.mid());
+            let named = self.observers.of(TIME).find(|(_, _, observer)| observer.mid == mid);
+            if let Some((conn, token)) = named.map(|(conn, token, _)| (conn, token)) {
+                return self.unobserve(conn, token);
+            }
+        }
+        let own = self.links.get(conn).and_then(|link| link.own.as_mut());
+        let known = own.and_then(|own| own.outgoing.hear(message).map(|confirmed| (confirmed, own.topic)));
+        match known {
+            Some((Confirmed::Acked, Topic::Notice(_))) => {
+                self.observers.confirmed(conn, message.mid(), now);
+            }
+            Some((Confirmed::Reset, Topic::Notice(token))) => self.unobserve(conn, token),
+            Some((_, Topic::Separate)) => {}
+            // The client may have lost interest after it acknowledged.
+            None if message.kind() == Kind::Rst => {
+                if let Some((token, _)) = self.observers.reset(conn, message.mid()) {
+                    self.unobserve(conn, token);
+                }
+            }
+            None => {}
+        }
+        self.go_on(conn, now, out);
+    }
+
+    pub(super) fn timer(&mut self, now: Time, out: &mut Outbox) {
+        if now >= self.armed {
+            self.armed = Time::NEVER;
+        }
+        if now >= self.tick {
+            self.tick(now, out);
+        }
+        while let Some((_, conn)) = self.due.first().copied().filter(|(at, _)| *at <= now) {
+            self.overdue(conn, now, out);
+        }
+        self.arm(out);
+    }
+
+    /// The time has changed.
+    fn tick(&mut self, now: Time, out: &mut Outbox) {
+        self.sequence.next();
+        let observers: Vec<(Conn, Token)> = self.observers.of(TIME).map(|(conn, token, _)| (conn, token)).collect();
+        self.tick = if observers.is_empty() { Time::NEVER } else { next_second(now) };
+        for (conn, token) in observers {
+            if let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) {
+                own.watched.insert(token, true);
+            }
+            self.go_on(conn, now, out);
+        }
+    }
+
+    /// A repetition, or a response whose time has come.
+    fn overdue(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
+        let own = self.links.get(conn).and_then(|link| link.own.as_mut());
+        match own.map(|own| (own.outgoing.tick(now, &PARAMS), own.topic)) {
+            Some((Tick::Resend, Topic::Notice(token))) => self.renew(conn, token, now, out),
+            Some((Tick::Resend, Topic::Separate)) => self.resend(conn, out),
+            // Nobody confirms: whoever it was does not want it, or is not there [RFC 7641 §4.5].
+            Some((Tick::GaveUp, Topic::Notice(token))) => self.unobserve(conn, token),
+            Some(_) | None => {}
+        }
+        self.go_on(conn, now, out);
+    }
+
+    /// A notification is not repeated but brought up to date: the newer one takes its place, its timer and its count
+    /// \[RFC 7641 §4.5.2\].
+    fn renew(&mut self, conn: Conn, token: Token, now: Time, out: &mut Outbox) {
+        if self.observers.get(conn, token).is_none() {
+            return;
+        }
+        let Some(mid) = self.fresh_id(conn, now) else { return self.resend(conn, out) };
+        let answer = self.notice(now);
+        self.write_own(&answer, Kind::Con, mid, token);
+        let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) else { return };
+        own.watched.insert(token, false);
+        let wire = &self.wire;
+        let _ = own.outgoing.supersede(|to| {
+            to.extend_from_slice(wire);
+            Ok::<(), Reject>(())
+        });
+        self.observers.sent(conn, token, mid);
+        self.resend(conn, out);
+    }
+
+    fn resend(&mut self, conn: Conn, out: &mut Outbox) {
+        let wire = self.links.get(conn).and_then(|link| link.own.as_ref()).map(|own| own.outgoing.wire().to_vec());
+        self.repeat(conn, &wire.unwrap_or_default(), out);
+    }
+
+    fn notice(&mut self, now: Time) -> Answer {
+        let observe = Some(self.sequence.current());
+        Answer { observe, ..self.site.read(Resource::Time, now) }
+    }
+
+    /// Says the next thing to a peer, if nothing is on its way to it.
+    fn go_on(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
+        if let Some((topic, token, kind)) = self.links.get(conn).and_then(|link| next_topic(link, now)) {
+            let answer = match topic {
+                Topic::Notice(_) => self.notice(now),
+                Topic::Separate => self.site.read(Resource::Slow, now),
+            };
+            self.begin(conn, topic, token, kind, &answer, now, out);
+        }
+        self.settle(conn);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what a message is made of")]
+    fn begin(
+        &mut self,
+        conn: Conn,
+        topic: Topic,
+        token: Token,
+        kind: Kind,
+        answer: &Answer,
+        now: Time,
+        out: &mut Outbox,
+    ) {
+        let Some(mid) = self.fresh_id(conn, now) else { return };
+        self.write_own(answer, kind, mid, token);
+        let draw = self.rng.next();
+        let wire = core::mem::take(&mut self.wire);
+        if let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) {
+            own.topic = topic;
+            let _ = own.outgoing.send(now, &PARAMS, draw, |to| {
+                to.extend_from_slice(&wire);
+                Ok::<(), Reject>(())
+            });
+            if kind == Kind::Non {
+                own.outgoing.stop();
+            }
+        }
+        if let Topic::Notice(token) = topic {
+            self.observers.sent(conn, token, mid);
+        }
+        self.repeat(conn, &wire, out);
+        self.wire = wire;
+    }
+
+    /// Corrects when something is due for a peer.
+    fn settle(&mut self, conn: Conn) {
+        let Some(link) = self.links.get(conn) else { return };
+        let due = link.own.as_ref().map_or(Time::NEVER, |own| own.due());
+        if due != link.due {
+            self.due.remove(&(link.due, conn));
+            link.due = due;
+            if due != Time::NEVER {
+                self.due.insert((due, conn));
+            }
+        }
+    }
+
+    /// Asks to be woken for what is due next.
+    pub(super) fn arm(&mut self, out: &mut Outbox) {
+        let next = self.due.first().map_or(Time::NEVER, |(at, _)| *at).min(self.tick);
+        if next < self.armed {
+            self.armed = next;
+            out.wake(next, TimerId(0));
+        }
+    }
+}
+
+/// What is to be said next: separate responses go before notifications.
+fn next_topic(link: &mut Link, now: Time) -> Option<(Topic, Token, Kind)> {
+    let own = link.own.as_mut().filter(|own| own.outgoing.is_idle())?;
+    if let Some((_, token, kind)) = own.slow.front().copied().filter(|(at, ..)| *at <= now) {
+        own.slow.pop_front();
+        return Some((Topic::Separate, token, kind));
+    }
+    let (token, news) = own.watched.iter_mut().find(|(_, news)| **news)?;
+    *news = false;
+    Some((Topic::Notice(*token), *token, Kind::Con))
+}
+
+fn next_second(now: Time) -> Time {
+    Time((now.0 / SECOND.as_nanos() as u64 + 1) * SECOND.as_nanos() as u64)
+}

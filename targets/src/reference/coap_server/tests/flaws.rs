@@ -1,0 +1,156 @@
+//! Every flaw changes something that a client can see or memory that is held: a dialogue for each, in which the clean server and the
+//! flawed one differ. Where a flaw concerns one kind of message, the other kinds go on being refused.
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use proofhouse_coap::codec::{Code, OptionNumber};
+use proofhouse_core::actor::Actor;
+
+use super::world::*;
+use crate::flaw::{Flaw, Flaws, TABLE};
+
+type Dialogue = fn(&mut World);
+
+fn run(flaws: Flaws, dialogue: Dialogue) -> Vec<String> {
+    let mut world = World::new(flaws);
+    dialogue(&mut world);
+    world.log
+}
+
+#[test]
+fn every_flaw_shows_and_only_where_it_is_planted() {
+    let dialogues: BTreeMap<Flaw, Dialogue> = DIALOGUES.iter().copied().collect();
+    for row in TABLE.iter().filter(|row| row.target == "coap") {
+        let dialogue = dialogues.get(&row.flaw).unwrap_or_else(|| panic!("{} has no dialogue", row.name));
+        let [clean, again, flawed] =
+            [Flaws::NONE, Flaws::NONE, Flaws::one(row.flaw)].map(|flaws| run(flaws, *dialogue));
+        assert_eq!(clean, again, "{}: the clean server is not deterministic", row.name);
+        assert_ne!(clean, flawed, "{} does not show", row.name);
+    }
+}
+
+#[test]
+fn a_flaw_shows_in_its_own_dialogue_only() {
+    // Its dialogue goes through every method.
+    const KIN: &[(Flaw, Flaw)] = &[(Flaw::GetUnguarded, Flaw::GuardsOnlyGet)];
+    for (flaw, dialogue) in DIALOGUES {
+        let clean = run(Flaws::NONE, *dialogue);
+        for row in TABLE.iter().filter(|row| row.target == "coap" && row.flaw != *flaw) {
+            if KIN.contains(&(row.flaw, *flaw)) {
+                continue;
+            }
+            let seen = run(Flaws::one(row.flaw), *dialogue);
+            assert_eq!(clean, seen, "{} shows in the dialogue of {flaw:?}", row.name);
+        }
+    }
+}
+
+const DIALOGUES: &[(Flaw, Dialogue)] = &[
+    (Flaw::ListsProtected, |w| drop(w.ask(A, &get("/.well-known/core").token(b"12345678")))),
+    (Flaw::GuardsOnlyGet, |w| {
+        for code in 1..8 {
+            w.ask(A, &Req { code: Some(Code(code)), ..get("/protected") });
+        }
+    }),
+    (Flaw::GetUnguarded, |w| drop(w.ask(A, &get("/protected")))),
+    (Flaw::DedupMissing, |w| {
+        for _ in 0..5 {
+            w.ask(A, &post("/counter").mid(7));
+        }
+    }),
+    (Flaw::RstMatchedByMidOnly, |w| {
+        w.validate(A);
+        w.ask(A, &get("/time").observe(0));
+        w.pass(Duration::from_secs(1));
+        let mid = w.last_mid();
+        w.reset(B, mid);
+        w.pass(Duration::from_secs(60));
+    }),
+    (Flaw::MalformedChangesState, |w| {
+        w.ask(A, &get("/actuator"));
+        w.hex(A, "50 01 12 34 f0");
+        w.ask(A, &get("/actuator"));
+    }),
+    (Flaw::NoEchoChallenge, |w| drop(w.ask(A, &get("/large")))),
+    (Flaw::BlockNumAllocates, |w| {
+        w.ask(A, &put("/store", &[1; 16]).option(OptionNumber::SIZE1, &[0xFF; 4]).block1("0/1/16"));
+        let held = w.server.held() >> 20;
+        w.log.push(format!("{held} MiB held"));
+    }),
+    (Flaw::Szx7ReadAs6, |w| drop(w.ask(A, &put("/store", b"x").option(OptionNumber::BLOCK1, &[7])))),
+    (Flaw::BlockGapAccepted, |w| {
+        w.ask(A, &put("/store", &[1; 16]).block1("0/1/16"));
+        w.ask(A, &put("/store", &[1; 1]).block1("2/0/16"));
+    }),
+    (Flaw::BlockOverlapAccepted, |w| {
+        w.ask(A, &put("/store", &[1; 32]).block1("0/1/32"));
+        w.ask(A, &put("/store", &[2; 16]).block1("1/0/16"));
+    }),
+    (Flaw::ShortBlockAccepted, |w| drop(w.ask(A, &put("/store", &[1; 10]).block1("0/1/16")))),
+    (Flaw::VersionIgnored, |w| drop(w.hex(A, "00 01 12 34"))),
+    (Flaw::LongTokenAccepted, |w| drop(w.hex(A, "49 01 12 34 010203040506070809 b4 74696d65"))),
+    (Flaw::OptionExtensionOverread, |w| drop(w.hex(A, "40 01 12 34 e0 01"))),
+    (Flaw::OptionNibble15Accepted, |w| drop(w.hex(A, "40 01 12 34 b4 74696d65 f0"))),
+    (Flaw::OptionNumberWraps, |w| drop(w.hex(A, "40 01 12 34 e0 ff ff e0 ff ff"))),
+    (Flaw::OptionsArrayOverflows, |w| {
+        let many = (0..51).fold(get("/time"), |request, _| request.option(OptionNumber::URI_QUERY, b"x"));
+        w.ask(A, &many);
+    }),
+    (Flaw::MarkerWithoutPayloadAccepted, |w| drop(w.hex(A, "40 01 12 34 ff"))),
+    (Flaw::ShortDatagramCrash, |w| drop(w.hex(A, "40 01"))),
+    (Flaw::CriticalIgnored, |w| drop(w.ask(A, &get("/time").option(OptionNumber(65001), b"x")))),
+    (Flaw::RepeatedCriticalLastWins, |w| {
+        w.ask(A, &get("/time").option(OptionNumber::URI_HOST, b"a").option(OptionNumber::URI_HOST, b"b"));
+    }),
+    (Flaw::OptionLengthUnchecked, |w| drop(w.ask(A, &get("/time").option(OptionNumber::URI_PORT, &[0; 3])))),
+    (Flaw::EmptyWithTokenProcessed, |w| drop(w.hex(A, "42 00 12 34 0102"))),
+    (Flaw::RequestInAckProcessed, |w| drop(w.hex(A, "60 02 12 34 b7 636f756e746572"))),
+    (Flaw::ReservedClassProcessed, |w| drop(w.hex(A, "40 21 12 34 b4 74696d65"))),
+];
+
+#[test]
+fn a_long_token_is_echoed_whole_and_a_token_that_is_cut_is_not_taken() {
+    let mut w = World::new(Flaws::one(Flaw::LongTokenAccepted));
+    w.hex(A, "49 01 12 34 010203040506070809 b4 74696d65");
+    assert_eq!(w.heard[0].1[..13], [0x69, 0x45, 0x12, 0x34, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(w.hex(A, "4f 01 12 34 0102"), ["0 rst 0.00"]);
+}
+
+#[test]
+fn a_gap_is_filled_and_an_overlap_overwrites() {
+    let mut w = World::new(Flaws::one(Flaw::BlockGapAccepted));
+    w.ask(A, &put("/store", &[b'a'; 16]).block1("0/1/16"));
+    assert_eq!(w.ask(A, &put("/store", b"c").block1("2/0/16")), "0 ack 2.01 b1=2/0/16");
+    w.ask(A, &get("/store").block2("0/0/64"));
+    w.validate(A);
+    w.ask(A, &get("/store"));
+    assert_eq!(w.last_payload(), [&[b'a'; 16][..], &[0; 16], b"c"].concat());
+
+    let mut w = World::new(Flaws::one(Flaw::BlockOverlapAccepted));
+    w.ask(A, &put("/store", &[b'a'; 32]).block1("0/1/32"));
+    assert_eq!(w.ask(A, &put("/store", b"b").block1("1/0/16")), "0 ack 2.01 b1=1/0/16");
+    w.validate(A);
+    w.ask(A, &get("/store"));
+    assert_eq!(w.last_payload(), [&[b'a'; 16][..], b"b", &[b'a'; 15]].concat());
+}
+
+#[test]
+fn the_last_of_a_repeated_option_is_what_is_left() {
+    let mut w = World::new(Flaws::one(Flaw::RepeatedCriticalLastWins));
+    let twice = |a: u8, b: u8| get("/time").option(OptionNumber::ACCEPT, &[a]).option(OptionNumber::ACCEPT, &[b]);
+    assert_eq!(w.ask(A, &twice(60, 0)), r#"0 ack 2.05 "0""#);
+    assert_eq!(w.ask(A, &twice(0, 60)), "0 ack 4.06");
+}
+
+#[test]
+fn crashes_need_what_they_are_named_after() {
+    let crashes = |flaw, hex: &str| World::new(Flaws::one(flaw)).hex(A, hex).contains(&"exit 139".into());
+    assert!(crashes(Flaw::OptionExtensionOverread, "40 01 12 34 bd"));
+    assert!(!crashes(Flaw::OptionExtensionOverread, "40 01 12 34 f0"));
+    assert!(crashes(Flaw::ShortDatagramCrash, "48 01 12 34 01"));
+    assert!(!crashes(Flaw::ShortDatagramCrash, "40 01 12 34"));
+    assert!(!crashes(Flaw::OptionsArrayOverflows, "40 01 12 34"));
+}
