@@ -1,1 +1,134 @@
+//! Laws of what a script says by itself.
+use super::*;
+use crate::codec::Message;
+use crate::describe;
+use alloc::string::ToString;
+use proofhouse_core::plan::StepPlan;
+use proofhouse_core::time::Duration;
 
+fn step(verb: &str, fields: &[(&str, Value)]) -> StepPlan {
+    StepPlan {
+        index: 0,
+        verb: verb.into(),
+        conn: "main".into(),
+        after: Vec::new(),
+        mark: None,
+        part: None,
+        speaks_as: None,
+        any: Vec::new(),
+        within: Duration::from_secs(5),
+        canary: None,
+        pace: None,
+        at: None,
+        skip: false,
+        wait: Duration::ZERO,
+        fields: Fields(fields.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect()),
+        uses: Vec::new(),
+    }
+}
+
+fn open(manual: bool) -> Box<dyn Dialog> {
+    let fleet = FleetPlan { manual, ..crate::behaviour::test_fleet("foe", Fields::default()) };
+    let plan = crate::behaviour::test_plan(fleet.clone());
+    dialog(&fleet, &plan, 3)
+}
+
+fn say(dialog: &mut dyn Dialog, step: &StepPlan) -> (String, Option<Awaits>) {
+    let mut out = Vec::new();
+    let awaits = dialog.say(step, &step.fields, Time::ZERO, &mut out).unwrap();
+    (line(&out), awaits)
+}
+
+fn line(datagram: &[u8]) -> String {
+    let told = describe::tell(datagram);
+    format!("{} {}", told.kind, told.fields)
+}
+
+fn ticks(dialog: &mut dyn Dialog, now: Time) -> Vec<String> {
+    let mut said = Vec::new();
+    loop {
+        let mut out = Vec::new();
+        dialog.tick(now, &mut out);
+        if out.is_empty() {
+            return said;
+        }
+        said.push(line(&out));
+    }
+}
+
+fn hear(dialog: &mut dyn Dialog, message: Message<'_>) -> (usize, Vec<u8>) {
+    let (mut datagram, mut packets, mut reply) = (Vec::new(), Vec::new(), Vec::new());
+    message.encode(&mut datagram);
+    dialog.hear(&datagram, Time::ZERO, &mut packets, &mut reply);
+    (packets.len(), reply)
+}
+
+#[test]
+fn a_request_awaits_the_response_with_its_token() {
+    let mut dialog = open(false);
+    let post = step("post", &[("path", "/count".into()), ("mid", Value::Int(7)), ("token", "C0 FF".into())]);
+    let (said, awaits) = say(&mut *dialog, &post);
+    assert_eq!(said, "request type=con code=0.02 method=post mid=7 token=c0ff path=/count");
+    assert_eq!(awaits, Some(Awaits { kind: "response", fields: [("token", "c0ff".into())].into() }));
+    let none = say(&mut *dialog, &step("get", &[("token", "".into())])).1.unwrap();
+    assert_eq!(none.fields, [("token", Value::from(""))]);
+}
+
+#[test]
+fn ids_and_tokens_are_fresh_unless_a_step_says_them() {
+    let mut dialog = open(false);
+    let get = step("get", &[]);
+    let (first, second) = (say(&mut *dialog, &get), say(&mut *dialog, &get));
+    assert_ne!(first.1, second.1);
+    assert_ne!(first.0, second.0);
+    let fixed = step("get", &[("mid", Value::Int(7)), ("token", "aa".into())]);
+    assert_eq!(say(&mut *dialog, &fixed), say(&mut *dialog, &fixed), "the same message five times is the same message");
+}
+
+#[test]
+fn a_ping_awaits_its_reset() {
+    let mut dialog = open(false);
+    let (said, awaits) = say(&mut *dialog, &step("ping", &[("mid", Value::Int(9))]));
+    assert_eq!(said, "ping type=con code=0.00 mid=9");
+    assert_eq!(awaits, Some(Awaits { kind: "rst", fields: [("mid", Value::Int(9))].into() }));
+}
+
+#[test]
+fn a_manual_session_answers_and_repeats_nothing_until_a_step_says_so() {
+    let mut dialog = open(true);
+    say(&mut *dialog, &step("get", &[]));
+    assert_eq!(hear(&mut *dialog, Message::ping(5)), (1, Vec::new()));
+    assert_eq!(ticks(&mut *dialog, Time::ZERO + Duration::from_secs(60)), [""; 0]);
+    assert_eq!(say(&mut *dialog, &step("ack", &[])).0, "ack type=ack code=0.00 mid=5");
+    assert_eq!(say(&mut *dialog, &step("rst", &[("mid", Value::Int(6))])).0, "rst type=rst code=0.00 mid=6");
+}
+
+#[test]
+fn an_acknowledgement_of_nothing_cannot_be_said() {
+    let step = step("ack", &[]);
+    let why = open(false).say(&step, &step.fields, Time::ZERO, &mut Vec::new()).unwrap_err();
+    assert_eq!(why, "mid: no CON was heard yet whose message id could be meant");
+}
+
+#[test]
+fn several_frames_are_several_datagrams_and_their_answers_are_known() {
+    let mut dialog = open(false);
+    let frame = |mid: i64| {
+        let mut frame = Fields::default();
+        frame.set("code", "get");
+        frame.set("mid", mid);
+        frame.set("token", "aa");
+        Value::Table(frame)
+    };
+    let (first, awaits) = say(&mut *dialog, &step("send", &[("frame", Value::List([frame(1), frame(2)].into()))]));
+    assert!(first.contains("mid=1") && awaits.is_none());
+    let rest = ticks(&mut *dialog, Time::ZERO);
+    assert!(rest.len() == 1 && rest[0].contains("mid=2"), "{rest:?}");
+    let mut response = Vec::new();
+    let token = crate::codec::Token::new(&[0xaa]).unwrap();
+    crate::codec::Writer::new(&mut response, crate::codec::Kind::Con, crate::codec::Code::CONTENT, 77, token)
+        .end()
+        .unwrap();
+    let (_, reply) = hear(&mut *dialog, Message::decode(&response).unwrap());
+    assert_eq!(line(&reply), "ack type=ack code=0.00 mid=77");
+}

@@ -54,3 +54,62 @@ const WELL_KNOWN: &str = "/.well-known/core";
 fn has_an_end(fleet: &FleetPlan) -> bool {
     fleet.keys.find("for").is_some()
 }
+
+/// A fleet of one for tests.
+#[cfg(test)]
+pub(crate) fn test_fleet(name: &str, keys: proofhouse_core::value::Fields) -> FleetPlan {
+    use proofhouse_core::{actor::EndpointId, plan, time::Duration};
+    FleetPlan {
+        name: name.into(),
+        index: 0,
+        party: None,
+        protocol: "coap".into(),
+        version: "".into(),
+        endpoint: "udp".into(),
+        endpoint_id: EndpointId(0),
+        authenticated: false,
+        plays_server: false,
+        count: 1,
+        only: None,
+        behaviour: "script".into(),
+        source: plan::Source::One,
+        ramp: Duration::ZERO,
+        part: None,
+        manual: false,
+        steps: alloc::vec::Vec::new(),
+        keys,
+        network: plan::Network::CLEAN,
+    }
+}
+
+/// The plan of a test's only fleet.
+#[cfg(test)]
+pub(crate) fn test_plan(fleet: FleetPlan) -> proofhouse_core::plan::Plan {
+    use alloc::string::String;
+    use alloc::vec;
+    use proofhouse_core::document::{Located, Node, Span};
+    use proofhouse_core::{plan, seed::Seed, time::Duration};
+    plan::Plan {
+        tree: Located { span: Span::default(), node: Node::Bool(true) },
+        id: String::new(),
+        case: String::new(),
+        seed: Seed(1),
+        title: String::new(),
+        about: plan::About::default(),
+        target: String::new(),
+        version: String::new(),
+        segments: plan::Segments::Whole,
+        needs: vec![],
+        limit: Duration::from_secs(9),
+        network: fleet.network,
+        parties: vec![],
+        fleets: vec![fleet],
+        marks: vec![],
+        binds: vec![],
+        canaries: vec![],
+        control: None,
+        expects: vec![],
+        twins: vec![],
+        record: plan::Record::Full,
+    }
+}

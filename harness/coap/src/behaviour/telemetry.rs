@@ -91,6 +91,10 @@ struct Device {
     state: State,
 }
 
+/// Bytes that a device takes.
+#[cfg(test)]
+pub(super) const DEVICE_SIZE: usize = size_of::<Device>();
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Offline,

@@ -1,1 +1,307 @@
+//! Laws of what fleets do, against a server that answers as it is told.
+use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use std::vec;
 
+use proofhouse_core::actor::{Act, Addr, Close, Conn, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::plan::{FleetPlan, Source};
+use proofhouse_core::registry::Registry;
+use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::transcript::{StepState, WitnessState};
+use proofhouse_core::value::{Fields, Value};
+
+use super::{test_fleet, test_plan};
+use crate::codec::{Code, Kind, Message, OptionNumber, Writer};
+use crate::describe;
+
+/// What the server does with a request.
+type Serve = fn(&Message<'_>) -> Vec<Vec<u8>>;
+
+/// One member, a server 3 ms away, and everything that was said and noted.
+struct Stage {
+    crowd: Box<dyn Crowd>,
+    out: Outbox,
+    now: Time,
+    wakes: Vec<(Time, TimerId)>,
+    notes: Vec<Note>,
+    said: Vec<String>,
+    open: BTreeMap<Conn, Addr>,
+    sources: Vec<Addr>,
+    serve: Serve,
+}
+
+const HOP: Duration = Duration::from_millis(3);
+
+fn stage(behaviour: &str, keys: &[(&str, Value)], serve: Serve) -> Stage {
+    let keys = Fields(keys.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect());
+    let mut fleet = FleetPlan { behaviour: behaviour.into(), ..test_fleet("lamps", keys) };
+    fleet.source = if behaviour == "sweep" { Source::Fresh } else { Source::One };
+    let row = super::BEHAVIOURS.iter().find(|row| row.name == behaviour).unwrap();
+    let mut stage = Stage {
+        crowd: (row.crowd)(&fleet, &test_plan(fleet.clone()), &Registry::default()),
+        out: Outbox::new(),
+        now: Time::ZERO,
+        wakes: vec![],
+        notes: vec![],
+        said: vec![],
+        open: BTreeMap::new(),
+        sources: vec![],
+        serve,
+    };
+    stage.input(Input::Start);
+    stage
+}
+
+impl Stage {
+    fn input(&mut self, input: Input<'_>) {
+        self.crowd.handle(0, self.now, input, &mut self.out);
+        let (acts, bytes) = self.out.take();
+        let (mut opened, mut answers) = (vec![], vec![]);
+        for act in acts {
+            match act {
+                Act::Open(conn, _, from) => {
+                    self.open.insert(conn, from);
+                    self.sources.push(from);
+                    opened.push(conn);
+                }
+                Act::Send(conn, start, end) => {
+                    let datagram = &bytes[start..end];
+                    let told = describe::tell(datagram);
+                    assert_eq!(told.malformed, "");
+                    let words = ["method", "type", "path", "payload", "echo"].map(|name| describe::text(&told, name));
+                    let words: Vec<String> = [Some(told.kind)].into_iter().chain(words).flatten().collect();
+                    self.said.push(words.join(" "));
+                    let message = Message::decode(datagram).unwrap();
+                    answers.extend((self.serve)(&message).into_iter().map(|answer| (conn, answer)));
+                }
+                Act::Wake(at, id) => self.wakes.push((at, id)),
+                Act::Note(note) => self.notes.push(note),
+                Act::Close(conn, _) => drop(self.open.remove(&conn)),
+                Act::Reading(..) => {}
+            }
+        }
+        for conn in opened {
+            self.input(Input::Opened(conn));
+        }
+        for (conn, answer) in answers {
+            self.now = self.now + HOP;
+            self.input(Input::Bytes(conn, &answer));
+        }
+    }
+
+    fn pass(mut self, millis: u64) -> Stage {
+        let end = self.now + Duration::from_millis(millis);
+        loop {
+            self.wakes.sort();
+            if self.wakes.first().is_none_or(|(at, _)| *at > end) {
+                break;
+            }
+            let (at, id) = self.wakes.remove(0);
+            self.now = at.max(self.now);
+            self.input(Input::Timer(id));
+        }
+        self.now = end.max(self.now);
+        self
+    }
+
+    fn refused(mut self) -> Stage {
+        let (conn, _) = self.open.pop_first().unwrap();
+        self.input(Input::Closed(conn, Close::Refused));
+        self
+    }
+
+    fn witnessed(&self) -> Vec<WitnessState> {
+        let states = self.notes.iter().filter_map(|note| match note {
+            Note::Witness(state) => Some(*state),
+            _ => None,
+        });
+        states.collect()
+    }
+}
+
+fn answer(to: &Message<'_>, code: Code, with: impl FnOnce(Writer<'_>) -> Writer<'_>, payload: &[u8]) -> Vec<Vec<u8>> {
+    let mut out = Vec::new();
+    let kind = if to.kind() == Kind::Con { Kind::Ack } else { Kind::Non };
+    if to.code().is_request() {
+        with(Writer::new(&mut out, kind, code, to.mid(), to.token())).payload(payload).unwrap();
+        vec![out]
+    } else {
+        vec![]
+    }
+}
+
+fn yes(to: &Message<'_>) -> Vec<Vec<u8>> {
+    answer(to, Code::CONTENT, |writer| writer, b"")
+}
+
+fn mute(_: &Message<'_>) -> Vec<Vec<u8>> {
+    vec![]
+}
+
+const SERVED: WitnessState = WitnessState::Served { rtt: 3_000_000, late: 0 };
+
+#[test]
+fn the_witness_makes_a_round_trip_every_200_ms() {
+    let stage = stage("witness", &[], yes).pass(400);
+    assert_eq!(stage.said[..2], ["request get con /.well-known/core", "request get con /.well-known/core"]);
+    assert_eq!(stage.witnessed(), [SERVED, SERVED, SERVED]);
+}
+
+#[test]
+fn a_server_that_has_nothing_to_show_serves_and_one_that_fails_does_not() {
+    let not_found: Serve = |to| answer(to, Code::NOT_FOUND, |writer| writer, b"");
+    assert_eq!(stage("witness", &[("path", "/a".into())], not_found).witnessed(), [SERVED]);
+    let failing: Serve = |to| answer(to, Code::SERVICE_UNAVAILABLE, |writer| writer, b"");
+    assert!(stage("witness", &[], failing).witnessed().is_empty());
+}
+
+#[test]
+fn a_challenged_witness_proves_its_address() {
+    let challenge: Serve = |to| match to.options().has(OptionNumber(252)) {
+        true => yes(to),
+        false => answer(to, Code::UNAUTHORIZED, |writer| writer.option(OptionNumber(252), &[7]), b""),
+    };
+    let stage = stage("witness", &[], challenge);
+    assert_eq!(stage.said[1], "request get con /.well-known/core 07");
+    assert_eq!(stage.witnessed(), [WitnessState::Served { rtt: 6_000_000, late: 0 }]);
+}
+
+#[test]
+fn a_lost_datagram_is_repeated_and_no_answer_within_5_s_is_missed() {
+    let stage = stage("witness", &[], mute).pass(4_999);
+    assert_eq!(stage.witnessed(), []);
+    assert_eq!(stage.said.len(), 2, "the first repetition comes after 2 s to 3 s, the second after 6 s to 9 s");
+    let stage = stage.pass(1);
+    assert_eq!(stage.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
+}
+
+#[test]
+fn a_witness_that_finds_nobody_says_so_and_comes_back() {
+    let stage = stage("witness", &[], yes).refused();
+    assert_eq!(stage.witnessed(), [SERVED, WitnessState::Lost]);
+    assert_eq!(stage.pass(100).witnessed()[2..], [SERVED]);
+}
+
+fn list(to: &Message<'_>) -> Vec<Vec<u8>> {
+    let body = b"</a>,</b/c>;obs,<coap://far/x>,</a>".as_slice();
+    if to.options().path_is(super::WELL_KNOWN) { answer(to, Code::CONTENT, |writer| writer, body) } else { yes(to) }
+}
+
+#[test]
+fn a_sweep_asks_each_resource_once_from_an_address_of_its_own() {
+    let stage = stage("sweep", &[], list).pass(10_000);
+    let paths =
+        ["/.well-known/core", "/.well-known/core", "/a", "/b/c"].map(|path| ["request get con ", path].concat());
+    assert_eq!(stage.said, paths);
+    let addresses: std::collections::BTreeSet<u32> = stage.sources.iter().map(|from| from.ip).collect();
+    assert_eq!(addresses.len(), 4);
+    assert_eq!(stage.notes, [Note::Finished]);
+    assert!(stage.open.is_empty());
+}
+
+#[test]
+fn a_sweep_over_named_resources_says_every_method_to_each() {
+    let methods = Value::List(vec!["GET".into(), "PUT".into(), "FETCH".into()]);
+    let request = Fields(vec![("payload".into(), "x".into()), ("type".into(), "non".into())]);
+    let keys = [("paths", "/p".into()), ("methods", methods), ("request", Value::Table(request))];
+    let stage = stage("sweep", &keys, yes).pass(10_000);
+    assert_eq!(stage.said, ["request get non /p", "request put non /p x", "request fetch non /p x"]);
+}
+
+#[test]
+fn a_sweep_that_never_acknowledges_listens_for_93_s() {
+    let separate: Serve = |to| match to.code().is_request() {
+        true => {
+            let mut out = Vec::new();
+            Writer::new(&mut out, Kind::Con, Code::CONTENT, to.mid() ^ 1, to.token()).end().unwrap();
+            vec![out]
+        }
+        false => vec![],
+    };
+    let keys = |ack: bool| {
+        let request = Fields(vec![("ack".into(), ack.into())]);
+        [("paths", Value::from("/p")), ("request", Value::Table(request))]
+    };
+    let silent = stage("sweep", &keys(false), separate).pass(93_019);
+    assert_eq!((silent.said.len(), silent.notes.len(), silent.open.len()), (1, 0, 1));
+    assert_eq!(silent.pass(5).notes, [Note::Finished]);
+    let polite = stage("sweep", &keys(true), separate).pass(6_000);
+    assert_eq!(polite.said, ["request get con /p", "ack ack"]);
+}
+
+#[test]
+fn a_sweep_of_a_server_without_a_list_still_asks_for_the_list() {
+    let stage = stage("sweep", &[("linger", "1s".into())], mute).pass(29_999);
+    assert!(stage.said.len() >= 4, "discovery is repeated: {:?}", stage.said);
+    let before = stage.sources.len();
+    let stage = stage.pass(2_000);
+    assert_eq!(stage.sources.len(), before + 1);
+    assert_eq!(stage.notes, [Note::Finished]);
+}
+
+fn notify(to: &Message<'_>) -> Vec<Vec<u8>> {
+    let mut all = answer(to, Code::CONTENT, |writer| writer.uint(OptionNumber::OBSERVE, 1), b"");
+    if to.code().is_request() {
+        let mut out = Vec::new();
+        Writer::new(&mut out, Kind::Con, Code::CONTENT, 9, to.token()).uint(OptionNumber::OBSERVE, 2).end().unwrap();
+        all.push(out);
+    }
+    all
+}
+
+#[test]
+fn an_observer_acknowledges_what_it_is_told_or_nothing() {
+    let keys = |ack: bool| [("path", "/t".into()), ("ack", ack.into()), ("for", Value::from("20s"))];
+    let polite = stage("observer", &keys(true), notify).pass(20_000);
+    assert_eq!(polite.said, ["request get con /t", "ack ack"]);
+    assert_eq!(polite.notes, [Note::Gauge("notifications", 2), Note::Finished]);
+    assert_eq!(stage("observer", &keys(false), notify).pass(20_000).said, ["request get con /t"]);
+}
+
+#[test]
+fn telemetry_sends_a_reading_at_its_pace_and_stops_in_time() {
+    let keys = [("every", "1s".into()), ("for", Value::from("3s")), ("size", Value::Int(12))];
+    let stage = stage("telemetry", &keys, yes).pass(10_000);
+    assert_eq!(stage.said.len(), 3, "{:?}", stage.said);
+    assert_eq!(stage.said[0], "request put con /site/lamps-0/t {\"seq\":1}   ");
+    assert_eq!(stage.notes, [Note::Finished]);
+}
+
+#[test]
+fn telemetry_says_what_it_is_told_to_say() {
+    let keys = [("method", "get".into()), ("path", "/time".into()), ("con", "0%".into()), ("every", "1s".into())];
+    let stage = stage("telemetry", &keys, yes).pass(1_000);
+    assert_eq!(stage.said, ["request get non /time"]);
+}
+
+#[test]
+fn a_reading_that_nobody_acknowledges_is_repeated_four_times_and_noted() {
+    let stage = stage("telemetry", &[("every", "10m".into()), ("path", "/t".into())], mute).pass(600_000);
+    let missed = stage.notes.iter().filter(|note| matches!(note, Note::Step { state: StepState::Unmet, .. })).count();
+    assert_eq!((stage.said.len(), missed), (5, 1), "{:?}", stage.notes);
+}
+
+#[test]
+fn a_separate_response_is_acknowledged_and_an_unknown_one_reset() {
+    let separate: Serve = |to| match to.code().is_request() {
+        true => {
+            let (mut ack, mut late) = (Vec::new(), Vec::new());
+            Message::ack(to.mid()).encode(&mut ack);
+            Writer::new(&mut late, Kind::Con, Code::CHANGED, 7, to.token()).end().unwrap();
+            let mut strange = Vec::new();
+            Writer::new(&mut strange, Kind::Con, Code::CHANGED, 8, crate::codec::Token::EMPTY).end().unwrap();
+            vec![ack, late, strange]
+        }
+        false => vec![],
+    };
+    let stage = stage("telemetry", &[("every", "10m".into()), ("path", "/t".into())], separate).pass(600_000);
+    assert_eq!(stage.said[1..], ["ack ack", "rst rst"]);
+    assert!(stage.notes.is_empty(), "{:?}", stage.notes);
+}
+
+#[test]
+fn a_device_of_telemetry_is_small() {
+    assert!(super::telemetry::DEVICE_SIZE <= 80, "{} bytes", super::telemetry::DEVICE_SIZE);
+}
