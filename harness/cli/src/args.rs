@@ -296,6 +296,9 @@ pub enum Served {
     },
     /// A reference target
     Reference {
+        /// Which one
+        #[arg(long, value_enum, default_value_t = Reference::Broker)]
+        build: Reference,
         /// Port
         #[arg(long)]
         port: u16,
@@ -306,6 +309,15 @@ pub enum Served {
         #[arg(long)]
         flaw: Vec<String>,
     },
+}
+
+/// Reference targets that can be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Reference {
+    /// The MQTT broker
+    Broker,
+    /// The CoAP server
+    Coap,
 }
 
 /// What is printed at the end.

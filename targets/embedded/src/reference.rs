@@ -1,6 +1,7 @@
 //! A reference target over real sockets, in this process: one thread, one loop, the real clock. The actor is the one that the
 //! simulator runs, unchanged; only bytes cross, so that a planted flaw cannot announce itself.
 
+mod datagrams;
 mod server;
 mod sockets;
 
@@ -17,7 +18,9 @@ use proofhouse_core::seed::Seed;
 use proofhouse_core::time::Time;
 use proofhouse_targets::flaw::Flaws;
 use proofhouse_targets::reference::broker::{Accounts, Broker, Limits};
+use proofhouse_targets::reference::coap_server::{self, CoapServer};
 
+pub use datagrams::DatagramServer;
 pub use server::{Server, TICK};
 
 /// Serves the reference broker on 127.0.0.1 until it ends; a flaw that ends the process ends this one, with its exit code.
@@ -35,7 +38,7 @@ pub fn serve_broker(port: u16, accounts: Option<&Path>, flaws: &[String]) -> io:
         Some(file) => file.read()?,
         None => Accounts::open(),
     };
-    let broker = Broker::new(first, Limits::default(), flaws, Seed(RandomState::new().build_hasher().finish()));
+    let broker = Broker::new(first, Limits::default(), flaws, seed());
     let server = Server::bind(broker, &[SocketAddr::from((Ipv4Addr::LOCALHOST, port))])?;
     eprintln!("reference broker listening on 127.0.0.1:{port}");
     let code = server.run(|broker, now, out| {
@@ -44,6 +47,23 @@ pub fn serve_broker(port: u16, accounts: Option<&Path>, flaws: &[String]) -> io:
         }
     })?;
     std::process::exit(code)
+}
+
+/// Serves the reference CoAP server on 127.0.0.1 until it ends; a flaw that ends the process ends this one, with its exit code.
+///
+/// # Errors
+/// A port that is taken, a flaw that nobody knows.
+pub fn serve_coap(port: u16, flaws: &[String]) -> io::Result<()> {
+    let flaws = Flaws::parse(flaws).map_err(io::Error::other)?;
+    let server = CoapServer::new(coap_server::Limits::default(), flaws, seed());
+    let server = DatagramServer::bind(server, SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+    eprintln!("reference CoAP server listening on 127.0.0.1:{port}");
+    std::process::exit(server.run()?)
+}
+
+/// Another one for every process.
+fn seed() -> Seed {
+    Seed(RandomState::new().build_hasher().finish())
 }
 
 /// A file that is read again after it has changed.

@@ -1,4 +1,6 @@
 //! `proofhouse serve`: an embedded target as a process of its own. Hidden: target files with `program = "{self}"` call it.
+#[cfg(feature = "embedded")]
+use crate::args::Reference;
 use crate::args::{Serve, Served};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -15,9 +17,13 @@ pub fn run(args: Serve) -> Result<ExitCode, Failure> {
         }
         Served::CoapLite { port } => proofhouse_embedded::coap_lite::serve(port)
             .map_err(|e| Failure::new(ExitCode::NoTarget, format!("127.0.0.1:{port}: {e}")))?,
-        Served::Reference { port, accounts, flaw } => {
-            proofhouse_embedded::reference::serve_broker(port, accounts.as_deref(), &flaw)
-                .map_err(|e| Failure::new(ExitCode::NoTarget, e.to_string()))?;
+        Served::Reference { build, port, accounts, flaw } => {
+            use proofhouse_embedded::reference::{serve_broker, serve_coap};
+            match build {
+                Reference::Broker => serve_broker(port, accounts.as_deref(), &flaw),
+                Reference::Coap => serve_coap(port, &flaw),
+            }
+            .map_err(|e| Failure::new(ExitCode::NoTarget, e.to_string()))?;
         }
     }
     Ok(ExitCode::Fine)
