@@ -20,6 +20,7 @@ pub mod canary;
 mod closes_in_time;
 mod counter_rises;
 mod fleet_undisturbed;
+mod log_injection;
 mod memory_bounded;
 mod never_at;
 mod no_crash;
@@ -84,6 +85,7 @@ pub const GENERIC: &[Oracle] = &[
     fleet_undisturbed::ORACLE,
     no_unhandled_exception::ORACLE,
     never_at::ORACLE,
+    log_injection::ORACLE,
     amplification::ORACLE,
     counter_rises::ORACLE,
     state_kept::ORACLE,

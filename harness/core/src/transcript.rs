@@ -202,6 +202,22 @@ impl Life {
     }
 }
 
+/// A line of a target's log as text that is safe on a terminal: control characters, and bytes that are no UTF-8, become `\x{1b}`.
+/// No language that targets are written in prints them so: what a target escaped itself can be told from what it did not.
+#[must_use]
+pub fn printable(bytes: &[u8]) -> String {
+    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let mut text = String::with_capacity(bytes.len());
+    let escape = |code: u32, text: &mut String| text.push_str(&alloc::format!("\\x{{{code:02x}}}"));
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            if c.is_control() && c != '\t' { escape(c as u32, &mut text) } else { text.push(c) }
+        }
+        chunk.invalid().iter().for_each(|byte| escape(u32::from(*byte), &mut text));
+    }
+    text
+}
+
 /// What an entry says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "what")]

@@ -144,7 +144,7 @@ fn control_codes_do_not_reach_the_record() {
     let body = r"os.write(1, b'\x1b]0;owned\x07 \xff\xfe\r\n')
 c.close()";
     let transcript = run(&plan(vec![fleet("f", 0, 1, &[])]), &server(body)).unwrap();
-    assert_eq!(lines(&transcript), [r"\x1b]0;owned\x07 \xff\xfe"]);
+    assert_eq!(lines(&transcript), [r"\x{1b}]0;owned\x{07} \x{ff}\x{fe}"]);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! What the target holds stops growing: the slope over the second half of the samples, with a one-sided 95 % bound.
+//! What the target holds stops growing: the slope over the second half of the samples, with a one-sided 95 % bound. Or it never
+//! holds more than the scenario allows (`most`): what a burst of connections takes at once is over before a slope could show.
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -7,6 +8,7 @@ use super::record::{Moment, Record, ids};
 use super::{Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::time::Time;
 use crate::transcript::{Event, Transcript};
 use crate::verdict::{Judgement, Violation};
 
@@ -32,6 +34,11 @@ pub(super) const ORACLE: Oracle = Oracle {
             kind: Kind::Int,
             doc: "bytes above the baseline that are never too much; default 1048576",
         },
+        Key {
+            name: "most",
+            kind: Kind::Int,
+            doc: "bytes above the baseline that are too much at any moment; where it is set, no slope is asked for",
+        },
     ],
     reads_steps: false,
     judge,
@@ -54,13 +61,16 @@ fn judge(expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let start = record.attack().map_or(samples[0].0.at, |(first, _)| first.at);
     let after: Vec<(Moment, u64)> = samples.iter().copied().filter(|(moment, _)| moment.at >= start).collect();
+    if let Some(most) = expect.keys.int("most") {
+        return below(u64::try_from(most).unwrap_or(0), gauge, &samples, &after, start);
+    }
     if after.len() < SAMPLES_MIN {
         return Judgement::inconclusive(
             ORACLE.id,
             format!("{} samples of {gauge}: {SAMPLES_MIN} are needed", after.len()),
         );
     }
-    let (base_at, base) = *samples.iter().rfind(|(moment, _)| moment.at <= start).unwrap_or(&samples[0]);
+    let (base_at, base) = baseline(&samples, start);
     let (last_at, last) = after[after.len() - 1];
     let slack = expect.keys.int("slack").unwrap_or(SLACK) as f64;
     let ceiling = base as f64 * (1.0 + expect.share("growth", GROWTH)) + slack;
@@ -87,6 +97,34 @@ fn judge(expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
             Judgement::inconclusive(ORACLE.id, format!("{gauge} rose from {base} to {last}; its slope is not clear"))
         }
     }
+}
+
+/// The last sample before the attack.
+fn baseline(samples: &[(Moment, u64)], start: Time) -> (Moment, u64) {
+    *samples.iter().rfind(|(moment, _)| moment.at <= start).unwrap_or(&samples[0])
+}
+
+/// Samples after the attack began that a ceiling needs: one while it lasts, one after it.
+const MOMENTS_MIN: usize = 2;
+
+fn below(most: u64, gauge: &str, samples: &[(Moment, u64)], after: &[(Moment, u64)], start: Time) -> Judgement {
+    let (base_at, base) = baseline(samples, start);
+    if after.len() < MOMENTS_MIN || base_at.at > start {
+        return Judgement::inconclusive(ORACLE.id, format!("{} samples of {gauge} are too few", after.len()));
+    }
+    let (peak_at, peak) = after.iter().copied().max_by_key(|(_, value)| *value).unwrap_or((base_at, base));
+    let evidence = ids([base_at, peak_at]);
+    if peak <= base.saturating_add(most) {
+        return Judgement::pass(ORACLE.id, evidence, format!("{gauge}: {base} before, {peak} at the most"));
+    }
+    let violation = Violation {
+        expected: format!("{gauge} stays below {base} + {most}"),
+        actual: format!("it was {peak}"),
+        clause: String::new(),
+        place: format!("{gauge}/peak"),
+        entries: evidence,
+    };
+    Judgement::fail(ORACLE.id, alloc::vec![violation])
 }
 
 fn samples<'e>(expect: &'e Expect, transcript: &Transcript) -> Option<(&'e str, Vec<(Moment, u64)>)> {

@@ -73,7 +73,7 @@ impl<'a> Context<'a> {
     pub(super) fn check_names(&self, key: &str, value: &Value, span: Span) -> Result<(), Mistake> {
         for text in value.as_slice().iter().filter_map(Value::as_text) {
             match key {
-                "canary" => drop(self.names.canary(text, span)?),
+                "canary" | "told" => drop(self.names.canary(text, span)?),
                 "at" => drop(self.fleets(&[(place(text).into(), span)])?),
                 _ => {}
             }

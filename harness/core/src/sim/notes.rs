@@ -5,7 +5,7 @@ use super::Sim;
 use super::happening::Happening;
 use crate::actor::{Input, Note};
 use crate::board::News;
-use crate::transcript::{Event, Life, Who};
+use crate::transcript::{Event, Life, Who, printable};
 
 impl Sim<'_> {
     pub(super) fn note(&mut self, who: u32, note: Note) {
@@ -41,9 +41,16 @@ impl Sim<'_> {
     }
 
     fn note_of_target(&mut self, note: Note) {
+        if let Note::Log(text) = &note {
+            // As a pipe would bring it: line by line.
+            for line in text.split('\n') {
+                let life = Life::line(&printable(line.as_bytes()));
+                self.recorder.entry(self.now, Who::Target, Event::Life(life));
+            }
+            return;
+        }
         let event = match note {
             Note::Gauge(name, value) => Event::Gauge { name: name.to_string(), value },
-            Note::Log(line) => Event::Life(Life::line(&line)),
             Note::Grant { party, grant, allow } => Event::Grant { party, grant, allow },
             Note::Exit(code) => {
                 self.actors.end_target();

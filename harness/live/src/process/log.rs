@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use proofhouse_core::transcript::Life;
+use proofhouse_core::transcript::{Life, printable};
 use regex_lite::Regex;
 
 use super::observed::{Observed, lock};
@@ -155,25 +155,6 @@ fn next_line(stream: &mut impl BufRead, line: &mut Vec<u8>) -> bool {
     }
 }
 
-/// A line as text that is safe on a terminal: control characters and bytes that are no UTF-8 become `\x1b`.
-fn printable(bytes: &[u8]) -> String {
-    let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    let mut text = String::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        for c in chunk.valid().chars() {
-            match c {
-                '\t' => text.push(c),
-                c if c.is_control() => text.push_str(&format!("\\x{:02x}", c as u32)),
-                c => text.push(c),
-            }
-        }
-        for byte in chunk.invalid() {
-            text.push_str(&format!("\\x{byte:02x}"));
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,10 +162,10 @@ mod tests {
     #[test]
     fn control_characters_are_escaped_and_letters_are_not() {
         for (bytes, text) in [
-            (&b"\x1b[31mred\x07"[..], "\\x1b[31mred\\x07"),
+            (&b"\x1b[31mred\x07"[..], "\\x{1b}[31mred\\x{07}"),
             (b"tab\tstays", "tab\tstays"),
-            ("caf\u{e9} \u{9b}".as_bytes(), "caf\u{e9} \\x9b"),
-            (b"\xff\xfe", "\\xff\\xfe"),
+            ("caf\u{e9} \u{9b}".as_bytes(), "caf\u{e9} \\x{9b}"),
+            (b"\xff\xfe", "\\x{ff}\\x{fe}"),
             (b"dos\r", "dos"),
         ] {
             assert_eq!(printable(bytes), text);

@@ -17,7 +17,7 @@ use crate::flaw::Flaw;
 /// What a flaw keeps of every connection.
 const LEAK: usize = 16 * 1024;
 /// The most that a flaw reserves for a header.
-const RESERVED_MAX: usize = 16 << 20;
+const RESERVED_MAX: usize = 1 << 20;
 
 impl Broker {
     pub(super) fn accepted(&mut self, conn: Conn, from: Addr, now: Time, out: &mut Outbox) {
@@ -59,7 +59,9 @@ impl Broker {
                 }
                 Ok(None) if input.len() == 1 && self.flaws.has(Flaw::LosesSingleBytes) => return,
                 Ok(None) => {
-                    let mut held = Vec::with_capacity(self.reserved(input));
+                    // Written to, or the system would only promise it.
+                    let mut held = alloc::vec![0xA5; self.reserved(input)];
+                    held.clear();
                     held.extend_from_slice(input);
                     let tally = self.meter.enter(held.capacity());
                     self.link(conn).partial = Some(Box::new(Partial { bytes: held, tally }));
@@ -103,7 +105,8 @@ impl Broker {
 
     /// Until CONNECT has told the version, lengths are judged as in 3.1.1; [`Connect::first`] judges the first one again.
     fn cut<'a>(&mut self, conn: Conn, bytes: &'a [u8]) -> Result<Option<Cut<'a>>, Reason> {
-        let max = self.limits.packet_bytes;
+        let reserves = self.flaws.has(Flaw::ReservesAnnouncedLength);
+        let max = if reserves { u32::MAX } else { self.limits.packet_bytes };
         let (flaws, version) = (self.flaws, self.link(conn).version);
         if flaws.has(Flaw::AcceptsLongRemainingLength)
             && let Some(cut) = lenient::long_length(bytes, max)

@@ -271,6 +271,19 @@ fn memory_that_goes_on_growing_fails_and_memory_that_has_risen_and_stays_does_no
 }
 
 #[test]
+fn memory_above_its_ceiling_fails_though_it_falls_again() {
+    let peak = |peak: u64| {
+        let mut film = begun("[[expect]]\noracle = \"memory-bounded\"\ngauge = \"held-bytes\"\nmost = 1000\n");
+        for (at, value) in [(900, 500), (1_100, 500), (1_300, peak), (1_500, 500)] {
+            film.at(at).gauge("held-bytes", value);
+        }
+        film.judge(&memory_bounded::ORACLE)
+    };
+    assert_says(&peak(1_500), Verdict::Pass, "1500 at the most");
+    assert_says(&peak(1_501), Verdict::Fail, "it was 1501");
+}
+
+#[test]
 fn filters_cover_levels_and_not_letters() {
     use super::super::canary::covers;
     for (filter, name) in
