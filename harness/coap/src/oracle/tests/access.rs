@@ -1,0 +1,103 @@
+//! Who is refused.
+use super::*;
+
+const SWEPT: &str = r#"
+[fleet.honest]
+behaviour = "script"
+step = [ { do = "get", path = "/time", part = "control" } ]
+[fleet.foe]
+behaviour = "sweep"
+paths = "{resource.protected}"
+methods = ["GET", "PUT"]
+part = "stimulus"
+[[expect]]
+oracle = "access-denied"
+of = "foe"
+protected = ["/secret"]
+"#;
+
+/// The foe asks twice; these are the codes that it is answered with.
+fn answered(codes: [&str; 2]) -> Film {
+    let mut film = Film::new(plan(SWEPT));
+    film.at(0).open("witness", 0, 90).served().open("foe", 0, 1).open("foe", 0, 2);
+    for (conn, method, code) in [(1, "get", codes[0]), (2, "put", codes[1])] {
+        film.at(1_000).sent(conn, "request", &request(method, "/secret", 7, ""));
+        match code {
+            "" => {}
+            "rst" => _ = film.at(1_001).got(conn, "rst", &[("mid", Value::Int(7))]),
+            code => _ = film.at(1_001).got(conn, "response", &response(code, "", &[])),
+        }
+    }
+    film
+}
+
+fn judged(codes: [&str; 2]) -> Judgement {
+    answered(codes).at(5_000).served().judge(&access_denied::ORACLE)
+}
+
+#[test]
+fn every_refusal_passes_and_so_do_a_reset_and_silence() {
+    for code in ["4.01", "4.03", "4.04", "4.05", "4.02", "5.01", "rst", ""] {
+        assert_says(&judged(["4.01", code]), Verdict::Pass, "2 requests were refused");
+    }
+}
+
+#[test]
+fn data_and_effects_fail_and_so_does_a_server_that_tried() {
+    let read = judged(["2.05", "4.01"]);
+    assert_says(&read, Verdict::Fail, "answered with 2.05");
+    assert_eq!(read.violations[0].place, "GET /secret/granted");
+    assert_says(&judged(["4.01", "2.04"]), Verdict::Fail, "2.04");
+    assert_eq!(judged(["4.01", "5.00"]).violations[0].place, "PUT /secret/failed");
+}
+
+#[test]
+fn silence_counts_only_where_the_witness_was_served_afterwards() {
+    let film = answered(["4.01", ""]);
+    assert_says(&film.judge(&access_denied::ORACLE), Verdict::Inconclusive, "witness was not served");
+}
+
+#[test]
+fn a_resource_that_nobody_asked_for_decides_nothing() {
+    let mut film = Film::new(plan(&SWEPT.replace("protected = [\"/secret\"]", "protected = \"{resource.protected}\"")));
+    film.at(0).open("witness", 0, 90).open("foe", 0, 1).sent(1, "request", &request("get", "/secret", 7, ""));
+    film.got(1, "response", &response("4.01", "", &[])).at(5_000).served();
+    assert_says(&film.judge(&access_denied::ORACLE), Verdict::Inconclusive, "nobody asked for /admin/#");
+    film.open("foe", 0, 2).sent(2, "request", &request("get", "/admin/x", 8, ""));
+    film.got(2, "response", &response("4.01", "", &[])).at(6_000).served();
+    assert_says(&film.judge(&access_denied::ORACLE), Verdict::Pass, "2 requests");
+}
+
+#[test]
+fn what_is_excepted_may_be_answered_and_without_a_list_everything_else_counts() {
+    let mut film = Film::new(plan(&SWEPT.replace("protected = [\"/secret\"]", "except = [\"/open\"]")));
+    film.at(0).open("witness", 0, 90).open("foe", 0, 1).sent(1, "request", &request("get", "/open", 7, ""));
+    film.got(1, "response", &response("2.05", "", &[])).at(5_000).served();
+    assert_says(&film.judge(&access_denied::ORACLE), Verdict::Inconclusive, "nothing was evaluated");
+    film.open("foe", 0, 2).sent(2, "request", &request("get", "/else", 8, ""));
+    film.got(2, "response", &response("2.05", "", &[])).at(6_000).served();
+    assert_says(&film.judge(&access_denied::ORACLE), Verdict::Fail, "2.05");
+}
+
+#[test]
+fn what_a_control_may_do_is_no_breach() {
+    let text = r#"
+[fleet.foe]
+behaviour = "script"
+step = [
+  { do = "get", path = "/secret", part = "control" },
+  { do = "put", path = "/secret", part = "stimulus" },
+]
+[[expect]]
+oracle = "access-denied"
+of = "foe"
+"#;
+    let mut film = Film::new(plan(text));
+    film.at(0).open("foe", 0, 1).step("foe", 0, 0, Some(1), StepState::Started);
+    film.sent(1, "request", &request("get", "/secret", 7, "aa")).got(1, "response", &response("2.05", "aa", &[]));
+    film.step("foe", 0, 0, Some(1), StepState::Met);
+    film.at(10).step("foe", 0, 1, Some(1), StepState::Started);
+    film.sent(1, "request", &request("put", "/secret", 8, "bb")).got(1, "response", &response("4.05", "bb", &[]));
+    film.step("foe", 0, 1, Some(1), StepState::Met);
+    assert_says(&film.judge(&access_denied::ORACLE), Verdict::Pass, "1 requests");
+}

@@ -1,0 +1,65 @@
+//! What discovery may show.
+use super::*;
+
+const LISTED: &str = r#"
+[fleet.foe]
+behaviour = "script"
+step = [
+  { do = "ping", part = "control" },
+  { do = "get", path = "/.well-known/core", blockwise = true, part = "stimulus" },
+]
+[[expect]]
+oracle = "discovers-only"
+of = "foe"
+public = "{resource.public}"
+"#;
+
+const CORE: &str = "/.well-known/core";
+
+/// The foe asks for blocks and gets these: block option and payload.
+fn listed(blocks: &[(&str, &str)]) -> Judgement {
+    let mut film = Film::new(plan(LISTED));
+    film.at(0).open("foe", 0, 1);
+    for (n, (block, payload)) in blocks.iter().enumerate() {
+        let mut more = alloc::vec![("payload", Value::from(*payload))];
+        if !block.is_empty() {
+            more.push(("block2", Value::from(*block)));
+        }
+        film.sent(1, "request", &request("get", CORE, n as i64, "aa")).got(
+            1,
+            "response",
+            &response("2.05", "aa", &more),
+        );
+    }
+    film.judge(&discovers_only::ORACLE)
+}
+
+#[test]
+fn public_links_pass_and_one_that_is_not_fails() {
+    let public = "</time>;obs,</open/a>,</.well-known/core>,<coap://far/secret>";
+    assert_says(&listed(&[("", public)]), Verdict::Pass, "all of 4 links");
+    let leak = listed(&[("", "</time>,</admin/keys>;rt=\"x\"")]);
+    assert_says(&leak, Verdict::Fail, "it lists /admin/keys");
+    assert_eq!(leak.violations[0].place, "discovery/admin/keys");
+}
+
+#[test]
+fn a_list_is_read_across_its_blocks() {
+    let blocks = [("0/1/16", "</time>,</open/a"), ("1/0/16", ">,</admin>")];
+    assert_says(&listed(&blocks), Verdict::Fail, "/admin");
+    assert_says(&listed(&blocks[..1]), Verdict::Inconclusive, "not all there");
+}
+
+#[test]
+fn what_is_no_list_of_links_decides_nothing() {
+    assert_says(&listed(&[("", "hello")]), Verdict::Inconclusive, "does not read as links");
+    assert_says(&listed(&[]), Verdict::Inconclusive, "no list");
+}
+
+#[test]
+fn a_server_without_a_list_lists_nothing_and_that_is_no_pass() {
+    let mut film = Film::new(plan(LISTED));
+    film.at(0).open("foe", 0, 1).sent(1, "request", &request("get", CORE, 1, "aa"));
+    film.got(1, "response", &response("4.04", "aa", &[]));
+    assert_says(&film.judge(&discovers_only::ORACLE), Verdict::Inconclusive, "no list");
+}
