@@ -2,44 +2,62 @@
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior, context};
-use proofhouse_core::results::Results;
-use proofhouse_core::verdict::Verdict;
+use proofhouse_core::results::FindingRow;
+
+use crate::run::{Run, VERDICTS};
+use crate::words::{cut, uri, visible};
 
 const TEMPLATE: &str = include_str!("markdown.md.jinja");
+/// Rows of the table of trials: what a wiki still renders.
+const TRIALS_MAX: usize = 2_000;
+/// Characters of one cell.
+const CELL_MAX: usize = 1_200;
 
 /// The report as Markdown. Text of targets is escaped, so that a hostile log line cannot write the report.
 ///
 /// # Panics
 /// When the template is wrong, which the tests would have shown.
 #[must_use]
-pub fn markdown(results: &Results) -> String {
+pub fn markdown(run: &Run) -> String {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
     environment.set_syntax(syntax.expect("the default delimiters are consistent"));
     environment.add_filter("plain", |text: &str| plain(text));
+    environment.add_filter("code", |text: &str| visible(text).replace('`', "'"));
+    environment.add_filter("uri", |text: &str| uri(text));
     environment.add_template("report", TEMPLATE).expect("the template reads");
     let template = environment.get_template("report").expect("it was added above");
+    let results = &run.results;
+    let spared = |row: &FindingRow| {
+        let found = run.findings.iter().find(|f| f.path == row.path);
+        found.and_then(|f| f.spared.as_ref()).map(ToString::to_string).unwrap_or_default()
+    };
+    let findings: Vec<(&FindingRow, String)> = results.findings.iter().map(|row| (row, spared(row))).collect();
     template
-        .render(context! { results => Serde(results), counts => Serde(counts(results)) })
+        .render(context! {
+            results => Serde(results),
+            findings => Serde(findings),
+            counts => Serde(counts(run)),
+            exit => context! { code => run.exit.code, meaning => run.exit.meaning.clone() },
+            trials => Serde(results.trials.iter().take(TRIALS_MAX).collect::<Vec<_>>()),
+            left_out => results.trials.len().saturating_sub(TRIALS_MAX),
+        })
         .expect("every name in the template is set")
 }
 
-fn counts(results: &Results) -> Vec<(&'static str, usize)> {
-    [Verdict::Pass, Verdict::Fail, Verdict::Inconclusive, Verdict::NotApplicable, Verdict::NotRun, Verdict::Error]
-        .into_iter()
-        .map(|verdict| (verdict.name(), results.count(verdict)))
-        .filter(|(_, n)| *n > 0)
-        .collect()
+fn counts(run: &Run) -> Vec<(&'static str, usize)> {
+    let count = |verdict: proofhouse_core::verdict::Verdict| (verdict.name(), run.results.count(verdict));
+    VERDICTS.into_iter().map(count).filter(|(_, n)| *n > 0).collect()
 }
 
 /// One line that is nothing but text in Markdown, in a table cell too.
 fn plain(text: &str) -> String {
+    let text = cut(&visible(text), CELL_MAX);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '|' | '<' | '>' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => out.extend(['\\', c]),
-            c if c.is_control() => out.push(' '),
+            '|' | '<' | '>' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' | '&' | '!' => out.extend(['\\', c]),
             c => out.push(c),
         }
     }
@@ -49,70 +67,41 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proofhouse_core::results::{FORMAT, FindingRow, TrialRow};
-
-    fn trial(n: u32, verdict: Verdict) -> TrialRow {
-        TrialRow {
-            n,
-            scenario: "mqtt/mc-03-takeover".into(),
-            case: "5".into(),
-            target: "reference".into(),
-            target_version: "1".into(),
-            seed: 7,
-            verdict,
-            reason: "both | alive".into(),
-            wall_ms: 12,
-        }
-    }
-
-    fn results() -> Results {
-        let finding = FindingRow {
-            id: "F-3f9a1c27".into(),
-            signature: "3f9a".into(),
-            verdict: "fail".into(),
-            kind: "conformance".into(),
-            level: "must".into(),
-            title: "A <b>title</b>".into(),
-            scenario: "mqtt/mc-03-takeover".into(),
-            case: "5".into(),
-            target: "reference".into(),
-            oracle: "session-exclusive".into(),
-            clause: "MQTT5 3.1.4-3".into(),
-            expected: "closed".into(),
-            actual: "open".into(),
-            cvss: "CVSS:4.0/AV:N".into(),
-            cwe: vec![694],
-            guidance: vec!["HRD-1".into()],
-            attack: "MC-03".into(),
-            replay: "exact".into(),
-            path: "findings/F-3f9a1c27-reference".into(),
-        };
-        Results {
-            format: FORMAT,
-            run: "r".into(),
-            trials: vec![trial(1, Verdict::Fail), trial(2, Verdict::Pass)],
-            findings: vec![finding],
-        }
-    }
+    use crate::samples;
 
     #[test]
     fn every_finding_and_every_open_trial_is_in_the_report() {
-        let text = markdown(&results());
-        for part in ["F-3f9a1c27", "MQTT5 3.1.4-3", "CWE-694", "1 fail", "1 pass", "findings/F-3f9a1c27-reference"] {
+        let text = markdown(&samples::run());
+        for part in ["F-04040404", "MQTT5 3.1.4-3", "CWE-694", "2 fail", "2 pass", "findings/F-04040404-reference"] {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
+        assert!(text.contains("exit code not moved: level should is below --fail-on"), "{text}");
     }
 
     #[test]
     fn text_from_outside_stays_text() {
-        let text = markdown(&results());
-        assert!(text.contains("A \\<b\\>title"), "{text}");
-        assert!(text.contains("both \\| alive"), "{text}");
+        let text = markdown(&samples::hostile());
+        assert!(text.contains("\\<img src=x"), "{text}");
+        for raw in ["</script>", " <img", "\u{1b}", "\u{202e}", " ]]> "] {
+            assert!(!text.contains(raw), "{raw:?} is raw in\n{text}");
+        }
     }
 
     #[test]
     fn an_empty_run_still_has_a_report() {
-        let empty = Results { format: FORMAT, run: "r".into(), trials: vec![], findings: vec![] };
+        let mut empty = samples::run();
+        empty.results.trials.clear();
+        empty.results.findings.clear();
+        empty.findings.clear();
         assert!(markdown(&empty).contains("0 trials"));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let mut run = samples::run();
+        let row = run.results.trials[0].clone();
+        run.results.trials = vec![row; 20_000];
+        let text = markdown(&run);
+        assert!(text.contains("18000 more trials are in [results.json]"), "{}", &text[text.len() - 200..]);
     }
 }
