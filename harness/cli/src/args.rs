@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::exit_code;
 
@@ -60,6 +61,7 @@ Examples:
   proofhouse run 'mqtt/mc-*' MA-01 --target mosquitto --target rumqttd --seeds 3
   proofhouse run HRD-1 --target ./my-broker.toml --fail-on should --out runs/mine
   proofhouse run --target mqtt://127.0.0.1:1883
+  proofhouse run --target mosquitto --format html,junit --format sarif
   proofhouse run --target reference --flaw keeps-both-sessions mc-03*
   proofhouse run --resume runs/2026-11-22T10-00-00Z
 "), after_help = exit_code::TABLE)]
@@ -84,12 +86,15 @@ pub struct Run {
     /// Folder for what the run leaves; default runs/TIME
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Documents to write, a list or repeated; results.json always is
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', default_values_t = Document::ALL)]
+    pub format: Vec<Document>,
     /// What to print on standard output at the end
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
-    /// Findings of this level and above make the exit code 100
-    #[arg(long, value_enum, default_value_t = Level::Must, value_name = "LEVEL")]
-    pub fail_on: Level,
+    #[arg(long, value_enum, default_value_t = Print::Summary)]
+    pub print: Print,
+    /// Findings of this level and above make the exit code 100 [default: must; of a resumed run, what it began with]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub fail_on: Option<Level>,
     /// A finished run: what it found already does not count for the exit code
     #[arg(long, value_name = "RUN")]
     pub baseline: Option<PathBuf>,
@@ -174,12 +179,25 @@ pub struct Shrink {
 
 /// `report`
 #[derive(Debug, ClapArgs)]
-#[command(after_long_help = "Example:
+#[command(after_long_help = "Everything is read from the run's folder; no target is started and no trial judged again.
+
+Examples:
   proofhouse report runs/latest
+  proofhouse report runs/latest --format html,junit
+  proofhouse report runs/latest --fail-on should --baseline runs/last-week
 ", after_help = exit_code::TABLE)]
 pub struct Report {
     /// Folder of the run
     pub run: PathBuf,
+    /// Documents to write, a list or repeated; results.json always is
+    #[arg(long, value_enum, value_name = "LIST", value_delimiter = ',', default_values_t = Document::ALL)]
+    pub format: Vec<Document>,
+    /// Findings of this level and above count [default: what the run was asked for]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub fail_on: Option<Level>,
+    /// A finished run: what it found already does not count
+    #[arg(long, value_name = "RUN")]
+    pub baseline: Option<PathBuf>,
 }
 
 /// `list`
@@ -320,19 +338,44 @@ pub enum Reference {
     Coap,
 }
 
+/// A document of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Document {
+    /// report.html: for people; one file, no script, no request
+    Html,
+    /// report.md: for a pull request or a wiki
+    Md,
+    /// junit.xml: for the test page of a CI server
+    Junit,
+    /// results.sarif: for code scanning
+    Sarif,
+    /// results.json: for machines, stable
+    Json,
+    /// findings/F-*/capture.pcapng: for Wireshark
+    Pcap,
+}
+
+impl Document {
+    /// All, in the order in which they are written.
+    pub const ALL: [Document; 6] =
+        [Document::Json, Document::Html, Document::Md, Document::Junit, Document::Sarif, Document::Pcap];
+}
+
 /// What is printed at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum Print {
     /// A summary for people
-    Human,
+    Summary,
     /// results.json
     Json,
 }
 
 /// From which level on findings move the exit code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// must only
+    #[default]
     Must,
     /// must and should
     Should,
@@ -343,6 +386,16 @@ pub enum Level {
 }
 
 impl Level {
+    /// As the command line and files write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Must => "must",
+            Level::Should => "should",
+            Level::Hardening => "hardening",
+            Level::Never => "never",
+        }
+    }
+
     /// Whether a finding of `level` counts.
     pub fn counts(self, level: &str) -> bool {
         match self {

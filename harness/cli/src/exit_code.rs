@@ -28,6 +28,25 @@ pub enum ExitCode {
     Interrupted = 130,
 }
 
+impl ExitCode {
+    /// What it says about a finished run, in a few words.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            ExitCode::Fine => "all passed, or nothing that counts was found",
+            ExitCode::Bug => "a bug in Proofhouse",
+            ExitCode::Usage => "wrong usage, or refused for safety",
+            ExitCode::BadFile => "a scenario or target file is invalid",
+            ExitCode::Nothing => "nothing was selected",
+            ExitCode::NoTarget => "the target did not start",
+            ExitCode::Undecided => "some trial was inconclusive or not run",
+            ExitCode::Unverified => "evidence does not verify",
+            ExitCode::NoOutput => "output cannot be written",
+            ExitCode::Findings => "findings at or above --fail-on",
+            ExitCode::Interrupted => "not finished; what was found is written, and --resume goes on",
+        }
+    }
+}
+
 /// For `--help`.
 pub const TABLE: &str = "\
 Exit codes:

@@ -1,9 +1,12 @@
 //! `proofhouse`: attack simulation, conformance and reproducible security findings for IoT protocol stacks.
 #![forbid(unsafe_code)]
 mod args;
+mod asked;
 mod command;
+mod documents;
 mod exit_code;
 mod failure;
+mod gate;
 mod library;
 mod progress;
 mod registry;

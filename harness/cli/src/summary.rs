@@ -1,40 +1,37 @@
 //! The last page of a run, for a tired reader.
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use proofhouse_core::results::{FindingRow, Results, TrialRow};
+use proofhouse_core::results::{Results, TrialRow};
 use proofhouse_core::verdict::Verdict;
+use proofhouse_report::Run;
+use proofhouse_report::run::Found;
 
 use crate::style;
 
-/// What the findings of a run mean for the exit code.
-pub struct Gate<'a> {
-    /// Those that count.
-    pub counted: Vec<&'a FindingRow>,
-    /// Those that do not, and why.
-    pub spared: Vec<(&'a FindingRow, String)>,
-}
+/// How the gate says that no probe could tell whether a target has what a scenario needs.
+const NO_PROBE: &str = ", which no probe saw";
 
 /// The summary.
-pub fn text(results: &Results, gate: &Gate<'_>, folder: &Path, planned: usize, left_out: &[String]) -> String {
+pub fn text(run: &Run, folder: &Path, left_out: &[String]) -> String {
     let mut out = String::new();
+    let results = &run.results;
     counts(&mut out, results);
-    let open = planned.saturating_sub(results.trials.len());
+    let open = (run.facts.planned as usize).saturating_sub(results.trials.len());
     if open > 0 {
         let resume = format!("proofhouse run --resume {}", folder.display());
-        let _ = writeln!(out, "\n{open} of {planned} trials have not run; to go on: {resume}");
+        let _ = writeln!(out, "\n{open} of {} trials have not run; to go on: {resume}", run.facts.planned);
     }
-    for finding in &gate.counted {
-        describe(&mut out, finding, folder, None);
-    }
-    for (finding, why) in &gate.spared {
-        describe(&mut out, finding, folder, Some(why));
+    let (counted, spared): (Vec<&Found>, Vec<&Found>) = run.findings.iter().partition(|f| f.spared.is_none());
+    for found in counted.into_iter().chain(spared) {
+        describe(&mut out, found, folder);
     }
     undecided(&mut out, results);
     if !left_out.is_empty() {
         let _ = writeln!(out, "\nLeft out: {} case(s), such as {}", left_out.len(), left_out[0]);
     }
-    let _ = writeln!(out, "\nEverything is in {} (results.json, report.md).", folder.display());
+    let _ = writeln!(out, "\nEverything is in {} (open report.html).", folder.display());
     out
 }
 
@@ -47,7 +44,8 @@ fn counts(out: &mut String, results: &Results) {
     targets.dedup();
     for (target, version) in targets {
         let mine: Vec<&TrialRow> = results.trials.iter().filter(|t| t.target == target).collect();
-        let _ = write!(out, "\n{} {}: {} trials", style::bold(target), style::dim(version), mine.len());
+        let version = if version.is_empty() { String::new() } else { format!(" {}", style::dim(version)) };
+        let _ = write!(out, "\n{}{version}: {} trials", style::bold(target), mine.len());
         for verdict in all {
             let n = mine.iter().filter(|t| t.verdict == verdict).count();
             if n > 0 {
@@ -58,8 +56,8 @@ fn counts(out: &mut String, results: &Results) {
     }
 }
 
-fn describe(out: &mut String, finding: &FindingRow, folder: &Path, spared: Option<&str>) {
-    let f = finding;
+fn describe(out: &mut String, found: &Found, folder: &Path) {
+    let f = &found.finding;
     let case = if f.case.is_empty() { String::new() } else { format!(" [{}]", f.case) };
     let state = if f.verdict == "fail" { "" } else { " (suspicion)" };
     let _ = writeln!(out, "\n{} {}{state}", style::error(&f.id), style::bold(&f.title));
@@ -72,8 +70,8 @@ fn describe(out: &mut String, finding: &FindingRow, folder: &Path, spared: Optio
     let _ = writeln!(out, "  rule      {rule}");
     let _ = writeln!(out, "  expected  {}", f.expected);
     let _ = writeln!(out, "  actual    {}", f.actual);
-    let _ = writeln!(out, "  replay    proofhouse replay {}", folder.join(&f.path).display());
-    if let Some(why) = spared {
+    let _ = writeln!(out, "  replay    proofhouse replay {}", folder.join(&found.path).display());
+    if let Some(why) = &found.spared {
         let _ = writeln!(out, "  exit code not moved: {why}");
     }
 }
@@ -93,5 +91,34 @@ fn undecided(out: &mut String, results: &Results) {
     }
     for (scenario, reason, n) in reasons {
         let _ = writeln!(out, "  {n:>4}  {scenario}: {reason}");
+    }
+    undeclared(out, results);
+}
+
+/// The way out where trials wait for a word of the target file: what to write, and where to begin.
+fn undeclared(out: &mut String, results: &Results) {
+    let mut waiting: BTreeMap<&str, (usize, BTreeSet<&str>)> = BTreeMap::new();
+    for trial in results.trials.iter().filter(|t| t.verdict == Verdict::Inconclusive) {
+        let need = trial.reason.split_once(NO_PROBE).and_then(|(before, _)| before.rsplit_once("needs "));
+        if let Some((_, need)) = need {
+            let of = waiting.entry(&trial.target).or_default();
+            of.0 += 1;
+            of.1.insert(need);
+        }
+    }
+    for (target, (n, needs)) in waiting {
+        let all = results.trials.iter().filter(|t| t.target == target).count();
+        let claims: Vec<String> = needs.iter().map(|need| format!("{need:?}")).collect();
+        let first = claims[0].trim_matches('"');
+        let _ = writeln!(
+            out,
+            "\n{n} of {all} trials on {target} are undecided only because nothing says whether it can do this."
+        );
+        let _ = writeln!(out, "  In its target file, under [[endpoint]]:  claims = [{}]", claims.join(", "));
+        let _ = writeln!(out, "  or, for what it cannot do:               lacks = {{ {first:?} = \"why\" }}");
+        let _ = writeln!(
+            out,
+            "  A file to begin with:                    proofhouse explain mosquitto-default > my-target.toml"
+        );
     }
 }

@@ -85,9 +85,9 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
     let mut journal = journal(&stored.folder)?;
     let mut undecided = 0;
     anstream::eprintln!(
-        "{} on {} {version}, seed {}, {} times",
+        "{} on {}, seed {}, {} times",
         stored.finding.id,
-        target.spec.name,
+        format!("{} {version}", target.spec.name).trim_end(),
         plan.seed,
         args.times
     );

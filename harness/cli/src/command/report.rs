@@ -1,21 +1,22 @@
-//! `proofhouse report`: the documents of a run, again, from its journal.
+//! `proofhouse report`: the documents of a run, again, from what its folder holds.
 use proofhouse_live::run::folder::Folder;
-use proofhouse_live::run::journal::Journal;
-use proofhouse_live::run::resume::fold;
 
 use crate::args::Report;
+use crate::asked::Asked;
+use crate::documents;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::registry::registry;
 
 /// Runs the command.
 pub fn run(args: &Report) -> Result<ExitCode, Failure> {
-    let records = Journal::read(&args.run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
-    let name = args.run.canonicalize().ok().and_then(|p| Some(p.file_name()?.to_string_lossy().into_owned()));
-    let results = fold(&name.unwrap_or_default(), &records);
+    let registry = registry();
+    let mut asked = Asked::read(&args.run, ExitCode::BadFile)?;
+    asked.count_anew(args.fail_on, args.baseline.as_deref())?;
+    let (run, _) = documents::gather(&args.run, &asked, &registry)?;
     let out = Folder::at(&args.run);
-    for (file, text) in [("results.json", results.to_json()), ("report.md", proofhouse_report::markdown(&results))] {
-        out.write(file, text.as_bytes())?;
-        anstream::println!("{}", args.run.join(file).display());
+    for file in documents::write(&out, &run, &args.format, &registry)? {
+        anstream::println!("{}", file.display());
     }
     Ok(ExitCode::Fine)
 }

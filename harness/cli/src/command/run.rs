@@ -2,19 +2,17 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use proofhouse_core::registry::Registry;
-use proofhouse_core::results::{FindingRow, Results};
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::target::TargetKind;
-use proofhouse_core::verdict::Verdict;
 use proofhouse_live::run::folder::Folder;
 use proofhouse_live::run::{Campaign, Job, Runner, Settings};
-use serde::{Deserialize, Serialize};
 
-use crate::args::{Format, Keep, Run};
+use crate::args::{Keep, Print, Run};
+use crate::asked::Asked;
+use crate::documents;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library::{self, Target};
@@ -28,31 +26,12 @@ const SHRINK_LIVE: Duration = Duration::from_secs(12);
 /// The same in simulation, in trials: they take milliseconds.
 const SHRINK_SIM: u32 = 1_000;
 
-/// What a run was asked for: `run.json`, which a resume reads.
-#[derive(Debug, Serialize, Deserialize)]
-struct Asked {
-    format: u32,
-    proofhouse: String,
-    seed: u64,
-    seeds: u64,
-    selector: Vec<String>,
-    case: Option<String>,
-    shard: Option<(u32, u32)>,
-    targets: Vec<String>,
-    flaws: Vec<String>,
-    scenarios: Vec<PathBuf>,
-    replays: u32,
-    versions: BTreeMap<String, String>,
-    began: String,
-    machine: String,
-}
-
 /// Runs the command.
 pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     let registry = registry();
     let (asked, folder) = match &args.resume {
-        Some(folder) => (reread(folder)?, folder.clone()),
-        None => (asked(args), args.out.clone().unwrap_or_else(default_folder)),
+        Some(folder) => (reread(args, folder)?, folder.clone()),
+        None => (Asked::of(args)?, args.out.clone().unwrap_or_else(default_folder)),
     };
     let selected = Selected::of(&asked, &registry)?;
     tell_before(args, &asked, &selected, &folder, &registry);
@@ -64,9 +43,7 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
     let versions = preflight(&selected.targets, &registry, &live)?;
     let out = Folder::at(&folder);
-    if args.resume.is_none() {
-        store(&out, asked, &versions, &selected)?;
-    }
+    let asked = store(&out, asked, &versions, &selected, args.resume.is_some())?;
     let terminal = Terminal::new(selected.jobs.len(), args.quiet);
     let settings = Settings {
         jobs: usize::from(args.jobs),
@@ -74,26 +51,28 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
         shrink_live: SHRINK_LIVE,
         shrink_sim: SHRINK_SIM,
         keep_all: args.keep == Keep::All,
-        interrupt: interrupt.clone(),
+        interrupt,
     };
     let runner = Runner { registry: &registry, live };
     let campaign = Campaign { runner, settings, folder: out.clone(), versions, reporter: &terminal };
     let results = campaign.run(&selected.jobs, args.resume.is_some());
     terminal.end();
-    let results = results?;
-    out.write("results.json", results.to_json().as_bytes())?;
-    out.write("report.md", proofhouse_report::markdown(&results).as_bytes())?;
+    results?;
+    let (run, code) = documents::gather(&folder, &asked, &registry)?;
+    documents::write(&out, &run, &args.format, &registry)?;
     point_latest(&folder);
-    let baseline = args.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
-    let gate = gate(&results, args, &baseline, &selected.targets);
-    match args.format {
-        Format::Human => {
-            let text = summary::text(&results, &gate, &folder, selected.jobs.len(), &selected.left_out);
-            anstream::print!("{text}");
-        }
-        Format::Json => anstream::print!("{}", results.to_json()),
+    match args.print {
+        Print::Summary => anstream::print!("{}", summary::text(&run, &folder, &selected.left_out)),
+        Print::Json => anstream::print!("{}", run.results.to_json()),
     }
-    Ok(exit_code(&results, &gate, interrupt.load(Ordering::Relaxed)))
+    Ok(code)
+}
+
+/// What the run that goes on was asked for; what counts may be said anew.
+fn reread(args: &Run, folder: &Path) -> Result<Asked, Failure> {
+    let mut asked = Asked::read(folder, ExitCode::Usage)?;
+    asked.count_anew(args.fail_on, args.baseline.as_deref())?;
+    Ok(asked)
 }
 
 /// Scenarios, targets and trials that a run is about.
@@ -195,33 +174,6 @@ fn is_slow(scenario: &Scenario, target: &Target, registry: &Registry) -> bool {
     matches!(plan, Some(Ok(plan)) if plan.is_slow())
 }
 
-fn asked(args: &Run) -> Asked {
-    Asked {
-        format: 1,
-        proofhouse: env!("CARGO_PKG_VERSION").into(),
-        seed: args.seed,
-        seeds: args.seeds,
-        selector: args.selector.clone(),
-        case: args.case.clone(),
-        shard: args.shard,
-        targets: args.target.clone(),
-        flaws: args.flaw.clone(),
-        scenarios: args.scenarios.clone(),
-        replays: args.replays,
-        versions: BTreeMap::new(),
-        began: proofhouse_live::clock::utc_now(),
-        machine: proofhouse_live::clock::machine(),
-    }
-}
-
-fn reread(folder: &Path) -> Result<Asked, Failure> {
-    let path = folder.join("run.json");
-    let text = std::fs::read_to_string(&path).map_err(|e| {
-        Failure::new(ExitCode::Usage, format!("{}: {e}; --resume takes the folder of a run", path.display()))
-    })?;
-    serde_json::from_str(&text).map_err(|e| Failure::new(ExitCode::BadFile, format!("{}: {e}", path.display())))
-}
-
 fn default_folder() -> PathBuf {
     let stamp = proofhouse_live::clock::utc_now().replace(':', "-");
     let fresh = |n: u32| Path::new("runs").join(if n == 0 { stamp.clone() } else { format!("{stamp}-{n}") });
@@ -279,23 +231,30 @@ fn preflight(
     Ok(versions)
 }
 
+/// Writes what was asked for, before anything runs. Of a run that goes on, only what counts may have changed.
 fn store(
     out: &Folder,
     mut asked: Asked,
     versions: &BTreeMap<String, String>,
     selected: &Selected,
-) -> Result<(), Failure> {
+    resume: bool,
+) -> Result<Asked, Failure> {
+    if resume {
+        asked.store(out)?;
+        return Ok(asked);
+    }
     if out.root().join("journal.jsonl").exists() {
         let text = format!("{} holds a run already: choose another --out, or --resume it", out.root().display());
         return Err(Failure::new(ExitCode::NoOutput, text));
     }
     out.create()?;
     asked.versions = versions.clone();
-    let text = serde_json::to_string_pretty(&asked).expect("text and numbers are always JSON");
+    asked.scenes = selected.jobs.iter().map(|job| (job.scenario.id.clone(), documents::scene(&job.scenario))).collect();
     for target in &selected.targets {
         out.write(&format!("targets/{}.toml", target.spec.name), target.text.as_bytes())?;
     }
-    Ok(out.write("run.json", text.as_bytes())?)
+    asked.store(out)?;
+    Ok(asked)
 }
 
 /// `runs/latest` points to the newest run; a file system without links does without.
@@ -308,60 +267,5 @@ fn point_latest(folder: &Path) {
             let _ = std::fs::remove_file(&latest);
             let _ = std::os::unix::fs::symlink(name, latest);
         }
-    }
-}
-
-/// Signatures that another run has found.
-fn baseline(run: &Path) -> Result<Vec<String>, Failure> {
-    let path = run.join("results.json");
-    let text = std::fs::read_to_string(&path).map_err(|e| Failure::unreadable(&path, &e))?;
-    let results: Results =
-        serde_json::from_str(&text).map_err(|e| Failure::new(ExitCode::BadFile, format!("{}: {e}", path.display())))?;
-    Ok(results.findings.into_iter().map(|f| f.signature).collect())
-}
-
-fn gate<'a>(results: &'a Results, args: &Run, baseline: &[String], targets: &[Target]) -> summary::Gate<'a> {
-    let today = proofhouse_live::clock::utc_now();
-    let mut gate = summary::Gate { counted: Vec::new(), spared: Vec::new() };
-    for finding in &results.findings {
-        match spared(finding, args, baseline, targets, &today) {
-            Some(why) => gate.spared.push((finding, why)),
-            None => gate.counted.push(finding),
-        }
-    }
-    gate
-}
-
-/// Why a finding does not move the exit code. None of this changes its verdict.
-fn spared(finding: &FindingRow, args: &Run, baseline: &[String], targets: &[Target], today: &str) -> Option<String> {
-    if finding.verdict != "fail" {
-        return Some("a suspicion, not confirmed".into());
-    }
-    if !args.fail_on.counts(&finding.level) {
-        return Some(format!("level {} is below --fail-on", finding.level));
-    }
-    if baseline.contains(&finding.signature) {
-        return Some("found in the baseline already".into());
-    }
-    let target = targets.iter().find(|t| t.spec.name == finding.target)?;
-    let known = target.spec.known.iter().find(|k| k.signature == finding.signature)?;
-    match &known.until {
-        Some(until) if until.as_str() < &today[..10] => None,
-        _ => Some(format!("accepted by the target file: {}", known.reason)),
-    }
-}
-
-fn exit_code(results: &Results, gate: &summary::Gate<'_>, interrupted: bool) -> ExitCode {
-    let ran = |verdict| results.count(verdict) > 0;
-    if !gate.counted.is_empty() {
-        ExitCode::Findings
-    } else if ran(Verdict::Error) {
-        ExitCode::Bug
-    } else if interrupted {
-        ExitCode::Interrupted
-    } else if ran(Verdict::Inconclusive) || ran(Verdict::NotRun) || ran(Verdict::Fail) && results.findings.is_empty() {
-        ExitCode::Undecided
-    } else {
-        ExitCode::Fine
     }
 }

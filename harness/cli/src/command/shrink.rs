@@ -1,6 +1,7 @@
 //! `proofhouse shrink`: cuts a finding's scenario down further, judged again after every cut.
 use std::sync::atomic::Ordering;
 
+use proofhouse_core::finding::ENTRIES_MAX;
 use proofhouse_live::run::Runner;
 use proofhouse_live::run::confirm;
 
@@ -30,10 +31,15 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
     };
     let (before, after) = (plan.to_toml(), small.to_toml());
     let out = proofhouse_live::run::folder::Folder::at(&stored.folder);
+    let mut finding = stored.finding.clone();
+    let shown = again.violation.as_ref().map(|violation| violation.entries.as_slice()).unwrap_or_default();
+    finding.entries = shown.iter().copied().take(ENTRIES_MAX).collect();
+    let finding = toml::to_string(&finding).expect("a finding is text, numbers and lists of them");
     let files = [
         ("transcript.jsonl", again.outcome.transcript.to_jsonl()),
         ("transcript.txt", again.outcome.transcript.to_text()),
         ("scenario.toml", after.clone()),
+        ("finding.toml", finding),
     ];
     for (file, text) in files {
         out.write(file, text.as_bytes())?;
