@@ -23,8 +23,8 @@ pub const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 pub const RETRANSMIT_MAX: u32 = 4;
 /// EXCHANGE_LIFETIME: how long a message id names one message \[RFC 7252 §4.8.2\].
 const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
-/// Bytes of a drawn token: less is guessable \[RFC 7252 §5.3.1\].
-const TOKEN_LEN: usize = 4;
+/// Letters of a drawn token: 40 bits, more than the 32 that are asked for \[RFC 7252 §5.3.1\]; some servers take tokens for text.
+const TOKEN_LEN: usize = 8;
 /// Messages of the peer that are remembered, so that a flood of ids does not grow us.
 const HEARD_MAX: usize = 256;
 /// The largest body that is put together out of blocks.
@@ -36,7 +36,7 @@ const EMPTY_LEN: usize = 4;
 /// What a client does by itself beside repeating and acknowledging.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manners {
-    /// Answers an Echo challenge by asking again with what it was given \[RFC 9175 §2.3\].
+    /// Answers an Echo challenge by asking again with what it was given \[RFC 9175\].
     pub echo: bool,
     /// Sends and fetches large bodies in blocks \[RFC 7959\].
     pub blocks: bool,
@@ -151,7 +151,7 @@ impl Client {
     /// A field that cannot be written.
     pub fn ask(&mut self, now: Time, mut frame: Fields, manners: Manners, out: &mut Vec<u8>) -> Built<Fields> {
         if frame.find("token").is_none() {
-            let token = Token::drawn(self.rng.next(), TOKEN_LEN);
+            let token = Token::letters(self.rng.next(), TOKEN_LEN);
             frame.set("token", names::token(token));
         }
         let mut upload = None;

@@ -30,8 +30,10 @@ pub(crate) fn mistake<T>(key: &str, what: impl Into<String>) -> Built<T> {
 pub const KEYS: [&str; 11] =
     ["type", "code", "mid", "token", "tkl", "version", "options", "marker", "payload", "raw", "truncate"];
 /// Keys of one raw option.
-const OPTION_KEYS: [&str; 7] =
-    ["number", "delta", "delta_nibble", "delta_hex", "length", "length_nibble", "length_hex"];
+const OPTION_KEYS: [&str; 9] =
+    ["number", "delta", "delta_nibble", "delta_hex", "length", "length_nibble", "length_hex", "value", "times"];
+/// How often one option is repeated at most: one byte each fills a datagram.
+const TIMES_MAX: u32 = 0xffff;
 
 /// Appends the datagram that `fields` describe. What they do not say: CON, code 0.00, message id 0, no token.
 ///
@@ -103,7 +105,7 @@ fn options(fields: &Fields) -> Built<Vec<RawOption>> {
         }
     }
     let raw = fields.find("options").map(Value::as_slice).unwrap_or_default();
-    let raw: Vec<(Option<u16>, RawOption)> = raw.iter().map(raw_option).collect::<Built<_>>()?;
+    let raw: Vec<(Option<u16>, RawOption)> = raw.iter().map(raw_options).collect::<Built<Vec<_>>>()?.concat();
     if raw.iter().all(|(number, _)| number.is_some()) {
         all.extend(raw.into_iter().filter_map(|(number, option)| Some((number?, option))));
         all.sort_by_key(|(number, _)| *number);
@@ -147,13 +149,13 @@ fn block(name: &str, value: &Value) -> Built<Vec<u8>> {
     Ok(UintBytes::new(number).as_bytes().to_vec())
 }
 
-/// `{ number | delta | delta_nibble, length | length_nibble, value }`.
-fn raw_option(value: &Value) -> Built<(Option<u16>, RawOption)> {
+/// `{ number | delta | delta_nibble, length | length_nibble, value, times }`: so many of them, one where it does not say.
+fn raw_options(value: &Value) -> Built<Vec<(Option<u16>, RawOption)>> {
     let Value::Table(table) = value else {
         return mistake("options", format!("{value} is no option: write {{ number = 65000, value = \"00\" }}"));
     };
-    if let Some((key, _)) = table.iter().find(|(key, _)| !OPTION_KEYS.contains(key) && *key != "value") {
-        return mistake("options", format!("no option has {key:?}; known are {}, value", OPTION_KEYS.join(", ")));
+    if let Some((key, _)) = table.iter().find(|(key, _)| !OPTION_KEYS.contains(key)) {
+        return mistake("options", format!("no option has {key:?}; known are {}", OPTION_KEYS.join(", ")));
     }
     let within = |key: &str, most: u32| number(table, key, most).map_err(|m| Mistake { key: "options".into(), ..m });
     let bytes = |key: &str| table.find(key).map(|value| opaque("options", value)).transpose();
@@ -171,7 +173,8 @@ fn raw_option(value: &Value) -> Built<(Option<u16>, RawOption)> {
         (None, Some(nibble)) => Length::Raw(nibble, bytes("length_hex")?.unwrap_or_default()),
         _ => return mistake("options", "an option has length or length_nibble, not both"),
     };
-    Ok((known, RawOption { delta, length, value: bytes("value")?.unwrap_or_default() }))
+    let times = within("times", TIMES_MAX)?.unwrap_or(1) as usize;
+    Ok(alloc::vec![(known, RawOption { delta, length, value: bytes("value")?.unwrap_or_default() }); times])
 }
 
 fn number(fields: &Fields, key: &str, most: u32) -> Built<Option<u32>> {

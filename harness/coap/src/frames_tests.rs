@@ -73,6 +73,14 @@ fn a_raw_option_may_lie_about_its_distance_and_its_length() {
 }
 
 #[test]
+fn an_option_may_stand_there_a_thousand_times() {
+    let times = option(&[("number", Value::Int(15)), ("value", "61".into()), ("times", Value::Int(3))]);
+    assert_eq!(built(&[("code", "get".into()), ("options", times)]), "40010000d10261016101 61".replace(' ', ""));
+    let by = option(&[("delta", Value::Int(2)), ("times", Value::Int(2))]);
+    assert_eq!(built(&[("code", "get".into()), ("options", by)]), "400100002020");
+}
+
+#[test]
 fn what_cannot_be_written_names_its_key() {
     for (field, value) in [
         ("type", Value::from("con2")),

@@ -40,7 +40,7 @@ const REQUEST: &[Key] = &[
     key("query", Kind::Any, "\"a=1&b=2\"; or a list of arguments as they are"),
     key("type", Kind::Text, "con (default) or non"),
     MID,
-    key("token", Kind::Any, "hex digits, up to 8 bytes; four drawn ones where it is not given"),
+    key("token", Kind::Any, "hex digits, up to 8 bytes; eight drawn letters where it is not given"),
     key("payload", Kind::Any, "text, { hex = \"...\" }, { size = n } or { repeat = \"...\", times = n }; default none"),
     key("content_format", Kind::Int, "format of the payload: 0 text, 40 links, 50 JSON, 60 CBOR"),
     key("accept", Kind::Int, "format that is wanted"),
@@ -65,7 +65,7 @@ const REQUEST: &[Key] = &[
     ),
     key("request_tag", Kind::Any, "hex digits"),
     key("oscore", Kind::Any, "hex digits of the option's value"),
-    key("options", Kind::Any, "[{ number, value }, ...]: more options, values in hex digits"),
+    key("options", Kind::Any, "[{ number, value, times }, ...]: more options, values in hex digits"),
     key("blockwise", Kind::Bool, "true: a large body goes and comes in blocks by itself (default false)"),
     key(
         "block_size",

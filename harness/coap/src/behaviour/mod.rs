@@ -47,7 +47,7 @@ const fn key(name: &'static str, kind: Kind, doc: &'static str) -> Key {
 }
 
 const FOR: Key = key("for", Kind::Duration, "how long after its start; without it, until the trial ends");
-/// What every server offers, as far as it offers anything \[RFC 6690 §4\].
+/// What every server offers, as far as it offers anything \[RFC 7252 §7.2\].
 const WELL_KNOWN: &str = "/.well-known/core";
 
 /// A device that is told for how long, ends.

@@ -82,6 +82,7 @@ struct Device {
     conn: Conn,
     identity: u32,
     seq: u32,
+    /// What its token is drawn from.
     token: u32,
     /// Milliseconds of the current pause before a repetition.
     pause: u32,
@@ -90,6 +91,15 @@ struct Device {
     repeated: u8,
     state: State,
 }
+
+impl Device {
+    fn token(&self) -> Token {
+        Token::letters(self.token.into(), TOKEN_LEN)
+    }
+}
+
+/// Letters of a token: the 32 bits that are asked for \[RFC 7252 §5.3.1\].
+const TOKEN_LEN: usize = 7;
 
 /// Bytes that a device takes.
 #[cfg(test)]
@@ -211,7 +221,7 @@ impl Turn<'_> {
     fn hear(&mut self, datagram: &[u8]) {
         let Ok(message) = Message::decode(datagram) else { return };
         let mine = message.mid() == self.device.mid;
-        let answers = message.code().is_response() && message.token().as_bytes() == self.device.token.to_be_bytes();
+        let answers = message.code().is_response() && message.token() == self.device.token();
         match (message.kind(), self.device.state) {
             (codec::Kind::Con, _) if !answers => return self.say(&Message::rst(message.mid())),
             (codec::Kind::Con, _) => self.say(&Message::ack(message.mid())),
@@ -297,10 +307,9 @@ impl Turn<'_> {
         let (config, scratch, device) = (self.config, &mut *self.scratch, &*self.device);
         scratch.reading(config, device);
         let kind = if con { codec::Kind::Con } else { codec::Kind::Non };
-        let token = Token::new(&device.token.to_be_bytes()).unwrap_or_default();
         let payload = if config.method == Code::GET { &[][..] } else { scratch.payload.as_bytes() };
         self.out.send(device.conn, |bytes| {
-            let message = Writer::new(bytes, kind, config.method, device.mid, token).path(&scratch.path);
+            let message = Writer::new(bytes, kind, config.method, device.mid, device.token()).path(&scratch.path);
             if let Err(reject) = message.payload(payload) {
                 panic!("a device wanted to send to {:?}: {reject}", scratch.path);
             }
