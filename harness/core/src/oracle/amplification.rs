@@ -20,7 +20,7 @@ use crate::verdict::{Judgement, Violation};
 pub(super) const ORACLE: Oracle = Oracle {
     id: "amplification",
     doc: "an address that was never validated receives at most so many times the bytes that it sent",
-    clauses: &["RFC7252 11.3", "RFC9175 2.6"],
+    clauses: &["RFC7252 11.3"],
     needs: Needs::Full,
     kind: "amplification",
     keys: &[
@@ -46,7 +46,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     judge,
 };
 
-/// What an address that was not validated may get at most: QUIC (RFC 9000, 8.1) and RFC 9175, 2.6 agree on three times.
+/// What an address that was not validated may get at most: QUIC (RFC 9000, 8.1) and RFC 9175 agree on three times.
 const FACTOR_MAX: f64 = 3.0;
 /// MAX_TRANSMIT_WAIT of RFC 7252, 4.8.2.
 const WINDOW: Duration = Duration::from_secs(93);
