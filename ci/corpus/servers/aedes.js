@@ -18,8 +18,9 @@ function read () {
   console.log('accounts read')
 }
 
-// Whether a granted filter covers a topic, or all of another filter.
+// Whether a granted filter covers a topic, or all of another filter. A wildcard in front covers nothing that begins with $.
 function covers (granted, wanted) {
+  if (wanted[0].startsWith('$') && granted[0] !== wanted[0]) return false
   for (let i = 0; i < granted.length; i++) {
     if (granted[i] === '#') return true
     if (i >= wanted.length || wanted[i] === '#') return false

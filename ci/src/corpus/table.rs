@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::list::{Defect, Explained, Lists, matches};
-use super::run::{Finding, Results, Trial};
+use super::run::{Results, Trial};
 
 /// What was seen on each version.
 #[derive(Default)]
@@ -83,17 +83,23 @@ impl Row {
 }
 
 /// What a version's trials say about a defect. A FAIL counts for the one rule that is named, if one is.
+///
+/// The trials say it, with the rule first in the reason. Findings that are alike in several cases stand there once only; they
+/// are asked for a second rule that the same case broke.
 fn seen(defect: &Defect, results: Option<&Results>) -> Seen {
     let Some(results) = results else { return Seen::Skipped };
     let mine = |scenario: &str, case: &str| scenario == defect.scenario && matches(&defect.case, case);
     let trials: Vec<&Trial> = results.trials.iter().filter(|t| mine(&t.scenario, &t.case)).collect();
-    let findings = || results.findings.iter().filter(|f| f.verdict == "fail" && mine(&f.scenario, &f.case));
-    let said = |f: &Finding| format!("{}: {}", f.oracle, f.actual);
-    if let Some(finding) = findings().find(|f| defect.rule.is_empty() || f.oracle == defect.rule) {
-        return Seen::Fail(said(finding));
+    let findings = results.findings.iter().filter(|f| f.verdict == "fail" && mine(&f.scenario, &f.case));
+    let failed = trials.iter().filter(|t| t.verdict == "fail").map(|t| format!("{} ({})", t.reason, t.case));
+    let mut said: Vec<String> =
+        failed.chain(findings.map(|f| format!("{}: {} ({})", f.oracle, f.actual, f.case))).collect();
+    let meant = |line: &String| defect.rule.is_empty() || line.starts_with(&format!("{}:", defect.rule));
+    if let Some(at) = said.iter().position(meant) {
+        return Seen::Fail(said.swap_remove(at));
     }
-    if let Some(finding) = findings().next() {
-        return Seen::Other(said(finding));
+    if let Some(line) = said.pop() {
+        return Seen::Other(line);
     }
     let open = trials.iter().find(|t| t.verdict != "pass" && t.verdict != "not_applicable");
     match (open, trials.iter().any(|t| t.verdict == "pass")) {
@@ -107,13 +113,12 @@ fn seen(defect: &Defect, results: Option<&Results>) -> Seen {
 fn beside(lists: &Lists, outcomes: &Outcomes) -> (Vec<String>, Vec<String>) {
     let (mut explained, mut unexplained) = (Vec::new(), Vec::new());
     for (version, results) in &outcomes.by_version {
-        for finding in results.findings.iter().filter(|f| f.verdict == "fail") {
-            let Finding { scenario, case, oracle, actual, .. } = finding;
+        for Trial { scenario, case, reason, .. } in results.trials.iter().filter(|t| t.verdict == "fail") {
             let known = |d: &Defect| d.on == *version && d.scenario == *scenario && matches(&d.case, case);
             if lists.defects.iter().any(known) {
                 continue;
             }
-            let line = format!("{version}  {scenario} ({case})  {oracle}: {actual}");
+            let line = format!("{version}  {scenario} ({case})  {reason}");
             let fits =
                 |e: &&Explained| matches(&e.on, version) && matches(&e.scenario, scenario) && matches(&e.case, case);
             match lists.explained.iter().find(fits) {
@@ -166,6 +171,7 @@ impl fmt::Display for Seen {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::corpus::run::Finding;
 
     fn lists() -> Lists {
         let defect = Defect {
@@ -182,8 +188,12 @@ mod tests {
 
     fn results(case: &str, verdict: &str, rule: &str) -> Results {
         let (scenario, case, verdict) = ("mqtt/s".to_owned(), case.to_owned(), verdict.to_owned());
-        let trial =
-            Trial { scenario: scenario.clone(), case: case.clone(), verdict: verdict.clone(), reason: "so".into() };
+        let trial = Trial {
+            scenario: scenario.clone(),
+            case: case.clone(),
+            verdict: verdict.clone(),
+            reason: format!("{rule}: it did"),
+        };
         let finding = Finding { scenario, case, verdict, oracle: rule.into(), actual: "it did".into() };
         let findings = if rule.is_empty() { Vec::new() } else { vec![finding] };
         Results { trials: vec![trial], findings }
@@ -222,6 +232,20 @@ mod tests {
         assert_eq!(judged(results("qos-3", "inconclusive", ""), pass()), ("missed", false));
         assert_eq!(judged(results("qos-3", "fail", "no-crash"), pass()), ("missed", false));
         assert_eq!(judged(results("other", "fail", "closes-in-time"), pass()), ("missed", false));
+    }
+
+    #[test]
+    fn a_finding_that_stands_once_for_several_cases_counts_for_each() {
+        let mut old = fail();
+        old.findings.clear();
+        assert_eq!(judged(old, pass()), ("found", true));
+    }
+
+    #[test]
+    fn a_second_rule_that_the_same_case_broke_counts() {
+        let mut old = results("qos-3", "fail", "no-crash");
+        old.findings[0].oracle = "closes-in-time".into();
+        assert_eq!(judged(old, pass()), ("found", true));
     }
 
     #[test]
