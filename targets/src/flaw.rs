@@ -140,7 +140,7 @@ flaws! {
     RstMatchedByMidOnly = "rst-matched-by-mid-only", "CB-06", "A reset with the right message id ends an observation, from whatever address it comes.";
     MalformedChangesState = "malformed-changes-state", "CB-20", "What is left of a malformed datagram spoils the next request of its sender.";
     NoEchoChallenge = "no-echo-challenge", "CC-01", "Large answers go to addresses that nobody has validated.";
-    BlockNumAllocates = "block-num-allocates", "CC-10", "A block number or a Size1 reserves the memory that it announces, up to 16 MiB.";
+    BlockNumAllocates = "block-num-allocates", "CC-10", "A block number or a Size1 reserves the memory that it announces, up to 1 MiB.";
     Szx7ReadAs6 = "szx-7-read-as-6", "CC-11", "The reserved block size is read as 1024 bytes.";
     BlockGapAccepted = "block-gap-accepted", "CC-11", "A block whose predecessors are missing is taken; the gap is filled with zeros.";
     BlockOverlapAccepted = "block-overlap-accepted", "CC-11", "A block that begins inside what has come overwrites it.";
@@ -158,6 +158,8 @@ flaws! {
     OptionLengthUnchecked = "option-length-unchecked", "CD-08", "A critical option of a length out of range is skipped.";
     EmptyWithTokenProcessed = "empty-with-token-processed", "CD-09", "An Empty message with bytes after its message id is taken for a GET.";
     RequestInAckProcessed = "request-in-ack-processed", "CD-09", "A request in an ACK or a RST is obeyed and answered.";
+    UnmatchedResponseConfirmed = "unmatched-response-confirmed", "CD-09", "A confirmable response to nothing is acknowledged.";
+    TextNotUtf8Crash = "text-not-utf8-crash", "CD-10, crash", "A text option that is not UTF-8 ends the process.";
     ReservedClassProcessed = "reserved-class-processed", "CD-09", "The class of a code of a reserved class is not looked at.";
 }
 "gateway" {

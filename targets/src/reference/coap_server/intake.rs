@@ -123,6 +123,9 @@ impl CoapServer {
         match (message.kind(), message.code()) {
             (Kind::Ack | Kind::Rst, _) => self.confirmed(ask.conn, message, now, out),
             (_, code) if code.is_request() => self.request(&ask, message, now, out),
+            (Kind::Con, code) if code.is_response() && self.flaws.has(Flaw::UnmatchedResponseConfirmed) => {
+                self.empty(&Message::ack(ask.mid), ask.conn, out);
+            }
             // A ping, or a response to nothing: we ask nobody [RFC 7252 §4.2].
             (Kind::Con, _) => self.empty(&Message::rst(ask.mid), ask.conn, out),
             (Kind::Non, _) => {}

@@ -1,7 +1,9 @@
 //! What flaws make of datagrams that must be refused: they are rewritten until the codec takes them. Never called without a flaw.
 use alloc::vec::Vec;
 
-use proofhouse_coap::codec::{Delta, Frame, Kind, Message, RawOption, Reject, TOKEN_MAX, VERSION, rules};
+use proofhouse_coap::codec::{
+    Delta, Format, Frame, Kind, Message, OptionNumber, RawOption, Reject, TOKEN_MAX, VERSION, rules,
+};
 
 use crate::flaw::{Flaw, Flaws};
 
@@ -24,6 +26,11 @@ const TURNS: usize = 1 << 12;
 pub(super) fn repair(flaws: Flaws, datagram: &[u8]) -> Repair {
     if flaws.has(Flaw::OptionsArrayOverflows) && Frame::read(datagram).options.len() > OPTIONS_MAX {
         return Repair::Exit("stack smashing detected");
+    }
+    if flaws.has(Flaw::TextNotUtf8Crash)
+        && Frame::read(datagram).numbered().any(|(number, option)| is_no_text(number, option))
+    {
+        return Repair::Exit("unhandled exception: invalid start byte");
     }
     let (mut bytes, mut token, mut changed) = (datagram.to_vec(), None, false);
     for _ in 0..TURNS {
@@ -88,6 +95,12 @@ fn rewrite(flaws: Flaws, reject: &Reject, bytes: &[u8], token: &mut Option<Vec<u
     let mut rewritten = Vec::with_capacity(bytes.len());
     frame.encode(&mut rewritten);
     Some(rewritten)
+}
+
+/// A text option whose value is not UTF-8.
+fn is_no_text(number: u64, option: &RawOption) -> bool {
+    let definition = u16::try_from(number).ok().and_then(|number| OptionNumber(number).definition());
+    definition.is_some_and(|row| row.format == Format::Text) && core::str::from_utf8(&option.value).is_err()
 }
 
 /// Counts the numbers of options in 16 bits.

@@ -107,7 +107,7 @@ impl Uploads {
 }
 
 /// More than this no flaw reserves: a twin shall fail its oracle, not the machine.
-const RESERVED_MAX: usize = 16 << 20;
+const RESERVED_MAX: usize = 1 << 20;
 
 impl Upload {
     /// What a flaw does with a block that announces more than has come.

@@ -34,18 +34,19 @@ fn every_flaw_shows_and_only_where_it_is_planted() {
 
 #[test]
 fn a_flaw_shows_in_its_own_dialogue_only() {
-    // Its dialogue goes through every method.
-    const KIN: &[(Flaw, Flaw)] = &[(Flaw::GetUnguarded, Flaw::GuardsOnlyGet)];
+    // One dialogue goes through every method, and one validates an address first.
+    const KIN: &[(Flaw, Flaw)] =
+        &[(Flaw::GetUnguarded, Flaw::GuardsOnlyGet), (Flaw::NoEchoChallenge, Flaw::RstMatchedByMidOnly)];
+    let mut wrong = Vec::new();
     for (flaw, dialogue) in DIALOGUES {
         let clean = run(Flaws::NONE, *dialogue);
         for row in TABLE.iter().filter(|row| row.target == "coap" && row.flaw != *flaw) {
-            if KIN.contains(&(row.flaw, *flaw)) {
-                continue;
+            if !KIN.contains(&(row.flaw, *flaw)) && run(Flaws::one(row.flaw), *dialogue) != clean {
+                wrong.push(format!("{} shows in the dialogue of {flaw:?}", row.name));
             }
-            let seen = run(Flaws::one(row.flaw), *dialogue);
-            assert_eq!(clean, seen, "{} shows in the dialogue of {flaw:?}", row.name);
         }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 const DIALOGUES: &[(Flaw, Dialogue)] = &[
@@ -108,6 +109,8 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     (Flaw::OptionLengthUnchecked, |w| drop(w.ask(A, &get("/time").option(OptionNumber::URI_PORT, &[0; 3])))),
     (Flaw::EmptyWithTokenProcessed, |w| drop(w.hex(A, "42 00 12 34 0102"))),
     (Flaw::RequestInAckProcessed, |w| drop(w.hex(A, "60 02 12 34 b7 636f756e746572"))),
+    (Flaw::UnmatchedResponseConfirmed, |w| drop(w.hex(A, "40 45 12 34"))),
+    (Flaw::TextNotUtf8Crash, |w| drop(w.ask(A, &get("/time").option(OptionNumber::URI_QUERY, &[0xC0, 0xAF])))),
     (Flaw::ReservedClassProcessed, |w| drop(w.hex(A, "40 21 12 34 b4 74696d65"))),
 ];
 
