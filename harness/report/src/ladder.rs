@@ -56,6 +56,8 @@ pub struct Line {
     pub part: String,
     /// It shows the violation.
     pub hot: bool,
+    /// It is to be called so: the message, where there is one, or else what was noted.
+    pub violation: bool,
 }
 
 /// A message in hex.
@@ -75,6 +77,7 @@ struct Draft<'a> {
     entry: &'a Entry,
     part: &'a str,
     hot: bool,
+    violation: bool,
 }
 
 impl Ladder {
@@ -118,10 +121,38 @@ fn drafts<'a>(transcript: &'a Transcript, finding: &Finding) -> Vec<Draft<'a>> {
         }
         let hot = hot.contains(&id.0);
         if hot || is_shown(&entry.event) {
-            drafts.push(Draft { id: id.0, entry, part, hot });
+            drafts.push(Draft { id: id.0, entry, part, hot, violation: hot });
         }
     }
+    name_messages(&mut drafts);
     drafts
+}
+
+/// What was noted together with a message (a canary that left or arrived, a step that was met by it) shows that very message.
+fn name_messages(drafts: &mut [Draft<'_>]) {
+    let noted: Vec<usize> =
+        (0..drafts.len()).filter(|at| drafts[*at].hot && !is_message(&drafts[*at].entry.event)).collect();
+    for at in noted {
+        let (conn, time) = (drafts[at].entry.event.conn(), drafts[at].entry.at);
+        let same = |other: &usize| {
+            let entry = drafts[*other].entry;
+            is_message(&entry.event) && conn.is_some() && entry.event.conn() == conn && entry.at == time
+        };
+        let after = matches!(drafts[at].entry.event, Event::Planted { .. });
+        let near = if after {
+            (at + 1..drafts.len().min(at + 8)).find(same)
+        } else {
+            (at.saturating_sub(8)..at).rev().find(same)
+        };
+        if let Some(message) = near {
+            drafts[at].violation = false;
+            (drafts[message].hot, drafts[message].violation) = (true, true);
+        }
+    }
+}
+
+fn is_message(event: &Event) -> bool {
+    matches!(event, Event::Sent(_) | Event::Received(_))
 }
 
 fn is_shown(event: &Event) -> bool {
@@ -210,6 +241,7 @@ fn gap(lines: &mut Vec<Line>, left_out: &mut usize) {
             fields: String::new(),
             part: String::new(),
             hot: false,
+            violation: false,
         });
         *left_out = 0;
     }
@@ -229,6 +261,7 @@ fn line(draft: &Draft<'_>, parties: &[&Who]) -> Line {
         fields: cut(&visible(&fields), TEXT_MAX),
         part: draft.part.into(),
         hot: draft.hot,
+        violation: draft.violation,
     }
 }
 
@@ -305,8 +338,7 @@ fn life_line(life: &Life) -> String {
 
 /// The messages that show the violation; where none is one, those next to it. At most six.
 fn dumps(drafts: &[Draft<'_>]) -> Vec<Dump> {
-    let is_message = |d: &Draft<'_>| matches!(d.entry.event, Event::Sent(_) | Event::Received(_));
-    let messages: Vec<&Draft<'_>> = drafts.iter().filter(|d| is_message(d)).collect();
+    let messages: Vec<&Draft<'_>> = drafts.iter().filter(|d| is_message(&d.entry.event)).collect();
     let hot: Vec<u32> = drafts.iter().filter(|d| d.hot).map(|d| d.id).take(3).collect();
     let mut chosen: BTreeSet<u32> = BTreeSet::new();
     for id in hot {

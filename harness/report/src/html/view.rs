@@ -153,7 +153,8 @@ fn headline(run: &Run) -> (String, &'static str) {
             (format!("{}, and {} that do not count", count(counted, "finding"), all - counted), "fail")
         }
         (1.., ..) => (count(counted, "finding"), "fail"),
-        (0, 1.., _) => (format!("{}, none of which counts", count(run.findings.len(), "finding")), "inconclusive"),
+        (0, 1, _) => ("1 finding that does not count".into(), "inconclusive"),
+        (0, n @ 2.., _) => (format!("{} that do not count", count(n, "finding")), "inconclusive"),
         (0, 0, 1..) => (format!("No finding, but {} undecided", count(open, "trial")), "inconclusive"),
         _ if run.results.trials.is_empty() => ("Nothing has run".into(), "inconclusive"),
         _ => ("No finding".into(), "pass"),

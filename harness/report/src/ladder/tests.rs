@@ -24,6 +24,18 @@ fn parties_are_columns_and_the_target_is_the_last() {
 }
 
 #[test]
+fn what_was_noted_with_a_message_shows_that_message() {
+    let mut transcript = samples::transcript();
+    transcript.entries[4].at = transcript.entries[3].at;
+    let ladder = Ladder::of(&transcript, &samples::finding("mqtt/a", "5", "must"));
+    let named: Vec<(&str, bool, bool)> = ladder.lines.iter().map(|l| (l.what.as_str(), l.hot, l.violation)).collect();
+    assert_eq!(named[2..4], [("connack", true, true), ("connect met: connack", true, false)]);
+    transcript.entries[4].at.0 += 1;
+    let apart = Ladder::of(&transcript, &samples::finding("mqtt/a", "5", "must"));
+    assert!(!apart.lines[2].hot && apart.lines[3].violation, "a message of another moment is another matter");
+}
+
+#[test]
 fn a_violation_without_a_message_shows_the_messages_before_it() {
     let finding = samples::finding("mqtt/a", "5", "must");
     let ladder = Ladder::of(&samples::transcript(), &finding);
