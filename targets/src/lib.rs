@@ -15,8 +15,15 @@ pub mod reference;
 use proofhouse_core::registry::Build;
 
 /// Every target that can be built in this process, for [`Registry::builds`](proofhouse_core::registry::Registry::builds).
-pub const BUILDS: &[Build] =
-    &[reference::broker::BUILD, reference::coap_server::BUILD, blank::CLOSED, blank::MUTE, blank::YES, blank::YES_COAP];
+pub const BUILDS: &[Build] = &[
+    reference::broker::BUILD,
+    reference::coap_server::BUILD,
+    reference::gateway::BUILD,
+    blank::CLOSED,
+    blank::MUTE,
+    blank::YES,
+    blank::YES_COAP,
+];
 
 #[cfg(test)]
 mod tests {
@@ -38,6 +45,7 @@ mod tests {
             ("reference-coap", include_str!("../reference-coap.toml")),
             ("reference-coap-live", include_str!("../reference-coap-live.toml")),
             ("blank-yes-coap", include_str!("../blank-yes-coap.toml")),
+            ("reference-gateway", include_str!("../reference-gateway.toml")),
             ("coap-lite", include_str!("../coap-lite.toml")),
             ("libcoap", include_str!("../libcoap.toml")),
         ] {

@@ -2,3 +2,4 @@
 
 pub mod broker;
 pub mod coap_server;
+pub mod gateway;

@@ -7,28 +7,28 @@ use proofhouse_coap::block::{Block, BlockSize, Refusal, cut};
 use proofhouse_coap::codec::{Code, Kind, OptionNumber, Reject, Token, Writer};
 
 /// The option by which a client shows that it reads what is sent to its address \[RFC 9175 §2.2\].
-pub(super) const ECHO: OptionNumber = OptionNumber(252);
+pub(in crate::reference) const ECHO: OptionNumber = OptionNumber(252);
 
 /// Content-Formats that the server speaks.
-pub(super) const TEXT: u16 = 0;
-pub(super) const LINKS: u16 = 40;
+pub(in crate::reference) const TEXT: u16 = 0;
+pub(in crate::reference) const LINKS: u16 = 40;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    pub(super) code: Code,
-    pub(super) etag: Option<[u8; 4]>,
-    pub(super) observe: Option<u32>,
-    pub(super) format: Option<u16>,
-    pub(super) max_age: Option<u32>,
-    pub(super) block1: Option<Block>,
-    pub(super) block2: Option<Block>,
-    pub(super) size1: Option<u32>,
-    pub(super) echo: Option<u64>,
-    pub(super) body: Cow<'static, [u8]>,
+pub(in crate::reference) struct Answer {
+    pub(in crate::reference) code: Code,
+    pub(in crate::reference) etag: Option<[u8; 4]>,
+    pub(in crate::reference) observe: Option<u32>,
+    pub(in crate::reference) format: Option<u16>,
+    pub(in crate::reference) max_age: Option<u32>,
+    pub(in crate::reference) block1: Option<Block>,
+    pub(in crate::reference) block2: Option<Block>,
+    pub(in crate::reference) size1: Option<u32>,
+    pub(in crate::reference) echo: Option<u64>,
+    pub(in crate::reference) body: Cow<'static, [u8]>,
 }
 
 impl Answer {
-    pub(super) const fn of(code: Code) -> Answer {
+    pub(in crate::reference) const fn of(code: Code) -> Answer {
         Answer {
             code,
             etag: None,
@@ -43,25 +43,25 @@ impl Answer {
         }
     }
 
-    pub(super) fn content(body: impl Into<Cow<'static, [u8]>>) -> Answer {
+    pub(in crate::reference) fn content(body: impl Into<Cow<'static, [u8]>>) -> Answer {
         Answer { format: Some(TEXT), body: body.into(), ..Answer::of(Code::CONTENT) }
     }
 
-    pub(super) fn text(text: String) -> Answer {
+    pub(in crate::reference) fn text(text: String) -> Answer {
         Answer::content(text.into_bytes())
     }
 
     /// A diagnostic message, for people: it has no format \[RFC 7252 §5.5.2\].
-    pub(super) fn because(code: Code, why: String) -> Answer {
+    pub(in crate::reference) fn because(code: Code, why: String) -> Answer {
         Answer { body: why.into_bytes().into(), ..Answer::of(code) }
     }
 
-    pub(super) fn refused(refusal: Refusal) -> Answer {
+    pub(in crate::reference) fn refused(refusal: Refusal) -> Answer {
         Answer::because(refusal.code, refusal.rule.what.into())
     }
 
     /// Leaves of the body what one block says; 4.00 where it ends before that \[RFC 7959 §2.4\].
-    pub(super) fn page(mut self, wanted: Option<Block>) -> Answer {
+    pub(in crate::reference) fn page(mut self, wanted: Option<Block>) -> Answer {
         let fits = self.body.len() <= BlockSize::MAX.bytes();
         if self.code != Code::CONTENT || wanted.is_none() && fits {
             return self;
@@ -76,7 +76,13 @@ impl Answer {
     }
 
     /// Writes the message.
-    pub(super) fn write(&self, out: &mut Vec<u8>, kind: Kind, mid: u16, token: Token) -> Result<(), Reject> {
+    pub(in crate::reference) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        kind: Kind,
+        mid: u16,
+        token: Token,
+    ) -> Result<(), Reject> {
         let mut to = Writer::new(out, kind, self.code, mid, token);
         let block = |block: Option<Block>| block.map(Block::to_uint);
         if let Some(etag) = self.etag {

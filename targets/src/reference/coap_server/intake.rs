@@ -136,7 +136,8 @@ impl CoapServer {
         let Some(link) = self.links.get(ask.conn) else { return };
         if !self.flaws.has(Flaw::DedupMissing) {
             let before = link.recent.bytes();
-            let seen = match link.recent.see(now, &PARAMS, message) {
+            let seen_at = if self.flaws.has(Flaw::DedupNeverForgets) { Time::ZERO } else { now };
+            let seen = match link.recent.see(seen_at, &PARAMS, message) {
                 Seen::Again(reply) => Some(reply.to_vec()),
                 Seen::New => None,
             };

@@ -11,41 +11,41 @@ use super::Limits;
 
 /// One peer. A million of them: what most do not need is behind a box.
 #[derive(Debug)]
-pub(super) struct Link {
+pub(in crate::reference) struct Link {
     /// When its last datagram came.
-    pub(super) heard: Time,
+    pub(in crate::reference) heard: Time,
     /// Bytes of all datagrams that came.
-    pub(super) received: u64,
+    pub(in crate::reference) received: u64,
     /// Bytes of all that went there.
-    pub(super) sent: u64,
+    pub(in crate::reference) sent: u64,
     /// What it must repeat to show that its address is its own.
-    pub(super) challenge: Option<u64>,
+    pub(in crate::reference) challenge: Option<u64>,
     /// It did.
-    pub(super) validated: bool,
+    pub(in crate::reference) validated: bool,
     /// A malformed datagram came, and a flaw has not got over it.
-    pub(super) spoilt: bool,
-    pub(super) recent: Recent,
+    pub(in crate::reference) spoilt: bool,
+    pub(in crate::reference) recent: Recent,
     /// When something is due for it.
-    pub(super) due: Time,
-    pub(super) own: Option<Box<Own>>,
+    pub(in crate::reference) due: Time,
+    pub(in crate::reference) own: Option<Box<Own>>,
 }
 
 /// What we say by ourselves.
 #[derive(Debug)]
-pub(super) struct Own {
-    pub(super) ids: Ids,
+pub(in crate::reference) struct Own {
+    pub(in crate::reference) ids: Ids,
     /// The one message that is on its way \[RFC 7641 §4.5.1\].
-    pub(super) outgoing: Outgoing,
-    pub(super) topic: Topic,
+    pub(in crate::reference) outgoing: Outgoing,
+    pub(in crate::reference) topic: Topic,
     /// Observations, and whether something new is to be told.
-    pub(super) watched: BTreeMap<Token, bool>,
+    pub(in crate::reference) watched: BTreeMap<Token, bool>,
     /// Separate responses: when, to what, and how it was asked.
-    pub(super) slow: VecDeque<(Time, Token, Kind)>,
+    pub(in crate::reference) slow: VecDeque<(Time, Token, Kind)>,
 }
 
 /// What the message on its way is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Topic {
+pub(in crate::reference) enum Topic {
     /// An observation.
     Notice(Token),
     /// A separate response.
@@ -53,7 +53,7 @@ pub(super) enum Topic {
 }
 
 impl Link {
-    pub(super) fn new(now: Time, limits: &Limits) -> Link {
+    pub(in crate::reference) fn new(now: Time, limits: &Limits) -> Link {
         Link {
             heard: now,
             received: 0,
@@ -67,7 +67,7 @@ impl Link {
         }
     }
 
-    pub(super) fn own(&mut self, draw: impl FnOnce() -> u64) -> &mut Own {
+    pub(in crate::reference) fn own(&mut self, draw: impl FnOnce() -> u64) -> &mut Own {
         self.own.get_or_insert_with(|| {
             Box::new(Own {
                 ids: Ids::new(draw()),
@@ -80,7 +80,7 @@ impl Link {
     }
 
     /// Whether so many bytes may go to it: until it has shown its address, only in proportion to what came from there.
-    pub(super) fn affords(&self, bytes: usize, factor: u32) -> bool {
+    pub(in crate::reference) fn affords(&self, bytes: usize, factor: u32) -> bool {
         self.validated || self.sent + bytes as u64 <= self.received * u64::from(factor)
     }
 
@@ -97,7 +97,7 @@ impl Link {
 
 impl Own {
     /// When something is due.
-    pub(super) fn due(&self) -> Time {
+    pub(in crate::reference) fn due(&self) -> Time {
         let next = if self.outgoing.is_idle() { self.slow.front().map(|(at, ..)| *at) } else { None };
         self.outgoing.due().min(next.unwrap_or(Time::NEVER))
     }
@@ -108,25 +108,25 @@ const ENTRY: usize = 40;
 
 /// All peers, and who was silent for longest.
 #[derive(Debug, Default)]
-pub(super) struct Links {
+pub(in crate::reference) struct Links {
     all: BTreeMap<Conn, Link>,
     order: BTreeSet<(Time, Conn)>,
     /// Bytes of replies that are kept.
-    pub(super) replies: usize,
+    pub(in crate::reference) replies: usize,
 }
 
 impl Links {
-    pub(super) fn get(&mut self, conn: Conn) -> Option<&mut Link> {
+    pub(in crate::reference) fn get(&mut self, conn: Conn) -> Option<&mut Link> {
         self.all.get_mut(&conn)
     }
 
     /// Bytes of replies that are kept for a peer.
-    pub(super) fn kept(&self, conn: Conn) -> usize {
+    pub(in crate::reference) fn kept(&self, conn: Conn) -> usize {
         self.all.get(&conn).map_or(0, |link| link.recent.bytes())
     }
 
     /// Keeps the reply to a message; that to a NON is said only once \[RFC 7252 §4.5\].
-    pub(super) fn keep(&mut self, conn: Conn, mid: u16, reply: &[u8]) {
+    pub(in crate::reference) fn keep(&mut self, conn: Conn, mid: u16, reply: &[u8]) {
         let before = self.kept(conn);
         if let Some(link) = self.all.get_mut(&conn) {
             link.recent.keep(mid, reply);
@@ -135,7 +135,7 @@ impl Links {
     }
 
     /// A peer that is new, or has just spoken.
-    pub(super) fn heard(&mut self, conn: Conn, now: Time, limits: &Limits) -> &mut Link {
+    pub(in crate::reference) fn heard(&mut self, conn: Conn, now: Time, limits: &Limits) -> &mut Link {
         let link = self.all.entry(conn).or_insert_with(|| Link::new(now, limits));
         self.order.remove(&(link.heard, conn));
         link.heard = now;
@@ -143,7 +143,7 @@ impl Links {
         link
     }
 
-    pub(super) fn remove(&mut self, conn: Conn) -> Option<Link> {
+    pub(in crate::reference) fn remove(&mut self, conn: Conn) -> Option<Link> {
         let link = self.all.remove(&conn)?;
         self.order.remove(&(link.heard, conn));
         self.replies -= link.recent.bytes();
@@ -152,7 +152,7 @@ impl Links {
 
     /// The peer that was silent for longest, if it may be forgotten: there are too many, or too much is kept for them, or nothing
     /// can come of it any more.
-    pub(super) fn stale(&self, now: Time, limits: &Limits) -> Option<Conn> {
+    pub(in crate::reference) fn stale(&self, now: Time, limits: &Limits) -> Option<Conn> {
         let (heard, conn) = *self.order.first()?;
         let crowded = self.all.len() > limits.peers as usize || self.replies > limits.replies as usize;
         let over = || {
@@ -162,7 +162,7 @@ impl Links {
         (crowded || over()).then_some(conn)
     }
 
-    pub(super) fn bytes(&self) -> usize {
+    pub(in crate::reference) fn bytes(&self) -> usize {
         self.all.values().map(Link::bytes).sum::<usize>() + self.order.len() * size_of::<(Time, Conn)>()
     }
 }

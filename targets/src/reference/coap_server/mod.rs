@@ -20,12 +20,12 @@
 //! Reading order: `intake` (datagrams to requests), `site` (what the resources do), `upload` (bodies in blocks), `reply` (what may be
 //! said to whom), `later` (notifications, separate responses, repetitions). What is held for a peer is `link`.
 
-mod answer;
+pub(in crate::reference) mod answer;
 mod intake;
 mod later;
 mod lenient;
 mod limits;
-mod link;
+pub(in crate::reference) mod link;
 mod reply;
 mod site;
 #[cfg(test)]
@@ -37,6 +37,7 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use proofhouse_coap::exchange::Params;
 use proofhouse_coap::observe::{Observers, Sequence};
@@ -47,7 +48,7 @@ use proofhouse_core::time::Time;
 
 pub use limits::Limits;
 
-use crate::flaw::Flaws;
+use crate::flaw::{Flaw, Flaws};
 use link::Links;
 use site::Site;
 use upload::Uploads;
@@ -61,7 +62,7 @@ fn build(plan: &BuildPlan<'_>) -> Result<Box<dyn Actor>, String> {
 }
 
 /// Those of the standard.
-const PARAMS: Params = Params::DEFAULT;
+pub(in crate::reference) const PARAMS: Params = Params::DEFAULT;
 
 /// The server, and all that it holds.
 #[derive(Debug)]
@@ -88,7 +89,10 @@ pub struct CoapServer {
 impl CoapServer {
     /// A server that has just been started. `seed` is where message ids and challenges come from.
     #[must_use]
-    pub fn new(limits: Limits, flaws: Flaws, seed: Seed) -> CoapServer {
+    pub fn new(mut limits: Limits, flaws: Flaws, seed: Seed) -> CoapServer {
+        if flaws.has(Flaw::DedupNeverForgets) {
+            limits.idle = Duration::MAX;
+        }
         let mut rng = seed.stream("coap-server", 0);
         CoapServer {
             flaws,

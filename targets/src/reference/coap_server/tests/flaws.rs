@@ -62,6 +62,11 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
             w.ask(A, &post("/counter").mid(7));
         }
     }),
+    (Flaw::DedupNeverForgets, |w| {
+        w.ask(A, &post("/counter").mid(7));
+        w.pass(Duration::from_secs(250));
+        w.ask(A, &post("/counter").mid(7));
+    }),
     (Flaw::RstMatchedByMidOnly, |w| {
         w.validate(A);
         w.ask(A, &get("/time").observe(0));
@@ -72,7 +77,7 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     }),
     (Flaw::MalformedChangesState, |w| {
         w.ask(A, &get("/actuator"));
-        w.hex(A, "50 01 12 34 f0");
+        w.hex(A, "5f 01 12 34 0102");
         w.ask(A, &get("/actuator"));
     }),
     (Flaw::NoEchoChallenge, |w| drop(w.ask(A, &get("/large")))),
