@@ -76,7 +76,7 @@ fn empty(of: Message<'_>) -> Vec<u8> {
     out
 }
 
-const GET: &str = "request type=con code=0.01 method=get mid=257 token=aa path=/";
+const GET: &str = "request message=con code=0.01 method=get mid=257 token=aa path=/";
 
 #[test]
 fn a_con_is_repeated_four_times_with_pauses_that_double_and_then_given_up() {
@@ -127,13 +127,13 @@ fn a_separate_response_is_acknowledged_and_told_once_however_often_it_comes() {
     stage.ask(&[], Manners::default());
     let response = plain(Kind::Con, Code::CONTENT, 9);
     let (reply, told) = stage.hear(&response);
-    assert_eq!((reply.as_str(), told.len()), ("ack type=ack code=0.00 mid=9", 1));
+    assert_eq!((reply.as_str(), told.len()), ("ack message=ack code=0.00 mid=9", 1));
     let (again, told) = stage.at(3_000).hear(&response);
-    assert_eq!((again.as_str(), told.len()), ("ack type=ack code=0.00 mid=9", 0));
+    assert_eq!((again.as_str(), told.len()), ("ack message=ack code=0.00 mid=9", 0));
     let (later, told) = stage.at(251_001).hear(&response);
     assert_eq!(
         (later.as_str(), told.len()),
-        ("rst type=rst code=0.00 mid=9", 1),
+        ("rst message=rst code=0.00 mid=9", 1),
         "after 247 s the id is another message"
     );
 }
@@ -146,8 +146,8 @@ fn what_nobody_asked_for_is_reset_and_told() {
         assert!(reply.starts_with("rst"), "{kind}: {reply}");
         assert_eq!(told.len(), 1);
     }
-    assert_eq!(stage.hear(&empty(Message::ping(5))).0, "rst type=rst code=0.00 mid=5");
-    assert_eq!(stage.hear(&plain(Kind::Con, Code::GET, 6)).0, "rst type=rst code=0.00 mid=6", "we serve nothing");
+    assert_eq!(stage.hear(&empty(Message::ping(5))).0, "rst message=rst code=0.00 mid=5");
+    assert_eq!(stage.hear(&plain(Kind::Con, Code::GET, 6)).0, "rst message=rst code=0.00 mid=6", "we serve nothing");
     let (reply, told) = stage.hear(&plain(Kind::Ack, Code::CONTENT, 7));
     assert_eq!((reply.as_str(), told.len()), ("", 1), "an ACK is never answered");
 }
@@ -192,7 +192,7 @@ fn a_challenge_is_answered_once_by_saying_the_request_again() {
     let mut stage = Stage::new();
     stage.ask(&[], polite);
     let (again, told) = stage.hear(&challenge(257));
-    assert_eq!(again, "request type=con code=0.01 method=get mid=258 token=aa path=/ echo=0102");
+    assert_eq!(again, "request message=con code=0.01 method=get mid=258 token=aa path=/ echo=0102");
     assert!(told.is_empty());
     assert_eq!(stage.hear(&challenge(258)).1.len(), 1, "a second challenge is the answer");
     let mut stage = Stage::new();
@@ -212,7 +212,7 @@ fn a_body_comes_in_blocks_and_is_told_as_one() {
     let mut stage = Stage::new();
     assert!(stage.ask(&[], BLOCKS).ends_with("path=/ block2=0/0/16"));
     let (next, told) = stage.hear(&block2(257, 0, true, b"0123456789abcdef"));
-    assert_eq!(next, "request type=con code=0.01 method=get mid=258 token=aa path=/ block2=1/0/16");
+    assert_eq!(next, "request message=con code=0.01 method=get mid=258 token=aa path=/ block2=1/0/16");
     assert!(told.is_empty());
     let (next, told) = stage.hear(&block2(258, 1, false, b"gh"));
     assert_eq!(next, "");
@@ -226,9 +226,9 @@ fn a_separate_block_is_acknowledged_first_and_the_next_asked_for_with_the_tick()
     stage.ask(&[], BLOCKS);
     let mut block = block2(9, 0, true, b"0123456789abcdef");
     block[0] = 0x41; // CON
-    assert_eq!(stage.hear(&block).0, "ack type=ack code=0.00 mid=9");
-    assert_eq!(stage.hear(&block).0, "ack type=ack code=0.00 mid=9", "a repetition is acknowledged and nothing more");
-    assert_eq!(stage.tick().0, ["request type=con code=0.01 method=get mid=258 token=aa path=/ block2=1/0/16"]);
+    assert_eq!(stage.hear(&block).0, "ack message=ack code=0.00 mid=9");
+    assert_eq!(stage.hear(&block).0, "ack message=ack code=0.00 mid=9", "a repetition is acknowledged and nothing more");
+    assert_eq!(stage.tick().0, ["request message=con code=0.01 method=get mid=258 token=aa path=/ block2=1/0/16"]);
 }
 
 #[test]

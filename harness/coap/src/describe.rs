@@ -61,7 +61,7 @@ fn role(kind: Kind, code: Code) -> &'static str {
 fn fields(frame: &Frame) -> Fields {
     let code = frame.code();
     let mut fields = Fields::default();
-    fields.set("type", frame.kind().name());
+    fields.set(Told::MESSAGE, frame.kind().name());
     fields.set("code", code.to_string());
     if let Some(method) = code.method() {
         fields.set("method", method);

@@ -12,24 +12,24 @@ fn line(hex: &str) -> String {
 
 #[test]
 fn a_request_tells_its_method_path_and_query() {
-    let said = "request type=con code=0.01 method=get mid=258 token=aabb path=/a/b query=x=1&y=2";
+    let said = "request message=con code=0.01 method=get mid=258 token=aabb path=/a/b query=x=1&y=2";
     assert_eq!(line("42 01 0102 aabb b1 61 01 62 43 783d31 03 793d32"), said);
-    assert_eq!(line("40 01 0102"), "request type=con code=0.01 method=get mid=258 token= path=/");
+    assert_eq!(line("40 01 0102"), "request message=con code=0.01 method=get mid=258 token= path=/");
 }
 
 #[test]
 fn a_response_tells_its_options_by_name_and_the_others_by_number() {
-    let said = "response type=ack code=2.05 mid=1 token=aa etag=beef observe=5 content_format=40 max_age=0 block2=1/1/64 options=[65000] payload=hi";
+    let said = "response message=ack code=2.05 mid=1 token=aa etag=beef observe=5 content_format=40 max_age=0 block2=1/1/64 options=[65000] payload=hi";
     // ETag 4, Observe 6, Content-Format 12, Max-Age 14, Block2 23, 65000.
     assert_eq!(line("61 45 0001 aa 42beef 2105 6128 20 911a e0 fcc4 ff 6869"), said);
 }
 
 #[test]
 fn empty_messages_have_their_roles_and_no_token() {
-    assert_eq!(line("40 00 0007"), "ping type=con code=0.00 mid=7");
-    assert_eq!(line("60 00 0007"), "ack type=ack code=0.00 mid=7");
-    assert_eq!(line("70 00 0007"), "rst type=rst code=0.00 mid=7");
-    assert!(line("50 00 0007").starts_with("empty type=non code=0.00 mid=7 MALFORMED"));
+    assert_eq!(line("40 00 0007"), "ping message=con code=0.00 mid=7");
+    assert_eq!(line("60 00 0007"), "ack message=ack code=0.00 mid=7");
+    assert_eq!(line("70 00 0007"), "rst message=rst code=0.00 mid=7");
+    assert!(line("50 00 0007").starts_with("empty message=non code=0.00 mid=7 MALFORMED"));
 }
 
 #[test]
@@ -37,13 +37,13 @@ fn what_cannot_be_read_says_why_and_what_could() {
     for (hex, kind, why) in [
         ("", "datagram", "shorter than the header"),
         ("40 01 00", "datagram", "shorter than the header"),
-        ("80 01 0001", "request type=con code=0.01 method=get mid=1 token= version=2 path=/", "a version other than 1"),
+        ("80 01 0001", "request message=con code=0.01 method=get mid=1 token= version=2 path=/", "a version other than 1"),
         ("49 01 0001 00112233445566778899", "request", "a token length above 8"),
-        ("44 01 0001 aa", "request type=con code=0.01 method=get mid=1 token=aa tkl=4", "shorter than its length says"),
+        ("44 01 0001 aa", "request message=con code=0.01 method=get mid=1 token=aa tkl=4", "shorter than its length says"),
         ("40 01 0001 f0", "request", "an option delta of 15"),
         (
             "40 01 0001 b5 61",
-            "request type=con code=0.01 method=get mid=1 token= path=/a option_cut=true",
+            "request message=con code=0.01 method=get mid=1 token= path=/a option_cut=true",
             "an option value",
         ),
         ("40 21 0001", "reserved", "a code of a reserved class"),
@@ -60,6 +60,13 @@ fn a_critical_option_that_nobody_knows_is_told_and_refused() {
     assert!(told.contains("options=[65545]") && told.contains("MALFORMED"), "{told}");
     let told = line("40 01 0001 e0 fcbd");
     assert!(told.contains("options=[64970]") && !told.contains("MALFORMED"), "an elective one is legal: {told}");
+}
+
+#[test]
+fn no_packet_has_a_field_that_its_stored_form_has_another_word_for() {
+    for name in ["type", "malformed"] {
+        assert!(names::option(name).is_none() && Told::MESSAGE != name, "{name}");
+    }
 }
 
 proptest! {

@@ -68,7 +68,7 @@ fn a_request_awaits_the_response_with_its_token() {
     let mut dialog = open(false);
     let post = step("post", &[("path", "/count".into()), ("mid", Value::Int(7)), ("token", "C0 FF".into())]);
     let (said, awaits) = say(&mut *dialog, &post);
-    assert_eq!(said, "request type=con code=0.02 method=post mid=7 token=c0ff path=/count");
+    assert_eq!(said, "request message=con code=0.02 method=post mid=7 token=c0ff path=/count");
     assert_eq!(awaits, Some(Awaits { kind: "response", fields: [("token", "c0ff".into())].into() }));
     let none = say(&mut *dialog, &step("get", &[("token", "".into())])).1.unwrap();
     assert_eq!(none.fields, [("token", Value::from(""))]);
@@ -89,7 +89,7 @@ fn ids_and_tokens_are_fresh_unless_a_step_says_them() {
 fn a_ping_awaits_its_reset() {
     let mut dialog = open(false);
     let (said, awaits) = say(&mut *dialog, &step("ping", &[("mid", Value::Int(9))]));
-    assert_eq!(said, "ping type=con code=0.00 mid=9");
+    assert_eq!(said, "ping message=con code=0.00 mid=9");
     assert_eq!(awaits, Some(Awaits { kind: "rst", fields: [("mid", Value::Int(9))].into() }));
 }
 
@@ -99,8 +99,8 @@ fn a_manual_session_answers_and_repeats_nothing_until_a_step_says_so() {
     say(&mut *dialog, &step("get", &[]));
     assert_eq!(hear(&mut *dialog, Message::ping(5)), (1, Vec::new()));
     assert_eq!(ticks(&mut *dialog, Time::ZERO + Duration::from_secs(60)), [""; 0]);
-    assert_eq!(say(&mut *dialog, &step("ack", &[])).0, "ack type=ack code=0.00 mid=5");
-    assert_eq!(say(&mut *dialog, &step("rst", &[("mid", Value::Int(6))])).0, "rst type=rst code=0.00 mid=6");
+    assert_eq!(say(&mut *dialog, &step("ack", &[])).0, "ack message=ack code=0.00 mid=5");
+    assert_eq!(say(&mut *dialog, &step("rst", &[("mid", Value::Int(6))])).0, "rst message=rst code=0.00 mid=6");
 }
 
 #[test]
@@ -130,5 +130,5 @@ fn several_frames_are_several_datagrams_and_their_answers_are_known() {
         .end()
         .unwrap();
     let (_, reply) = hear(&mut *dialog, Message::decode(&response).unwrap());
-    assert_eq!(line(&reply), "ack type=ack code=0.00 mid=77");
+    assert_eq!(line(&reply), "ack message=ack code=0.00 mid=77");
 }

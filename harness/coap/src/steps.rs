@@ -212,7 +212,7 @@ fn stand_in(step: &StepPlan) -> Fields {
 }
 
 /// Fields that no frame is built of, but that a packet has.
-const ANSWERED: [&str; 3] = ["method", "option_cut", "mid"];
+const ANSWERED: [&str; 3] = ["method", "option_cut", "message"];
 
 /// An answer that no message can be is a slip of the pen.
 fn check_answer(answer: &Alternative) -> Built<()> {

@@ -376,6 +376,18 @@ pub struct Packet {
     pub malformed: String,
 }
 
+impl Packet {
+    /// Field of a packet that has a type of its own beside what it is: a CoAP response is a `con`, `non` or `ack`. Never called
+    /// `type`, which is what the packet is.
+    pub const MESSAGE: &str = "message";
+
+    /// Whether this is what the packet is, or its type beside that.
+    #[must_use]
+    pub fn is_a(&self, word: &str) -> bool {
+        self.kind == word || self.fields.text(Packet::MESSAGE) == Some(word)
+    }
+}
+
 impl Event {
     /// The connection that this is about.
     #[must_use]

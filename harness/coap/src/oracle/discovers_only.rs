@@ -67,6 +67,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     match hidden.as_slice() {
         [] if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "no list of resources came"),
+        // Whoever says yes to everything sends such a list too.
+        [] if links == 0 => Judgement::inconclusive(ORACLE.id, "the list of resources is empty"),
         [] => Judgement::pass(ORACLE.id, ids(evidence), format!("all of {links} links are public")),
         [(path, moments), ..] => {
             let paths: Vec<&str> = hidden.iter().map(|(path, _)| path.as_str()).collect();

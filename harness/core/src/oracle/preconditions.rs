@@ -259,7 +259,7 @@ fn is_wanted(plan: &Plan, registry: &Registry, wanted: &Alternative, at: &At<'_>
         value.as_text().zip(of).is_some_and(|(word, of)| of(&fleet.version, packet, name, word) == Some(true))
     };
     let field = |(name, values): &(String, Vec<Value>)| match name.as_str() {
-        "type" => values.iter().any(|value| value.as_text() == Some(&packet.kind)),
+        "type" => values.iter().filter_map(Value::as_text).any(|value| packet.is_a(value)),
         name => {
             packet.fields.find(name).is_some_and(|value| values.contains(value))
                 || values.iter().any(|value| class(name, value))

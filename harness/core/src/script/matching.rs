@@ -120,8 +120,7 @@ fn is_about(alternative: &Alternative, packet: &Packet) -> bool {
 
 /// What a packet is: its kind, or what its protocol calls its type beside that.
 fn is_type(packet: &Packet, values: &[Value]) -> bool {
-    let said = packet.fields.text("type");
-    values.iter().filter_map(Value::as_text).any(|value| value == packet.kind || Some(value) == said)
+    values.iter().filter_map(Value::as_text).any(|value| packet.is_a(value))
 }
 
 /// The canary stands in some field.

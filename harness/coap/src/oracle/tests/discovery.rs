@@ -53,6 +53,7 @@ fn a_list_is_read_across_its_blocks() {
 #[test]
 fn what_is_no_list_of_links_decides_nothing() {
     assert_says(&listed(&[("", "hello")]), Verdict::Inconclusive, "does not read as links");
+    assert_says(&listed(&[("", "")]), Verdict::Inconclusive, "is empty");
     assert_says(&listed(&[]), Verdict::Inconclusive, "no list");
 }
 

@@ -53,7 +53,7 @@ fn plan(text: &str) -> Plan {
 /// The fields of a request.
 fn request(method: &str, path: &str, mid: i64, token: &str) -> [(&'static str, Value); 5] {
     [
-        ("type", "con".into()),
+        ("message", "con".into()),
         ("method", method.into()),
         ("path", path.into()),
         ("mid", Value::Int(mid)),
