@@ -35,9 +35,19 @@ fn an_effect_that_happened_once_passes_and_one_that_happened_twice_fails() {
 }
 
 #[test]
-fn an_effect_that_is_missing_fails_only_where_its_request_was_answered() {
+fn an_effect_that_is_missing_fails_only_where_the_target_reacted_to_its_request() {
     assert_says(&counted(StepState::Met, "3", "3"), Verdict::Fail, "0 times");
-    assert_says(&counted(StepState::Unmet, "3", "3"), Verdict::Inconclusive, "no request");
+    assert_says(&counted(StepState::Unmet, "3", "3"), Verdict::Inconclusive, "reacted to no request");
+}
+
+#[test]
+fn an_answer_to_something_else_is_a_reaction_too() {
+    let mut film = Film::new(plan(COUNTED));
+    film.at(0).open("foe", 0, 1).met("foe", 0, 0, 1).bound("foe", 0, "foe.was", "3");
+    film.at(10).step("foe", 0, 1, Some(1), StepState::Started).sent(1, "say", &[]);
+    film.at(11).got(1, "said", &[]).at(15).step("foe", 0, 1, Some(1), StepState::Unmet);
+    film.at(20).met("foe", 0, 2, 1).bound("foe", 0, "foe.is", "3");
+    assert_says(&film.judge(&counter_rises::ORACLE), Verdict::Fail, "0 times");
 }
 
 #[test]
