@@ -145,7 +145,7 @@ fn violations(
         }
         let attack = expect.keys.text("attack").map_or_else(|| in_words(&packet), ToString::to_string);
         let within = crate::spread::duration_text(within);
-        let share = if all == 1 { String::new() } else { format!(" ({} of {all} connections)", open.len()) };
+        let share = if all == 1 { String::new() } else { which(record, open, all) };
         found.push(Violation {
             expected: format!("the target ends the connection within {within} of {attack}"),
             actual: format!("it was still open {within} after {attack}{share}"),
@@ -155,6 +155,20 @@ fn violations(
         });
     }
     found
+}
+
+/// ` (2 of 20 connections: after-7, after-9)`: how many, and which where the script names them.
+fn which(record: &Record<'_>, open: &[(u32, Moment, Moment)], all: usize) -> String {
+    const NAMED: usize = 5;
+    let mut names: Vec<&str> = open.iter().map(|(conn, ..)| record.connections[conn].label).collect();
+    names.retain(|name| !name.is_empty() && *name != "main");
+    names.dedup();
+    let more = if names.len() > NAMED { ", ..." } else { "" };
+    names.truncate(NAMED);
+    match names.is_empty() {
+        true => format!(" ({} of {all} connections)", open.len()),
+        false => format!(" ({} of {all} connections: {}{more})", open.len(), names.join(", ")),
+    }
 }
 
 /// `publish/qos0/after-connack` as words: `publish`.

@@ -43,11 +43,17 @@ fn whole_members(cutter: &mut Cutter<'_>) {
 fn whole_connections(cutter: &mut Cutter<'_>) {
     for name in fleets(&cutter.best) {
         let conns: BTreeSet<String> = steps(cutter, &name).iter().map(conn).collect();
-        for gone in conns.iter().filter(|_| conns.len() > 1) {
-            cutter.tries(|tree| {
-                steps_mut(tree, &name).into_iter().for_each(|steps| steps.retain(|step| conn(step) != *gone));
-            });
+        let conns: Vec<String> = conns.into_iter().collect();
+        if conns.len() < 2 {
+            continue;
         }
+        ddmin(&conns, &mut |kept| {
+            !kept.is_empty()
+                && cutter.tries(|tree| {
+                    let stays = |step: &Located| kept.contains(&conn(step));
+                    steps_mut(tree, &name).into_iter().for_each(|steps| steps.retain(stays));
+                })
+        });
     }
 }
 

@@ -1,4 +1,6 @@
 //! `mqtt.inner-lengths`: a length inside a packet that says more than the packet holds.
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use proofhouse_core::protocol::CaseRow;
@@ -12,8 +14,8 @@ use crate::names;
 pub(super) fn inner_lengths(version: &str) -> Vec<CaseRow> {
     let of = names::version(version);
     let row = |(name, frame, parts): (&str, Fields, Vec<Part>)| {
-        let broken: Vec<Fields> = (0..parts.len()).flat_map(|at| overlong(&frame, &parts, at)).collect();
-        debug_assert!(broken.iter().all(|frame| refusal(version, frame).is_some()));
+        let broken: Vec<(String, Fields)> = (0..parts.len()).flat_map(|at| overlong(&frame, &parts, at)).collect();
+        debug_assert!(broken.iter().all(|(_, frame)| refusal(version, frame).is_some()));
         let clause = match (frame.text("type"), of) {
             (Some("connect"), Version::V5) => "mqtt5:3.1.4-1",
             (Some("connect"), Version::V311) => "mqtt3:3.1.4-1",
@@ -23,7 +25,7 @@ pub(super) fn inner_lengths(version: &str) -> Vec<CaseRow> {
         volley_row(
             name,
             "inner-length",
-            &alloc::format!("{} with a length longer than the packet", loud(&frame)),
+            &format!("{} with a length longer than the packet", loud(&frame)),
             clause,
             broken,
         )
@@ -41,27 +43,30 @@ enum Part {
     Section(&'static [u8]),
 }
 
-/// The body twice, with the length of one part overstated; nothing where it has none.
-fn overlong(frame: &Fields, parts: &[Part], at: usize) -> Vec<Fields> {
+/// The body twice, with the length of one part overstated; nothing where it has none. The name tells the part and the lie.
+fn overlong(frame: &Fields, parts: &[Part], at: usize) -> Vec<(String, Fields)> {
     let after: usize = parts[at + 1..].iter().map(Part::size).sum();
-    let lie = |length: &[u8], content: &[u8]| {
+    let lie = |name: &str, length: &[u8], content: &[u8]| {
         let before = parts[..at].iter().flat_map(Part::bytes);
         let rest = parts[at + 1..].iter().flat_map(Part::bytes);
         let body: Vec<u8> = before.chain(length.iter().copied()).chain(content.iter().copied()).chain(rest).collect();
         let mut frame = frame.clone();
         frame.set("body", hex(&body));
-        frame
+        (format!("part-{at}-{name}"), frame)
     };
     match &parts[at] {
         Part::Raw(_) => Vec::new(),
         Part::Field(text) => {
             let one_more = (text.len() + after + 1) as u16;
-            alloc::vec![lie(&one_more.to_be_bytes(), text.as_bytes()), lie(&[0xff; 2], text.as_bytes())]
+            alloc::vec![
+                lie("one-more", &one_more.to_be_bytes(), text.as_bytes()),
+                lie("most", &[0xff; 2], text.as_bytes())
+            ]
         }
         Part::Section(bytes) => {
             let one_more = (bytes.len() + after + 1) as u8;
             assert!(one_more < 0x80, "bodies here are short: one byte says their length");
-            alloc::vec![lie(&[one_more], bytes), lie(&[0xff, 0xff, 0xff, 0x7f], bytes)]
+            alloc::vec![lie("one-more", &[one_more], bytes), lie("most", &[0xff, 0xff, 0xff, 0x7f], bytes)]
         }
     }
 }
@@ -147,7 +152,7 @@ mod tests {
         let frame = fields([("type", "publish".into())]);
         let parts = [Part::Field("ab"), Part::Raw(b"1")];
         let bodies: Vec<_> =
-            overlong(&frame, &parts, 0).iter().map(|f| f.text("body").unwrap_or("").to_string()).collect();
+            overlong(&frame, &parts, 0).iter().map(|(_, f)| f.text("body").unwrap_or("").to_string()).collect();
         assert_eq!(bodies, ["0004616231", "ffff616231"]);
     }
 }

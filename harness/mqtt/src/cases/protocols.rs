@@ -1,6 +1,6 @@
 //! A CONNECT that names another protocol, or another level of it.
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::protocol::CaseRow;
@@ -9,7 +9,14 @@ use proofhouse_core::value::{Fields, Value};
 use super::{fields, volley_row};
 
 /// Names that are not "MQTT", with the level of the version.
-const NAMES: [&str; 6] = ["", "MQT", "MQTTx", "mqtt", "MQTT ", "MQIsdp"];
+const NAMES: [(&str, &str); 6] = [
+    ("empty", ""),
+    ("shorter", "MQT"),
+    ("longer", "MQTTx"),
+    ("lower-case", "mqtt"),
+    ("space", "MQTT "),
+    ("older", "MQIsdp"),
+];
 /// A name as long as a name can be.
 const LONG: i64 = 65_535;
 /// Levels that no published MQTT has. 3 with "MQTT" was never one; "MQIsdp" with 3 is MQTT 3.1, which a server may speak.
@@ -19,9 +26,12 @@ const BRIDGES: [i64; 3] = [0x83, 0x84, 0x85];
 
 /// `mqtt.protocols`: one case of names, one of levels; a connection for each.
 pub(super) fn protocols(version: &str) -> Vec<CaseRow> {
-    let named = |name: Value| fields([("type", "connect".into()), ("protocol_name", name)]);
+    let named = |(label, name): (&str, Value)| {
+        (label.to_string(), fields([("type", "connect".into()), ("protocol_name", name)]))
+    };
     let long = fields([("size", Value::Int(LONG))]);
-    let names = NAMES.iter().map(|name| named((*name).into())).chain([named(long.into())]).collect();
+    let names = NAMES.iter().map(|(label, name)| (*label, Value::from(*name))).chain([("longest", long.into())]);
+    let names = names.map(named).collect();
     alloc::vec![
         volley_row("name", "name", "CONNECT with another protocol name", &clause(version, 1), own_ids(names)),
         volley_row(
@@ -44,16 +54,15 @@ fn clause(version: &str, number: u8) -> String {
     format!("{}:3.1.2-{number}", if version == "5" { "mqtt5" } else { "mqtt3" })
 }
 
-fn levels(levels: &[i64]) -> Vec<Fields> {
-    let level = |level: &i64| fields([("type", "connect".into()), ("protocol_level", Value::Int(*level))]);
+fn levels(levels: &[i64]) -> Vec<(String, Fields)> {
+    let level = |level: &i64| {
+        (format!("level-{level}"), fields([("type", "connect".into()), ("protocol_level", Value::Int(*level))]))
+    };
     own_ids(levels.iter().map(level).collect())
 }
 
 /// A client id for each connection, so that none takes another's place.
-fn own_ids(frames: Vec<Fields>) -> Vec<Fields> {
-    let named = |(at, mut frame): (usize, Fields)| {
-        frame.set("client_id", format!("foe-c{at}"));
-        frame
-    };
-    frames.into_iter().enumerate().map(named).collect()
+fn own_ids(mut frames: Vec<(String, Fields)>) -> Vec<(String, Fields)> {
+    frames.iter_mut().for_each(|(label, frame)| frame.set("client_id", format!("foe-{label}")));
+    frames
 }

@@ -1,4 +1,6 @@
 //! `mqtt.truncations`: every packet that a client sends, ended after each byte of its body, with a Remaining Length that is true.
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use proofhouse_core::protocol::CaseRow;
@@ -18,16 +20,18 @@ fn cut(version: &str, name: &str, frame: &Fields) -> CaseRow {
     let mut bytes = Vec::new();
     frames::build(names::version(version), frame, &mut bytes).expect("a legal packet can be built");
     let ends = 0..bytes.len() - 2;
-    let cut =
-        ends.map(|end| Fields([frame.0.clone(), alloc::vec![("truncate".into(), Value::Int(end as i64))]].concat()));
-    let broken: Vec<Fields> = cut.filter(|frame| refusal(version, frame).is_some()).collect();
+    let cut = ends.map(|end| {
+        let frame = Fields([frame.0.clone(), alloc::vec![("truncate".into(), Value::Int(end as i64))]].concat());
+        (format!("after-{end}"), frame)
+    });
+    let broken: Vec<(String, Fields)> = cut.filter(|(_, frame)| refusal(version, frame).is_some()).collect();
     let clause = match (frame.text("type"), version) {
         (Some("connect"), "5") => "mqtt5:3.1.4-1",
         (Some("connect"), _) => "mqtt3:3.1.4-1",
         (_, "5") => "mqtt5:4.13.1-1",
         _ => "mqtt3:4.8.0-1",
     };
-    volley_row(name, "cut-short", &alloc::format!("{} that ends too early", loud(frame)), clause, broken)
+    volley_row(name, "cut-short", &format!("{} that ends too early", loud(frame)), clause, broken)
 }
 
 /// Every packet of a client with everything in it that can be cut.
