@@ -115,3 +115,44 @@ fn one_per_cent_of_the_attack_may_be_lost_and_no_more() {
     assert_says(&lost, Verdict::Fail, "lost its connection 1 times");
     assert_says(&away(500, 1_200), Verdict::Inconclusive, "not connected when the attack began");
 }
+
+/// A question with these filters, each with its QoS, and the codes of its answer; `None`: none came.
+fn asked(version: &str, kind: &str, wanted: &[i64], codes: Option<&[i64]>) -> Judgement {
+    let rule = "[[expect]]\noracle = \"answers-fit\"\nof = \"reader\"\n";
+    let mut film = Film::new(plan(version, &format!("{PLAN}{rule}")));
+    let owner = user(&film, "owner");
+    let list = |all: &[i64]| Value::List(all.iter().map(|n| Value::Int(*n)).collect());
+    let filters = Value::List(wanted.iter().map(|_| Value::from("a/b")).collect());
+    login(film.at(0), "reader", 1, Some(&owner), "r");
+    film.at(1).sent(1, kind, &[("packet_id", Value::Int(7)), ("filters", filters), ("qos", list(wanted))]);
+    if let Some(codes) = codes {
+        let answer = if kind == "subscribe" { "suback" } else { "unsuback" };
+        film.at(2).got(1, answer, &[("packet_id", Value::Int(6)), ("reason", list(&[0]))]);
+        film.at(3).got(1, answer, &[("packet_id", Value::Int(7)), ("reason", list(codes))]);
+    }
+    film.at(5_000).close(1, By::Us);
+    film.judge(&answers_fit::ORACLE)
+}
+
+#[test]
+fn an_answer_has_one_code_for_each_filter_and_grants_no_more_than_was_asked_for() {
+    assert_says(&asked("5", "subscribe", &[0, 1, 2], Some(&[0, 1, 2])), Verdict::Pass, "1 answers");
+    assert_says(&asked("5", "subscribe", &[2, 2, 2], Some(&[0, 0x87, 1])), Verdict::Pass, "");
+    assert_says(&asked("5", "subscribe", &[0, 1, 2], Some(&[0])), Verdict::Fail, "1 codes for 3 filters");
+    assert_says(&asked("5", "subscribe", &[1, 0], Some(&[1, 1])), Verdict::Fail, "QoS 1 granted where 0");
+    assert_says(&asked("5", "unsubscribe", &[0, 0], Some(&[0, 0x11])), Verdict::Pass, "");
+    assert_says(&asked("5", "unsubscribe", &[0, 0], Some(&[0])), Verdict::Fail, "1 codes for 2 filters");
+    assert_says(&asked("3.1.1", "unsubscribe", &[0, 0], Some(&[])), Verdict::Pass, "");
+    assert_says(&asked("5", "unsubscribe", &[0], None), Verdict::Fail, "no answer came");
+}
+
+#[test]
+fn a_question_whose_connection_the_server_ended_is_open() {
+    let rule = "[[expect]]\noracle = \"answers-fit\"\nof = \"reader\"\n";
+    let mut film = Film::new(plan("5", &format!("{PLAN}{rule}")));
+    let owner = user(&film, "owner");
+    login(film.at(0), "reader", 1, Some(&owner), "r");
+    film.at(1).sent(1, "subscribe", &[("packet_id", Value::Int(7)), ("filter", "a".into()), ("qos", Value::Int(0))]);
+    film.at(2).close(1, By::Peer);
+    assert_says(&film.judge(&answers_fit::ORACLE), Verdict::Inconclusive, "before its subscribe was answered");
+}
