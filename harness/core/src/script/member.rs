@@ -23,8 +23,6 @@ const OPEN_MAX: Duration = Duration::from_secs(30);
 const GOODBYE: Duration = Duration::from_secs(1);
 /// How long an order may take at least: restarting a slow target takes longer than an answer on the wire.
 const ORDER_MIN: Duration = Duration::from_secs(30);
-/// Packets that an unmet step tells of.
-const SAW_MAX: usize = 5;
 /// The timer of the current step; those of connections follow.
 const STEP: TimerId = TimerId(0);
 /// Verbs that begin a connection again after it ended: `open`, and the one by which protocols introduce themselves.

@@ -10,6 +10,7 @@ mod link;
 mod matching;
 mod member;
 mod program;
+mod saw;
 #[cfg(test)]
 mod tests;
 

@@ -2,13 +2,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Await, GOODBYE, Member, OPEN_MAX, Phase, SAW_MAX, STEP, dialog_timer};
+use super::{Await, GOODBYE, Member, OPEN_MAX, Phase, STEP, dialog_timer};
 use crate::actor::{Close, CloseHow, Conn, Note, Outbox, TimerId};
 use crate::plan::{Alternative, StepPlan};
 use crate::protocol::Awaits;
 use crate::script::fill::Fill;
 use crate::script::link::{Link, State};
 use crate::script::matching::{self, Sight, Wanted, brief, close_name, span};
+use crate::script::saw;
 use crate::time::{Duration, Time};
 use crate::transcript::StepState;
 
@@ -232,17 +233,11 @@ impl Member {
     /// What has arrived since the step began (or since it spoke), in a few words.
     pub(super) fn saw(&self, waiting: &Await) -> String {
         let link = self.link();
-        let seen: Vec<String> = link
-            .inbox
-            .iter()
-            .filter(|unread| unread.spoken == link.spoken)
-            .map(|unread| brief(&unread.packet))
-            .collect();
-        match (seen.len(), link.heard - waiting.heard) {
-            (0, 0) => String::from("nothing"),
-            (0, bytes) => alloc::format!("{bytes} bytes, no whole packet"),
-            (1..=SAW_MAX, _) => seen.join(", "),
-            (more, _) => alloc::format!("{}, and {} more", seen[..SAW_MAX].join(", "), more - SAW_MAX),
+        let seen = link.inbox.iter().filter(|unread| unread.spoken == link.spoken).map(|unread| &unread.packet);
+        match link.heard - waiting.heard {
+            _ if seen.clone().next().is_some() => saw::listed(seen),
+            0 => String::from("nothing"),
+            bytes => alloc::format!("{bytes} bytes, no whole packet"),
         }
     }
 }
