@@ -8,25 +8,21 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use proofhouse_core::seed::Rng;
-use proofhouse_core::time::{Duration, Time, nanos};
+use proofhouse_core::time::Time;
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value, hex};
 
 use crate::codec::{Code, Duty, Kind, Message, OptionNumber, Token};
 use crate::describe;
+use crate::exchange::{Outgoing, Params, Recent, Seen, Tick};
 use crate::frames::{self, Built};
 use crate::names::{self, BlockWords};
 
-/// ACK_TIMEOUT: the first pause before a CON is repeated, times 1.0 to 1.5 \[RFC 7252 §4.8\].
-pub const ACK_TIMEOUT: Duration = Duration::from_secs(2);
-/// MAX_RETRANSMIT: how often a CON is repeated \[RFC 7252 §4.8\].
-pub const RETRANSMIT_MAX: u32 = 4;
-/// EXCHANGE_LIFETIME: how long a message id names one message \[RFC 7252 §4.8.2\].
-const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
+const PARAMS: Params = Params::DEFAULT;
 /// Letters of a drawn token: 40 bits, more than the 32 that are asked for \[RFC 7252 §5.3.1\]; some servers take tokens for text.
 const TOKEN_LEN: usize = 8;
-/// Messages of the peer that are remembered, so that a flood of ids does not grow us.
-const HEARD_MAX: usize = 256;
+/// Messages of the peer that are remembered, and bytes of what they were answered with: a flood of ids does not grow us.
+const HEARD_MAX: (u32, u32) = (256, 4 * 256);
 /// The largest body that is put together out of blocks.
 const BODY_MAX: usize = 1 << 20;
 const ECHO: OptionNumber = OptionNumber(252);
@@ -51,20 +47,17 @@ pub struct Client {
     rng: Rng,
     mid: u16,
     exchanges: Vec<Exchange>,
-    heard: VecDeque<Heard>,
+    heard: Recent,
     due: VecDeque<Vec<u8>>,
     last_con: Option<u16>,
-    lost: Vec<Token>,
 }
 
 /// A request until its last response, or a ping until its RST.
 struct Exchange {
     /// `None`: a ping.
     token: Option<Token>,
-    mid: u16,
-    datagram: Vec<u8>,
-    repeat: Option<Repeat>,
-    /// The frame without message id.
+    out: Outgoing,
+    /// The frame as it was said last.
     request: Fields,
     manners: Manners,
     /// A challenge has been answered.
@@ -77,25 +70,11 @@ struct Exchange {
     upload: Option<Upload>,
 }
 
-/// A CON that is not acknowledged.
-struct Repeat {
-    at: Time,
-    pause: Duration,
-    count: u32,
-}
-
 /// A body on its way to the server.
 struct Upload {
     body: Vec<u8>,
     sent: usize,
     size: usize,
-}
-
-/// A message of the peer, and what it was answered with.
-struct Heard {
-    mid: u16,
-    since: Time,
-    reply: Vec<u8>,
 }
 
 /// What becomes of a response.
@@ -115,10 +94,9 @@ impl Client {
             rng,
             mid,
             exchanges: Vec::new(),
-            heard: VecDeque::new(),
+            heard: Recent::new(HEARD_MAX.0, HEARD_MAX.1),
             due: VecDeque::new(),
             last_con: None,
-            lost: Vec::new(),
         }
     }
 
@@ -126,11 +104,6 @@ impl Client {
     #[must_use]
     pub fn last_con(&self) -> Option<u16> {
         self.last_con
-    }
-
-    /// Requests that were given up: repeated four times, and never heard. Forgotten with this call.
-    pub fn take_lost(&mut self) -> Vec<Token> {
-        core::mem::take(&mut self.lost)
     }
 
     /// Every request that waits for an answer is given up: what still comes for it is unexpected.
@@ -154,33 +127,14 @@ impl Client {
             let token = Token::letters(self.rng.next(), TOKEN_LEN);
             frame.set("token", names::token(token));
         }
-        let mut upload = None;
-        if manners.blocks {
-            upload = cut(&mut frame, manners)?;
-        }
-        let given = frame.int("mid").and_then(|mid| u16::try_from(mid).ok());
-        let mid = given.unwrap_or_else(|| self.fresh_mid());
-        frame.set("mid", u32::from(mid));
-        let mut datagram = Vec::new();
-        frames::build(&frame, &mut datagram)?;
-        out.extend_from_slice(&datagram);
+        let upload = if manners.blocks { cut(&mut frame, manners)? } else { None };
+        self.give_mid(&mut frame);
+        let mut exchange = Exchange { manners, upload, ..Exchange::new(token_of(&frame), frame) };
+        self.say(now, &mut exchange, out)?;
+        let frame = exchange.request.clone();
         if !self.mute {
-            let token = token_of(&frame);
-            self.exchanges.retain(|exchange| exchange.token != token);
-            let repeat = self.repeat(now, &frame);
-            self.exchanges.push(Exchange {
-                token,
-                mid,
-                datagram,
-                repeat,
-                request: frame.clone(),
-                manners,
-                echoed: false,
-                observing: false,
-                body: Vec::new(),
-                etag: None,
-                upload,
-            });
+            self.exchanges.retain(|other| other.token != exchange.token);
+            self.exchanges.push(exchange);
         }
         Ok(frame)
     }
@@ -190,26 +144,28 @@ impl Client {
     /// # Errors
     /// Never where `frame` has no more than a message id.
     pub fn ping(&mut self, now: Time, mut frame: Fields, out: &mut Vec<u8>) -> Built<u16> {
-        let mid = frame.int("mid").map_or_else(|| self.fresh_mid(), |mid| mid as u16);
-        frame.set("mid", u32::from(mid));
-        let mut datagram = Vec::new();
-        frames::build(&frame, &mut datagram)?;
-        out.extend_from_slice(&datagram);
-        let repeat = self.repeat(now, &frame).filter(|_| !self.mute);
-        self.exchanges.push(Exchange {
-            token: None,
-            mid,
-            datagram,
-            repeat,
-            request: frame,
-            manners: Manners::default(),
-            echoed: false,
-            observing: false,
-            body: Vec::new(),
-            etag: None,
-            upload: None,
-        });
+        self.give_mid(&mut frame);
+        let mut exchange = Exchange::new(None, frame);
+        self.say(now, &mut exchange, out)?;
+        let mid = exchange.mid();
+        if !self.mute {
+            self.exchanges.push(exchange);
+        }
         Ok(mid)
+    }
+
+    /// A message id, where the frame has none.
+    fn give_mid(&mut self, frame: &mut Fields) {
+        if frame.find("mid").is_none() {
+            frame.set("mid", u32::from(self.fresh_mid()));
+        }
+    }
+
+    fn say(&mut self, now: Time, exchange: &mut Exchange, out: &mut Vec<u8>) -> Built<()> {
+        let Exchange { out: outgoing, request, .. } = exchange;
+        outgoing.send(now, &PARAMS, self.rng.next(), |datagram| frames::build(request, datagram))?;
+        out.extend_from_slice(outgoing.wire());
+        Ok(())
     }
 
     /// A datagram that is due after those before it.
@@ -220,21 +176,8 @@ impl Client {
     /// A token that was said by other means, so that its response is known.
     pub fn expect_token(&mut self, frame: &Fields) {
         let Some(token) = token_of(frame) else { return };
-        let mid = frame.int("mid").unwrap_or(0) as u16;
         self.exchanges.retain(|exchange| exchange.token != Some(token));
-        self.exchanges.push(Exchange {
-            token: Some(token),
-            mid,
-            datagram: Vec::new(),
-            repeat: None,
-            request: frame.clone(),
-            manners: Manners::default(),
-            echoed: false,
-            observing: false,
-            body: Vec::new(),
-            etag: None,
-            upload: None,
-        });
+        self.exchanges.push(Exchange::new(Some(token), frame.clone()));
     }
 
     /// Takes a datagram of the peer: what it tells goes to `packets`, what has to be answered at once to `reply`. A message that was
@@ -254,17 +197,18 @@ impl Client {
         if message.kind() == Kind::Con {
             self.last_con = Some(message.mid());
         }
-        let confirmable = matches!(message.kind(), Kind::Con | Kind::Non);
-        if confirmable && !self.mute && self.was_heard(now, message.mid(), reply) {
+        if !self.mute
+            && let Seen::Again(before) = self.heard.see(now, &PARAMS, &message)
+        {
+            reply.extend_from_slice(before);
             return;
         }
         let mut answer = Vec::new();
         self.take(now, &message, told, packets, &mut answer);
         reply.extend_from_slice(&answer);
-        if confirmable && !self.mute {
-            // Who repeats a separate response wants its acknowledgement, not our next request.
-            let acknowledges = answer.len() == EMPTY_LEN;
-            self.remember(now, message.mid(), if acknowledges { answer } else { Vec::new() });
+        // Who repeats a separate response wants its acknowledgement, not our next request.
+        if matches!(message.kind(), Kind::Con | Kind::Non) && answer.len() == EMPTY_LEN {
+            self.heard.keep(message.mid(), &answer);
         }
     }
 
@@ -274,51 +218,21 @@ impl Client {
             Some(datagram) => out.extend_from_slice(&datagram),
             None => self.say_again(now, out),
         }
-        let next = self.exchanges.iter().filter_map(|exchange| exchange.repeat.as_ref()).map(|repeat| repeat.at).min();
+        let next = self.exchanges.iter().map(|exchange| exchange.out.due()).min().filter(|due| *due < Time::NEVER);
         if self.due.is_empty() { next } else { Some(now) }
     }
 
+    /// Repeats the first request whose pause is over; those that were repeated often enough are given up.
     fn say_again(&mut self, now: Time, out: &mut Vec<u8>) {
-        while let Some(at) = self.exchanges.iter().position(|e| e.repeat.as_ref().is_some_and(|r| r.at <= now)) {
-            let exchange = &mut self.exchanges[at];
-            let Some(repeat) = &mut exchange.repeat else { return };
-            if repeat.count < RETRANSMIT_MAX {
-                repeat.count += 1;
-                repeat.pause *= 2;
-                repeat.at = now + repeat.pause;
-                out.extend_from_slice(&exchange.datagram);
-                return;
+        let mut said = false;
+        self.exchanges.retain_mut(|exchange| {
+            let tick = if said { Tick::Wait } else { exchange.out.tick(now, &PARAMS) };
+            if tick == Tick::Resend {
+                out.extend_from_slice(exchange.out.wire());
+                said = true;
             }
-            let gone = self.exchanges.remove(at);
-            self.lost.extend(gone.token);
-        }
-    }
-
-    /// The first repetition of a CON, 2 s to 3 s later.
-    fn repeat(&mut self, now: Time, frame: &Fields) -> Option<Repeat> {
-        if self.mute || !matches!(frame.text("type"), None | Some("con")) {
-            return None;
-        }
-        let pause = ACK_TIMEOUT + Duration::from_nanos(self.rng.below(nanos(ACK_TIMEOUT) / 2 + 1));
-        Some(Repeat { at: now + pause, pause, count: 0 })
-    }
-
-    fn was_heard(&mut self, now: Time, mid: u16, reply: &mut Vec<u8>) -> bool {
-        while self.heard.front().is_some_and(|heard| now.since(heard.since) > EXCHANGE_LIFETIME) {
-            self.heard.pop_front();
-        }
-        let before = self.heard.iter().find(|heard| heard.mid == mid);
-        if let Some(heard) = before {
-            reply.extend_from_slice(&heard.reply);
-        }
-        before.is_some()
-    }
-
-    fn remember(&mut self, now: Time, mid: u16, reply: Vec<u8>) {
-        if self.heard.len() == HEARD_MAX {
-            self.heard.pop_front();
-        }
-        self.heard.push_back(Heard { mid, since: now, reply });
+            tick != Tick::GaveUp
+        });
     }
 
     fn take(&mut self, now: Time, message: &Message<'_>, told: Told, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {
@@ -326,9 +240,9 @@ impl Client {
         if code.is_response() {
             return self.respond(now, message, told, packets, reply);
         }
-        let named = self.exchanges.iter().position(|exchange| exchange.mid == mid);
+        let named = self.exchanges.iter().position(|exchange| exchange.mid() == mid);
         match (kind, named) {
-            (Kind::Ack, Some(at)) => self.exchanges[at].repeat = None,
+            (Kind::Ack, Some(at)) => self.exchanges[at].out.stop(),
             (Kind::Rst, Some(at)) => drop(self.exchanges.remove(at)),
             // A ping, and a request to a client that serves nothing [RFC 7252 §4.2].
             (Kind::Con, _) if !self.mute => Message::rst(mid).encode(reply),
@@ -355,14 +269,14 @@ impl Client {
             packets.push(told);
             return;
         };
-        if kind == Kind::Ack && self.exchanges[at].mid != mid {
+        if kind == Kind::Ack && self.exchanges[at].mid() != mid {
             return; // the acknowledgement of another message answers nothing [RFC 7252 §5.3.2]
         }
         if kind == Kind::Con && !self.mute {
             Message::ack(mid).encode(reply);
         }
         let mut exchange = self.exchanges.swap_remove(at);
-        exchange.repeat = None;
+        exchange.out.stop();
         match exchange.take(message, &mut told) {
             Course::Continue => self.go_on(now, exchange, reply),
             Course::Answer => {
@@ -376,23 +290,39 @@ impl Client {
 
     /// Says the next request of an exchange: at once where nothing else has to be said, else with the next tick.
     fn go_on(&mut self, now: Time, mut exchange: Exchange, reply: &mut Vec<u8>) {
-        exchange.mid = self.fresh_mid();
-        exchange.request.set("mid", u32::from(exchange.mid));
-        exchange.datagram.clear();
-        if frames::build(&exchange.request, &mut exchange.datagram).is_err() {
+        exchange.request.set("mid", u32::from(self.fresh_mid()));
+        let mut datagram = Vec::new();
+        if self.say(now, &mut exchange, &mut datagram).is_err() {
             return; // what was said once can be said again
         }
-        exchange.repeat = self.repeat(now, &exchange.request);
         if reply.is_empty() {
-            reply.extend_from_slice(&exchange.datagram);
+            reply.extend_from_slice(&datagram);
         } else {
-            self.due.push_back(exchange.datagram.clone());
+            self.due.push_back(datagram);
         }
         self.exchanges.push(exchange);
     }
 }
 
 impl Exchange {
+    fn new(token: Option<Token>, request: Fields) -> Exchange {
+        Exchange {
+            token,
+            out: Outgoing::new(),
+            request,
+            manners: Manners::default(),
+            echoed: false,
+            observing: false,
+            body: Vec::new(),
+            etag: None,
+            upload: None,
+        }
+    }
+
+    fn mid(&self) -> u16 {
+        self.request.int("mid").unwrap_or(0) as u16
+    }
+
     /// Looks at a response: part of the answer, or the answer, which is then told whole.
     fn take(&mut self, message: &Message<'_>, told: &mut Told) -> Course {
         let (code, options) = (message.code(), message.options());

@@ -72,7 +72,8 @@ pub fn token(token: Token) -> String {
     hex(token.as_bytes())
 }
 
-/// A block option in numbers: which block, whether more follow, and the exponent of its size (`szx`, 7 is reserved).
+/// A block option in numbers: which block, whether more follow, and the exponent of its size. Unlike a
+/// [`Block`](crate::block::Block) it can say the reserved exponent 7, which transcripts show and attackers write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockWords {
     /// Number of the block, up to 2^20 - 1.

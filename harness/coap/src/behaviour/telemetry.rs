@@ -19,8 +19,8 @@ use proofhouse_core::time::{Duration, Time, nanos};
 use proofhouse_core::transcript::StepState;
 
 use super::{FOR, key};
-use crate::client::{ACK_TIMEOUT, RETRANSMIT_MAX};
 use crate::codec::{self, Code, Message, Token, Writer};
+use crate::exchange::Params;
 
 /// Keys of the behaviour.
 pub(super) const KEYS: &[Key] = &[
@@ -32,6 +32,7 @@ pub(super) const KEYS: &[Key] = &[
     FOR,
 ];
 
+const PARAMS: Params = Params::DEFAULT;
 const ONLY: TimerId = TimerId(0);
 const NOBODY: Conn = Conn(u32::MAX);
 /// A socket that was lost is opened again after this long.
@@ -275,7 +276,7 @@ impl Turn<'_> {
     fn reading(&mut self) {
         let every = self.draw(self.config.every).max(Duration::from_nanos(1));
         let con = self.below(1_000) < self.config.con;
-        let pause = ACK_TIMEOUT.as_millis() as u64 * (2_000 + self.below(1_001)) / 2_000;
+        let pause = PARAMS.first_timeout(self.device.rng.next()).as_millis() as u64;
         let device = &mut *self.device;
         device.seq = device.seq.wrapping_add(1);
         device.mid = device.mid.wrapping_add(1);
@@ -290,9 +291,9 @@ impl Turn<'_> {
 
     fn repeat(&mut self) {
         let device = &mut *self.device;
-        if u32::from(device.repeated) == RETRANSMIT_MAX {
+        if device.repeated == PARAMS.max_retransmit {
             device.state = State::Idle;
-            let detail = format!("no answer after {RETRANSMIT_MAX} repetitions");
+            let detail = format!("no answer after {} repetitions", PARAMS.max_retransmit);
             let conn = Some(device.conn);
             self.out.note(Note::Step { index: 0, conn, state: StepState::Unmet, detail });
             return;

@@ -14,6 +14,8 @@ use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
+use crate::observe::newer;
+
 use super::exchanges::{Exchange, code, exchanges, is_success};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -35,8 +37,6 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 const WITHIN: Duration = Duration::from_secs(15);
-/// After this long any number is fresh \[RFC 7641 §3.4\].
-const FRESH_AFTER: Duration = Duration::from_secs(128);
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(transcript);
@@ -113,7 +113,7 @@ impl<'a> Watch<'a> {
         for (moment, packet) in &exchange.responses {
             match packet.fields.int("observe") {
                 Some(number) if is_success(packet) => {
-                    if newest.is_none_or(|(since, before)| is_fresh(before, since, number, *moment)) {
+                    if newest.is_none_or(|(since, before)| newer(before as u32, since.at, number as u32, moment.at)) {
                         newest = Some((*moment, number));
                         watch.fresh.push(*moment);
                     }
@@ -125,11 +125,6 @@ impl<'a> Watch<'a> {
         }
         watch
     }
-}
-
-fn is_fresh(before: i64, since: Moment, number: i64, at: Moment) -> bool {
-    let ahead = (number - before).rem_euclid(1 << 24);
-    (ahead > 0 && ahead < 1 << 23) || at.at > since.at + FRESH_AFTER
 }
 
 /// When the observer ended it: a request with its token that deregisters or asks anew, a RST, or the end of its association.
