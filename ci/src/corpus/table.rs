@@ -44,9 +44,19 @@ pub struct Row {
 /// The table, and what stands below it.
 pub struct Table {
     rows: Vec<Row>,
-    explained: Vec<String>,
-    unexplained: Vec<String>,
+    beside: Beside,
     sweep: bool,
+}
+
+/// FAILs beside the known defects.
+#[derive(Default)]
+struct Beside {
+    /// On repaired versions, with the caller's explanation.
+    explained: Vec<String>,
+    /// On repaired versions, without one.
+    unexplained: Vec<String>,
+    /// How many on the others, where more of them are to be expected.
+    old: usize,
 }
 
 impl Table {
@@ -59,14 +69,13 @@ impl Table {
             fixed: (defect.fixed.clone(), seen(defect, outcomes.by_version.get(&defect.fixed))),
         };
         let rows = if sweep { Vec::new() } else { lists.defects.iter().map(row).collect() };
-        let (explained, unexplained) = beside(lists, outcomes);
-        Table { rows, explained, unexplained, sweep }
+        Table { rows, beside: beside(lists, outcomes), sweep }
     }
 
     /// Whether every defect that could be tried was found, and no repaired version was accused.
     pub fn holds(&self) -> bool {
         let fine = |row: &Row| matches!(row.word(), "found" | "skipped");
-        self.rows.iter().all(fine) && (!self.sweep || self.unexplained.is_empty())
+        self.rows.iter().all(fine) && (!self.sweep || self.beside.unexplained.is_empty())
     }
 }
 
@@ -109,10 +118,11 @@ fn seen(defect: &Defect, results: Option<&Results>) -> Seen {
     }
 }
 
-/// FAILs beside the defects of that version: those with an explanation, and those without.
-fn beside(lists: &Lists, outcomes: &Outcomes) -> (Vec<String>, Vec<String>) {
-    let (mut explained, mut unexplained) = (Vec::new(), Vec::new());
+/// FAILs that are no known defect of their version.
+fn beside(lists: &Lists, outcomes: &Outcomes) -> Beside {
+    let mut beside = Beside::default();
     for (version, results) in &outcomes.by_version {
+        let repaired = lists.defects.iter().any(|defect| defect.fixed == *version);
         for Trial { scenario, case, reason, .. } in results.trials.iter().filter(|t| t.verdict == "fail") {
             let known = |d: &Defect| d.on == *version && d.scenario == *scenario && matches(&d.case, case);
             if lists.defects.iter().any(known) {
@@ -122,12 +132,13 @@ fn beside(lists: &Lists, outcomes: &Outcomes) -> (Vec<String>, Vec<String>) {
             let fits =
                 |e: &&Explained| matches(&e.on, version) && matches(&e.scenario, scenario) && matches(&e.case, case);
             match lists.explained.iter().find(fits) {
-                Some(explanation) => explained.push(format!("{line}\n    {}", explanation.why)),
-                None => unexplained.push(line),
+                _ if !repaired => beside.old += 1,
+                Some(explanation) => beside.explained.push(format!("{line}\n    {}", explanation.why)),
+                None => beside.unexplained.push(line),
             }
         }
     }
-    (explained, unexplained)
+    beside
 }
 
 impl fmt::Display for Table {
@@ -146,11 +157,14 @@ impl fmt::Display for Table {
             let (open, skipped) = (count("open"), count("skipped"));
             writeln!(f, "{found} found, {missed} missed, {wrong} false, {open} open, {skipped} skipped")?;
         }
-        for (lines, word) in [(&self.explained, "explained"), (&self.unexplained, "to be read")] {
+        for (lines, word) in [(&self.beside.explained, "explained"), (&self.beside.unexplained, "to be read")] {
             if !lines.is_empty() {
-                writeln!(f, "{} FAIL beside the known defects, {word}:", lines.len())?;
+                writeln!(f, "{} FAIL on repaired versions beside that, {word}:", lines.len())?;
             }
             lines.iter().try_for_each(|line| writeln!(f, "  {line}"))?;
+        }
+        if self.beside.old > 0 {
+            writeln!(f, "{} FAIL more on the versions with known defects", self.beside.old)?;
         }
         Ok(())
     }
