@@ -38,3 +38,4 @@ pub mod transcript;
 pub mod trial;
 pub mod value;
 pub mod verdict;
+pub mod vocabulary;

@@ -135,6 +135,12 @@ impl Scenario {
     }
 }
 
+/// Every name that `needs`, `claims` and `lacks` may use, beside `resource.x`.
+#[must_use]
+pub fn capability_names(registry: &Registry) -> Vec<String> {
+    capabilities(registry)
+}
+
 fn planned(tree: &Located, case: &Case, trial: Trial<'_>) -> Result<Plan, Stop> {
     let mut tree = tree.clone();
     case::choose(&mut tree, case)?;
