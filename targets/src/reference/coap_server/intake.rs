@@ -92,7 +92,7 @@ impl CoapServer {
         match Message::decode(bytes) {
             Ok(message) => {
                 let (kind, mid, token) = (message.kind(), message.mid(), message.token());
-                self.message(Ask { conn, kind, mid, token, size, long_token }, &message, now, out);
+                self.message(&Ask { conn, kind, mid, token, size, long_token }, &message, now, out);
             }
             Err(reject) => self.refuse(conn, size, &reject, now, out),
         }
@@ -119,10 +119,10 @@ impl CoapServer {
         }
     }
 
-    fn message(&mut self, ask: Ask, message: &Message<'_>, now: Time, out: &mut Outbox) {
+    fn message(&mut self, ask: &Ask, message: &Message<'_>, now: Time, out: &mut Outbox) {
         match (message.kind(), message.code()) {
             (Kind::Ack | Kind::Rst, _) => self.confirmed(ask.conn, message, now, out),
-            (_, code) if code.is_request() => self.request(&ask, message, now, out),
+            (_, code) if code.is_request() => self.request(ask, message, now, out),
             (Kind::Con, code) if code.is_response() && self.flaws.has(Flaw::UnmatchedResponseConfirmed) => {
                 self.empty(&Message::ack(ask.mid), ask.conn, out);
             }
@@ -267,7 +267,7 @@ impl CoapServer {
 fn misunderstood(method: Code, options: &Options<'_>) -> Option<OptionNumber> {
     let has_body = !matches!(method, Code::GET | Code::DELETE);
     let odd = options.iter().map(|option| option.number).filter(|number| number.is_critical());
-    odd.into_iter().find(|number| !UNDERSTOOD.contains(number) && !(has_body && *number == OptionNumber::BLOCK1))
+    odd.into_iter().find(|number| !(UNDERSTOOD.contains(number) || has_body && *number == OptionNumber::BLOCK1))
 }
 
 fn bad_option(number: OptionNumber) -> Answer {
