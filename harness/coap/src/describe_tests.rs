@@ -37,9 +37,17 @@ fn what_cannot_be_read_says_why_and_what_could() {
     for (hex, kind, why) in [
         ("", "datagram", "shorter than the header"),
         ("40 01 00", "datagram", "shorter than the header"),
-        ("80 01 0001", "request message=con code=0.01 method=get mid=1 token= version=2 path=/", "a version other than 1"),
+        (
+            "80 01 0001",
+            "request message=con code=0.01 method=get mid=1 token= version=2 path=/",
+            "a version other than 1",
+        ),
         ("49 01 0001 00112233445566778899", "request", "a token length above 8"),
-        ("44 01 0001 aa", "request message=con code=0.01 method=get mid=1 token=aa tkl=4", "shorter than its length says"),
+        (
+            "44 01 0001 aa",
+            "request message=con code=0.01 method=get mid=1 token=aa tkl=4",
+            "shorter than its length says",
+        ),
         ("40 01 0001 f0", "request", "an option delta of 15"),
         (
             "40 01 0001 b5 61",

@@ -56,7 +56,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 entries: ids([exchange.asked, *moment]),
             }),
             None if exchange.responses.is_empty() && exchange.reset.is_none() => {
-                silent = silent.max(Some(exchange.asked))
+                silent = silent.max(Some(exchange.asked));
             }
             None => evidence.extend(exchange.responses.iter().map(|(moment, _)| *moment).chain(exchange.reset)),
         }

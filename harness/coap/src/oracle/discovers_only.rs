@@ -40,7 +40,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let public: Vec<&str> = public.as_slice().iter().filter_map(Value::as_text).chain([WELL_KNOWN]).collect();
     let record = Record::new(transcript);
-    let (mut hidden, mut evidence, mut links) = (Vec::new(), Vec::new(), 0_usize);
+    let (mut hidden, mut evidence, mut links, mut formal) = (Vec::new(), Vec::new(), 0_usize, true);
     for list in lists(expect, &record) {
         let text = match core::str::from_utf8(&list.body) {
             Ok(text) if list.whole => text,
@@ -63,11 +63,15 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 hidden.push((path.to_string(), list.moments.clone()));
             }
         }
+        formal &= list.formal;
         evidence.extend(list.moments);
     }
     match hidden.as_slice() {
         [] if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "no list of resources came"),
-        // Whoever says yes to everything sends such a list too.
+        // Whoever says yes to everything says it here too.
+        [] if !formal => {
+            Judgement::inconclusive(ORACLE.id, "an answer is no list of links: its Content-Format is not 40")
+        }
         [] if links == 0 => Judgement::inconclusive(ORACLE.id, "the list of resources is empty"),
         [] => Judgement::pass(ORACLE.id, ids(evidence), format!("all of {links} links are public")),
         [(path, moments), ..] => {
@@ -88,13 +92,23 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 struct List {
     body: Vec<u8>,
     whole: bool,
+    /// It says that it is a list of links.
+    formal: bool,
     moments: Vec<Moment>,
+}
+
+/// One block of a list.
+struct Part {
+    moment: Moment,
+    block: BlockWords,
+    payload: Vec<u8>,
+    formal: bool,
 }
 
 /// Every list that came to these fleets; the blocks of one association are those of one list.
 fn lists(expect: &Expect, record: &Record<'_>) -> Vec<List> {
     let mut whole = Vec::new();
-    let mut blocks: BTreeMap<(u32, String), Vec<(Moment, BlockWords, Vec<u8>)>> = BTreeMap::new();
+    let mut blocks: BTreeMap<(u32, String), Vec<Part>> = BTreeMap::new();
     let asks = |exchange: &Exchange<'_>| {
         exchange.path() == WELL_KNOWN
             && record.connections.get(&exchange.conn).is_some_and(|connection| expect.is_about(connection.fleet))
@@ -102,11 +116,13 @@ fn lists(expect: &Expect, record: &Record<'_>) -> Vec<List> {
     for exchange in exchanges(record).into_iter().filter(asks) {
         let query = exchange.request.fields.find("query").map(ToString::to_string).unwrap_or_default();
         for (moment, packet) in exchange.responses.iter().filter(|(_, packet)| is_success(packet)) {
+            let formal = packet.fields.int("content_format") == Some(link_format::CONTENT_FORMAT.into());
             let payload = packet.fields.find("payload").and_then(Value::as_bytes).unwrap_or_default().to_vec();
             match packet.fields.text("block2").and_then(|text| BlockWords::parse(text).ok()) {
-                None => whole.push(List { body: payload, whole: true, moments: alloc::vec![*moment] }),
+                None => whole.push(List { body: payload, whole: true, formal, moments: alloc::vec![*moment] }),
                 Some(block) => {
-                    blocks.entry((exchange.conn, query.clone())).or_default().push((*moment, block, payload));
+                    let part = Part { moment: *moment, block, payload, formal };
+                    blocks.entry((exchange.conn, query.clone())).or_default().push(part);
                 }
             }
         }
@@ -116,16 +132,17 @@ fn lists(expect: &Expect, record: &Record<'_>) -> Vec<List> {
 }
 
 /// Blocks in the order of their numbers; a list that lacks one is not whole.
-fn join(mut blocks: Vec<(Moment, BlockWords, Vec<u8>)>) -> List {
-    blocks.sort_by_key(|(moment, block, _)| (block.num as usize * block.size(), *moment));
-    let mut list = List { body: Vec::new(), whole: false, moments: Vec::new() };
-    for (moment, block, payload) in blocks {
-        let offset = block.num as usize * block.size();
-        if offset == list.body.len() && !list.whole {
-            list.body.extend_from_slice(&payload);
-            list.whole = !block.more;
+fn join(mut parts: Vec<Part>) -> List {
+    let offset = |part: &Part| part.block.num as usize * part.block.size();
+    parts.sort_by_key(|part| (offset(part), part.moment));
+    let mut list = List { body: Vec::new(), whole: false, formal: true, moments: Vec::new() };
+    for part in parts {
+        if offset(&part) == list.body.len() && !list.whole {
+            list.body.extend_from_slice(&part.payload);
+            list.whole = !part.block.more;
         }
-        list.moments.push(moment);
+        list.formal &= part.formal;
+        list.moments.push(part.moment);
     }
     list
 }

@@ -41,7 +41,7 @@ const WITHIN: Duration = Duration::from_secs(15);
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(transcript);
     let within = expect.duration("within", WITHIN);
-    let Some((first, last)) = record.attack() else {
+    let Some(attack) = record.attack() else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack for an observation to outlive");
     };
     let all = exchanges(&record);
@@ -51,41 +51,17 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
     for exchange in all.iter().filter(of) {
-        let watch = Watch::of(exchange);
-        if !watch.fresh.iter().any(|moment| *moment < first) {
-            continue; // it was no observation before the attack
-        }
-        if let Some(left) = left(&record, &all, exchange).filter(|left| left.at < last.at + within) {
-            open = open.or(Some(format!("the observer itself had left before ({} ns)", left.at.0)));
-            continue;
-        }
-        let next = watch.fresh.iter().find(|moment| **moment > last);
-        let mut violation = |actual: String, place: &str, moments: Vec<Moment>| {
-            violations.push(Violation {
+        match fate(&record, &all, exchange, attack, within) {
+            Fate::NeverWatched => {}
+            Fate::Open(why) => open = open.or(Some(why)),
+            Fate::Continues(moments) => evidence.extend(moments),
+            Fate::Broken { actual, place, moments } => violations.push(Violation {
                 expected: format!("the observer is notified again within {} ms of the attack", within.as_millis()),
                 actual,
                 clause: expect.clause(plan),
                 place: format!("observe/{place}"),
                 entries: ids(moments),
-            });
-        };
-        match (watch.ended.filter(|(moment, _)| *moment > first), next) {
-            (Some((moment, packet)), _) => {
-                violation(
-                    format!("a {} without Observe ended the observation", code(packet)),
-                    "ended",
-                    alloc::vec![first, moment],
-                );
-            }
-            (None, Some(moment)) if moment.at <= last.at + within => evidence.extend([last, *moment]),
-            (None, Some(moment)) => {
-                violation(String::from("the next notification came later"), "late", alloc::vec![last, *moment])
-            }
-            (None, None) if record.end >= last.at + within => {
-                let before = watch.fresh.last().copied().unwrap_or(first);
-                violation(String::from("no notification came any more"), "silent", alloc::vec![before, last]);
-            }
-            (None, None) => open = open.or(Some(String::from("the record ends before the next notification was due"))),
+            }),
         }
     }
     if !violations.is_empty() {
@@ -95,6 +71,52 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         Some(why) => Judgement::inconclusive(ORACLE.id, why),
         None if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "nobody was observing before the attack"),
         None => Judgement::pass(ORACLE.id, ids(evidence), "every observer was notified again after the attack"),
+    }
+}
+
+/// What became of one observation.
+enum Fate {
+    /// It was none before the attack.
+    NeverWatched,
+    /// It cannot be decided, and why.
+    Open(&'static str),
+    /// The last stimulus, and the notification after it.
+    Continues([Moment; 2]),
+    Broken {
+        actual: String,
+        place: &'static str,
+        moments: [Moment; 2],
+    },
+}
+
+fn fate(
+    record: &Record<'_>,
+    all: &[Exchange<'_>],
+    exchange: &Exchange<'_>,
+    (first, last): (Moment, Moment),
+    within: Duration,
+) -> Fate {
+    let watch = Watch::of(exchange);
+    let deadline = last.at + within;
+    let Some(before) = watch.fresh.iter().rfind(|moment| **moment < first).copied() else { return Fate::NeverWatched };
+    if left(record, all, exchange).is_some_and(|left| left.at < deadline) {
+        return Fate::Open("the observer itself had left before it could be notified");
+    }
+    if let Some((moment, packet)) = watch.ended.filter(|(moment, _)| *moment > first) {
+        let actual = format!("a {} without Observe ended the observation", code(packet));
+        return Fate::Broken { actual, place: "ended", moments: [first, moment] };
+    }
+    match watch.fresh.iter().find(|moment| **moment > last).copied() {
+        Some(next) if next.at <= deadline => Fate::Continues([last, next]),
+        Some(next) => {
+            let actual = String::from("the next notification came later");
+            Fate::Broken { actual, place: "late", moments: [last, next] }
+        }
+        None if record.end >= deadline => {
+            let actual = String::from("no notification came any more");
+            Fate::Broken { actual, place: "silent", moments: [before, last] }
+        }
+        None => Fate::Open("the record ends before the next notification was due"),
     }
 }
 

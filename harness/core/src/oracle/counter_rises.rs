@@ -46,7 +46,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let (firsts, lasts) = (bound(transcript, before), bound(transcript, after));
     let (mut violations, mut evidence) = (Vec::new(), Vec::new());
     for last in &lasts {
-        let pair = firsts.iter().filter(|first| first.moment < last.moment && pairs(first.who, last.who)).next_back();
+        let pair = firsts.iter().rfind(|first| first.moment < last.moment && pairs(first.who, last.who));
         let Some(first) = pair else { continue };
         let (Some(from), Some(to)) = (counter(first.value), counter(last.value)) else {
             let text = format!("{before} = {} and {after} = {}: not both are numbers", first.value, last.value);

@@ -21,7 +21,7 @@ fn listed(blocks: &[(&str, &str)]) -> Judgement {
     let mut film = Film::new(plan(LISTED));
     film.at(0).open("foe", 0, 1);
     for (n, (block, payload)) in blocks.iter().enumerate() {
-        let mut more = alloc::vec![("payload", Value::from(*payload))];
+        let mut more = alloc::vec![("payload", Value::from(*payload)), ("content_format", Value::Int(40))];
         if !block.is_empty() {
             more.push(("block2", Value::from(*block)));
         }
@@ -55,6 +55,18 @@ fn what_is_no_list_of_links_decides_nothing() {
     assert_says(&listed(&[("", "hello")]), Verdict::Inconclusive, "does not read as links");
     assert_says(&listed(&[("", "")]), Verdict::Inconclusive, "is empty");
     assert_says(&listed(&[]), Verdict::Inconclusive, "no list");
+}
+
+#[test]
+fn an_answer_that_does_not_say_that_it_is_a_list_may_leak_and_never_passes() {
+    let answered = |payload: &str| {
+        let mut film = Film::new(plan(LISTED));
+        film.at(0).open("foe", 0, 1).sent(1, "request", &request("get", CORE, 1, "aa"));
+        film.got(1, "response", &response("2.05", "aa", &[("payload", payload.into())]));
+        film.judge(&discovers_only::ORACLE)
+    };
+    assert_says(&answered("</time>"), Verdict::Inconclusive, "Content-Format is not 40");
+    assert_says(&answered("</admin>"), Verdict::Fail, "/admin");
 }
 
 #[test]
