@@ -1,15 +1,18 @@
 //! The driver against small servers of datagrams: what crosses the wire is what the record says.
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread;
 use std::time::Duration;
 
 use proofhouse_core::actor::{Addr, Close};
-use proofhouse_core::plan::{Network, Source};
+use proofhouse_core::plan::{Network, Record, Source};
 use proofhouse_core::spread::Spread;
 use proofhouse_core::target::Ready;
 use proofhouse_core::transcript::{By, Event, Life, Transcript, Who, WitnessState};
 use proofhouse_core::value::{Value, unhex};
-use proofhouse_live::{RunError, blank, preflight};
+use proofhouse_live::{RunError, blank, preflight, run_live};
 use support::*;
 
 fn hex(text: &str) -> Value {
@@ -325,4 +328,23 @@ fn a_storm_ends_at_what_we_keep_and_others_are_served_meanwhile() {
     assert_eq!(closings(&transcript, "greedy"), [(By::Limit, Close::LocalLimit)]);
     assert_eq!(heard(&transcript, "modest"), ["y"]);
     assert!(heard(&transcript, "greedy").len() <= (16 << 20) / (8 + 160) + 1);
+}
+
+#[test]
+fn the_users_wish_to_stop_is_heard_in_a_storm() {
+    let options = options();
+    let wish = Arc::clone(&options.interrupt);
+    let stopper = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(500));
+        wish.store(true, Ordering::Relaxed);
+    });
+    // On edges nothing ends a storm but the limit, which is far away.
+    let storm = grams("f", 0, 1, &[("say", hex("storm")), ("hear", int(i64::MAX))]);
+    let mut plan = plan(vec![storm]);
+    plan.record = Record::Edges;
+    plan.limit = Duration::from_secs(3_600);
+    let body = "while True: s.sendto(b'duplicat', a)";
+    let error = run_live(&plan, &registry(), &datagrams(body), header(), &options).unwrap_err();
+    assert!(matches!(error, RunError::Interrupted), "{error}");
+    stopper.join().unwrap();
 }

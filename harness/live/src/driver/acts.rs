@@ -151,7 +151,7 @@ impl Driver<'_> {
             socket.reading = on;
             if on {
                 // What came meanwhile rings no bell again.
-                self.ready.push_back(conn);
+                self.ready.push(conn);
             }
         }
     }

@@ -1,16 +1,14 @@
 //! Datagrams: what actors ask of their associations, and what comes for them. Nothing announces an association and nothing ends it;
 //! each datagram passes, or not, by itself.
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
 use mio::{Interest, Token};
-use proofhouse_core::actor::{Addr, Close, CloseHow, Conn, EndpointId, Input};
-use proofhouse_core::link::{Fault, Passage, Scatter};
+use proofhouse_core::actor::{Addr, Conn, EndpointId, Input};
 use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::transcript::{By, Event, Who};
 
-use super::port::{self, ASSOCIATIONS_MAX, Begun, Peer, Port, Sent, Waiting};
+use super::held::Way;
+use super::port::{self, ASSOCIATIONS_MAX, Begun, Peer, Port, Sent};
 use super::socket::close_of;
 use super::timers::Due;
 use super::traffic::RECEIVED_MAX;
@@ -22,49 +20,6 @@ const PER_TURN: u32 = 64;
 const COST: u64 = 160;
 /// When a machine without buffers is asked again: it does not ring.
 const ASK_AGAIN: Duration = Duration::from_millis(2);
-/// What the links of all fleets hold at once; a router's queue ends too, and what comes then is lost.
-const HELD_MAX: usize = 64 << 20;
-
-/// Datagrams on their way over a link.
-#[derive(Default)]
-pub(super) struct Held {
-    datagrams: BTreeMap<u64, Datagram>,
-    next: u64,
-    bytes: usize,
-}
-
-/// One that a link holds.
-struct Datagram {
-    conn: Conn,
-    age: u32,
-    way: Way,
-    bytes: Vec<u8>,
-}
-
-enum Way {
-    /// To the peer, from a socket that stays for it even where the association is over.
-    Out(Arc<UdpSocket>, Addr),
-    /// To the actor.
-    Back,
-}
-
-impl Held {
-    fn put(&mut self, datagram: Datagram) -> Option<u64> {
-        if self.bytes + datagram.bytes.len() > HELD_MAX {
-            return None;
-        }
-        self.bytes += datagram.bytes.len();
-        self.next += 1;
-        self.datagrams.insert(self.next, datagram);
-        Some(self.next)
-    }
-
-    fn take(&mut self, id: u64) -> Option<Datagram> {
-        let datagram = self.datagrams.remove(&id)?;
-        self.bytes -= datagram.bytes.len();
-        Some(datagram)
-    }
-}
 
 impl Driver<'_> {
     pub(super) fn open_port(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, to: EndpointId, from: Addr) {
@@ -123,7 +78,7 @@ impl Driver<'_> {
     }
 
     /// Records that an association stands, once.
-    fn stand(&mut self, conn: Conn) {
+    pub(super) fn stand(&mut self, conn: Conn) {
         let now = self.stage.clock.now();
         let Some(peer) = self.peers.get(conn).filter(|peer| peer.begun != Begun::Stands) else { return };
         let (fleet, position, port, begun) = (peer.fleet, peer.position, peer.port, peer.begun);
@@ -150,57 +105,8 @@ impl Driver<'_> {
         self.hold(now, conn, &scatter, bytes, || Way::Out(Arc::clone(&socket), addr));
     }
 
-    /// What the link does to a datagram; `None` where the fleet has none.
-    fn scatter(&mut self, now: Time, conn: Conn, len: usize, out: bool) -> Option<Scatter> {
-        let peer = self.peers.get(conn)?;
-        let path = self.fleets[peer.fleet].path.as_ref()?;
-        let opened = peer.link.opened;
-        let way = if out { &mut peer.link.out } else { &mut peer.link.back };
-        let scatter = path.scatter(Passage { sent: now, opened, before: way.before, len }, &mut way.draws);
-        way.before = scatter.arrives.unwrap_or(way.before).max(way.before);
-        if let Some(fault) = scatter.fault {
-            let (fleet, position) = (peer.fleet, peer.position);
-            let (index, member) = self.identity(fleet, position);
-            self.recorder.fate(now, index, member, conn, fault.name());
-        }
-        Some(scatter)
-    }
-
-    fn hold(&mut self, now: Time, conn: Conn, scatter: &Scatter, bytes: &[u8], way: impl Fn() -> Way) {
-        let Some(arrives) = scatter.arrives else { return };
-        let age = self.peers.age(conn);
-        let copies = if scatter.fault == Some(Fault::Doubled) { 2 } else { 1 };
-        for _ in 0..copies {
-            let mut bytes = bytes.to_vec();
-            if scatter.fault == Some(Fault::Corrupted) && !bytes.is_empty() {
-                let bit = (scatter.bit % (8 * bytes.len() as u64)) as usize;
-                bytes[bit / 8] ^= 1 << (bit % 8);
-            }
-            match self.held.put(Datagram { conn, age, way: way(), bytes }) {
-                Some(id) => self.timers.push(arrives, Due::Datagram(id)),
-                None => {
-                    let Some((index, member)) = self.identity_of_peer(conn) else { return };
-                    self.recorder.fate(now, index, member, conn, Fault::Lost.name());
-                }
-            }
-        }
-    }
-
-    /// A link lets a datagram go.
-    pub(super) fn release(&mut self, id: u64) {
-        let Some(Datagram { conn, age, way, bytes }) = self.held.take(id) else { return };
-        let alive = self.peers.age(conn) == age && self.peers.get(conn).is_some();
-        match way {
-            Way::Out(..) if alive => self.emit(conn, &bytes),
-            // Its association ended while it was on its way: it goes on, and nobody hears what became of it.
-            Way::Out(socket, to) => _ = port::send(&socket, to, &bytes, &mut false),
-            Way::Back if alive => self.arrived_datagram(conn, &bytes),
-            Way::Back => {}
-        }
-    }
-
     /// Puts one datagram on the wire.
-    fn emit(&mut self, conn: Conn, bytes: &[u8]) {
+    pub(super) fn emit(&mut self, conn: Conn, bytes: &[u8]) {
         let Some(peer) = self.peers.get(conn) else { return };
         let (number, to) = (peer.port, peer.addr);
         let Some(port) = self.ports.get(number) else { return };
@@ -222,7 +128,7 @@ impl Driver<'_> {
             }
         }
         if self.ports.get(number).is_some_and(|port| port.troubled) {
-            self.queue(number);
+            self.ready.push(number);
         }
     }
 
@@ -241,22 +147,15 @@ impl Driver<'_> {
         let Some(port) = self.ports.get(number) else { return false };
         port.troubled |= broken;
         self.flush_port(number);
-        self.queue(number);
+        self.ready.push(number);
         true
-    }
-
-    /// A socket may have more to read: it has its turn, once.
-    fn queue(&mut self, number: Conn) {
-        if let Some(port) = self.ports.get(number).filter(|port| !port.queued) {
-            port.queued = true;
-            self.ready.push_back(number);
-        }
     }
 
     /// Reads what has come to a socket, for a turn; `false`: it is none of datagrams.
     pub(super) fn read_port(&mut self, number: Conn) -> bool {
-        let Some(port) = self.ports.get(number) else { return false };
-        port.queued = false;
+        if self.ports.get(number).is_none() {
+            return false;
+        }
         for _ in 0..PER_TURN {
             let Some(port) = self.ports.get(number) else { return true };
             if port.troubled {
@@ -273,17 +172,8 @@ impl Driver<'_> {
                 Err(_) => port.troubled = true, // about an earlier datagram
             }
         }
-        self.queue(number);
+        self.ready.push(number);
         true
-    }
-
-    /// One datagram of ours has reached nobody.
-    fn unreachable(&mut self, number: Conn) {
-        let Some(port) = self.ports.get(number) else { return };
-        let Some((to, Some(how))) = port.unreachable() else { return };
-        if let Some(Some(conn)) = port.known.get(&to).copied() {
-            self.peer_over(conn, By::Peer, how);
-        }
     }
 
     /// `n` bytes of the buffer have come from this address; the link may hold them, or lose them.
@@ -326,7 +216,7 @@ impl Driver<'_> {
         Some(conn)
     }
 
-    fn arrived_datagram(&mut self, conn: Conn, bytes: &[u8]) {
+    pub(super) fn arrived_datagram(&mut self, conn: Conn, bytes: &[u8]) {
         let now = self.stage.clock.now();
         let Some(peer) = self.peers.get(conn) else { return };
         let (fleet, position, stranger, addr) = (peer.fleet, peer.position, peer.begun == Begun::Heard, peer.addr);
@@ -342,109 +232,6 @@ impl Driver<'_> {
         self.deliver(fleet, position, Input::Bytes(conn, bytes));
     }
 
-    /// One entry for all who come after those that we tell apart: the record is not whole, and says so.
-    fn too_many(&mut self, number: Conn, from: Addr) {
-        let now = self.stage.clock.now();
-        let Some(port) = self.ports.get(number) else { return };
-        let (fleet, position, to) = (port.fleet, port.position.unwrap_or(0), port.from);
-        let conn = self.outbox.new_conn();
-        let (index, member) = self.identity(fleet, position);
-        self.recorder.opening(conn);
-        self.recorder.opened(now, index, member, conn, "", from, to);
-        self.recorder.closed(now, index, member, conn, By::Limit, Close::LocalLimit);
-    }
-
-    /// One of whom everything is recorded has said more than we keep.
-    fn too_much_from(&mut self, conn: Conn) {
-        let Some(peer) = self.peers.get(conn) else { return };
-        let (number, addr) = (peer.port, peer.addr);
-        self.stand(conn);
-        self.peer_over(conn, By::Limit, Close::LocalLimit);
-        if let Some(port) = self.ports.get(number) {
-            port.known.insert(addr, None);
-        }
-    }
-
-    /// An association is over by somebody else's doing, and with it the socket where the actor had asked for it.
-    fn peer_over(&mut self, conn: Conn, by: By, how: Close) {
-        let now = self.stage.clock.now();
-        let Some((index, member)) = self.identity_of_peer(conn) else { return };
-        let Some(peer) = self.forget(conn) else { return };
-        self.recorder.closed(now, index, member, conn, by, how);
-        if peer.begun == Begun::Stands {
-            self.deliver(peer.fleet, peer.position, Input::Closed(conn, how));
-        }
-        self.recycle(conn);
-    }
-
-    /// The actor ends an association. Nobody hears of it; no direction of it can end alone.
-    pub(super) fn close_peer(&mut self, now: Time, conn: Conn, how: CloseHow) {
-        if self.peers.get(conn).is_none() {
-            // Over already, and its end is on the way to the actor, who no longer wants to hear of it.
-            self.pending.retain(|p| !matches!(p, Pending::Closed(_, _, c, _) if *c == conn));
-            return;
-        }
-        let how = match how {
-            CloseHow::Half => return,
-            CloseHow::Fin => Close::Fin,
-            CloseHow::Reset => Close::Reset,
-        };
-        let Some((index, member)) = self.identity_of_peer(conn) else { return };
-        self.stand(conn);
-        self.recorder.closed(now, index, member, conn, By::Us, how);
-        let _ = self.forget(conn);
-        self.recycle(conn);
-    }
-
-    /// Takes an association out, and with the one that the actor had asked for the socket and all others on it.
-    fn forget(&mut self, conn: Conn) -> Option<Box<Peer>> {
-        let peer = self.peers.take(conn)?;
-        if let Some(port) = self.ports.get(peer.port) {
-            port.known.remove(&peer.addr);
-        }
-        if peer.port == conn
-            && let Some(mut port) = self.ports.take(conn)
-        {
-            let now = self.stage.clock.now();
-            self.given_up(now, (port.fleet, peer.position), port.take_waiting());
-            self.unheard(now, port.unheard);
-            for stranger in port.known.into_values().flatten() {
-                if let Some(gone) = self.peers.take(stranger) {
-                    let (index, member) = self.identity(gone.fleet, gone.position);
-                    if gone.begun == Begun::Stands {
-                        self.recorder.closed(now, index, member, stranger, By::Us, Close::Fin);
-                    }
-                    self.recycle(stranger);
-                }
-            }
-        }
-        Some(peer)
-    }
-
-    fn given_up(&mut self, now: Time, who: (usize, u32), waiting: impl IntoIterator<Item = Waiting>) {
-        let (index, member) = self.identity(who.0, who.1);
-        for one in waiting {
-            self.recorder.undelivered(now, index, member, one.conn, one.len());
-        }
-    }
-
-    fn unheard(&mut self, now: Time, value: u64) {
-        if value > 0 {
-            let name = "datagrams-unheard".to_string();
-            self.recorder.entry(now, Who::Harness, Event::Calibration { name, value });
-        }
-    }
-
-    /// At the end of the trial: what never left, and what was never heard.
-    pub(super) fn settle_ports(&mut self) {
-        let now = self.stage.clock.now();
-        for number in self.ports.open() {
-            let Some(mut port) = self.ports.take(number) else { continue };
-            self.given_up(now, (port.fleet, port.position.unwrap_or(0)), port.take_waiting());
-            self.unheard(now, port.unheard);
-        }
-    }
-
     pub(super) fn reading_peer(&mut self, conn: Conn, on: bool) {
         let Some(peer) = self.peers.get(conn) else { return };
         // The one who asked for the socket stops it: the system's buffer fills, as a stream's window does.
@@ -454,12 +241,12 @@ impl Driver<'_> {
             port.reading = on;
             if on {
                 // What came meanwhile rings no bell again.
-                self.queue(conn);
+                self.ready.push(conn);
             }
         }
     }
 
-    fn identity_of_peer(&mut self, conn: Conn) -> Option<(u16, u32)> {
+    pub(super) fn identity_of_peer(&mut self, conn: Conn) -> Option<(u16, u32)> {
         let (fleet, position) = self.peers.get(conn).map(|peer| (peer.fleet, peer.position))?;
         Some(self.identity(fleet, position))
     }

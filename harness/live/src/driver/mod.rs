@@ -1,11 +1,15 @@
 //! One poll loop that drives all fleets over real sockets: the same actors, inputs and effects as in the simulator.
 //!
 //! `turn` is the loop; `acts` does what actors ask; `traffic` moves bytes; `socket` is one connection; `timers` is what comes later;
-//! `datagram` does and moves what is no stream, and `port` is one socket of that.
+//! `datagram` does and moves what is no stream, `held` is what links do to it, `farewell` how it ends, `port` one socket of it;
+//! `ready` is the line of those that may have more to read.
 //! Only the clock and the sockets differ from the simulator: order between fleets and the end of a trial are [`Board`]'s.
 mod acts;
 mod datagram;
+mod farewell;
+mod held;
 mod port;
+mod ready;
 mod slots;
 mod socket;
 mod timers;
@@ -31,8 +35,9 @@ use proofhouse_core::registry::Registry;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Event, Header, Transcript, Who, WitnessState};
 
-use self::datagram::Held;
+use self::held::Held;
 use self::port::{Peer, Port};
+use self::ready::Ready;
 use self::slots::Slots;
 use self::socket::Socket;
 use self::timers::Timers;
@@ -115,8 +120,7 @@ pub struct Driver<'a> {
     timers: Timers,
     pending: VecDeque<Pending>,
     heard: Vec<Heard>,
-    /// Connections that may have more to read: polling is edge-triggered.
-    ready: VecDeque<Conn>,
+    ready: Ready,
     buffer: Vec<u8>,
     /// The largest lateness of a timer.
     slip: Duration,
@@ -171,7 +175,7 @@ impl<'a> Driver<'a> {
             timers: Timers::default(),
             pending: VecDeque::new(),
             heard: Vec::new(),
-            ready: VecDeque::new(),
+            ready: Ready::default(),
             buffer: vec![0; traffic::READ_MAX],
             slip: Duration::ZERO,
             recycles: stage.plan.record == Record::Edges,

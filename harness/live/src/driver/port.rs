@@ -19,6 +19,9 @@ pub(super) const ASSOCIATIONS_MAX: usize = 1_024;
 /// Datagrams, and their bytes, that wait for the system to take them. What comes on top is not delivered.
 const WAITING_MAX: (usize, usize) = (256, 4 << 20);
 
+/// Bytes that a socket may hold for us, if the system lets it: twice what Linux gives unasked.
+const RECEIVE_BUFFER: usize = 416 << 10;
+
 /// A bound socket, unconnected, so that answers from anywhere are seen.
 pub(super) struct Port {
     pub(super) socket: Arc<UdpSocket>,
@@ -30,8 +33,6 @@ pub(super) struct Port {
     /// Everybody with whom we speak here. `None`: one of whom we have heard too much.
     pub(super) known: BTreeMap<Addr, Option<Conn>>,
     pub(super) reading: bool,
-    /// It is in the list of those that may have more to read.
-    pub(super) queued: bool,
     /// The system has something to say about earlier datagrams.
     pub(super) troubled: bool,
     /// Datagrams of those who came after [`ASSOCIATIONS_MAX`] others.
@@ -94,7 +95,6 @@ impl Port {
             position,
             known: BTreeMap::new(),
             reading: true,
-            queued: false,
             troubled: false,
             unheard: 0,
             waiting: VecDeque::new(),
@@ -188,6 +188,8 @@ pub(super) fn bind(to: Addr, from: Addr) -> io::Result<UdpSocket> {
 pub(super) fn listen(from: Addr) -> io::Result<UdpSocket> {
     let socket = System::new(Domain::IPV4, Type::DGRAM, Some(Protocol::UDP))?;
     socket.set_nonblocking(true)?;
+    // What the system gives of it, it gives; what comes while nobody reads and does not fit is lost without a word.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
     // Without it, the system keeps what it hears of unreachable ports to itself.
     setsockopt(&socket, sockopt::Ipv4RecvErr, &true)?;
     socket.bind(&socket_addr(from).into())?;

@@ -31,7 +31,7 @@ impl Driver<'_> {
         self.flush(conn);
         let Some(socket) = self.slots.get(conn) else { return };
         if readable && (socket.reading || socket.phase == Phase::Lingering) {
-            self.ready.push_back(conn);
+            self.ready.push(conn);
         } else if broken && let Ok(Some(error)) = socket.stream.take_error() {
             // Nobody reads, so a read will not tell.
             self.peer_ended(conn, close_of(&error));
@@ -146,7 +146,7 @@ impl Driver<'_> {
         if socket.phase == Phase::Leaving {
             socket.phase = Phase::Lingering;
             self.timers.push(now + LINGER, Due::LingerLimit(conn, age));
-            self.ready.push_back(conn);
+            self.ready.push(conn);
         }
     }
 
@@ -161,7 +161,7 @@ impl Driver<'_> {
         socket.broken = Some(how);
         let (index, member) = self.identity(fleet, position);
         self.recorder.undelivered(now, index, member, conn, len);
-        if reads { self.ready.push_back(conn) } else { self.peer_ended(conn, how) }
+        if reads { self.ready.push(conn) } else { self.peer_ended(conn, how) }
     }
 
     /// Reads what there is, but not for ever: others wait.
@@ -185,7 +185,7 @@ impl Driver<'_> {
                 Err(error) => return self.peer_ended(conn, close_of(&error)),
             }
         }
-        self.ready.push_back(conn);
+        self.ready.push(conn);
     }
 
     /// `n` bytes of the buffer have come; the link may hold them before they arrive.

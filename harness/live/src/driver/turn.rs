@@ -204,7 +204,7 @@ impl Driver<'_> {
     fn read_ready(&mut self) {
         // Each once; who has more goes to the back and waits for the next turn.
         for _ in 0..self.ready.len() {
-            if let Some(conn) = self.ready.pop_front()
+            if let Some(conn) = self.ready.pop()
                 && !self.read_port(conn)
             {
                 self.arrive(conn);
@@ -238,7 +238,7 @@ impl Driver<'_> {
     }
 
     fn nap(&self) -> Duration {
-        if !self.ready.is_empty() || !self.pending.is_empty() {
+        if self.ready.len() > 0 || !self.pending.is_empty() {
             return Duration::ZERO;
         }
         let now = self.stage.clock.now();

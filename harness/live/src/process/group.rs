@@ -89,7 +89,7 @@ fn owner(group: i32, inodes: &BTreeSet<u64>) -> Listener {
     if inodes.is_empty() {
         return Listener::Nobody;
     }
-    let owned = members(group).any(|process| owns(&process, &inodes));
+    let owned = members(group).any(|process| owns(&process, inodes));
     if owned { Listener::Group } else { Listener::Stranger }
 }
 
