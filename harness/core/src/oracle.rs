@@ -121,6 +121,13 @@ pub fn judge_all(
         });
     }
     all.extend(unasked(plan, transcript));
+    if let Some(crash) = control.and_then(|arm| no_crash::in_control_arm(transcript, arm)) {
+        match all.iter_mut().find(|judgement| judgement.oracle == crash.oracle) {
+            Some(judgement) if judgement.verdict != Verdict::Fail => *judgement = crash,
+            Some(_) => {}
+            None => all.push(crash),
+        }
+    }
     all
 }
 
@@ -191,9 +198,10 @@ impl Plan {
     }
 }
 
-/// `mqtt5:3.1.4-3` as findings cite it: `MQTT5 3.1.4-3`.
+/// `mqtt5:3.1.4-3` as findings cite it: `MQTT5 3.1.4-3`; `rfc7252:4.2` is `RFC 7252 §4.2`.
 fn cited(clause: &str) -> String {
     match clause.split_once(':') {
+        Some((document, section)) if document.starts_with("rfc") => format!("RFC {} §{section}", &document[3..]),
         Some((document, section)) => format!("{} {section}", document.to_uppercase()),
         None => clause.to_string(),
     }

@@ -24,21 +24,8 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(_expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(transcript);
-    if let Some((death, how)) = death(transcript) {
-        let words = last_words(transcript, death.id);
-        let mut entries: Vec<EntryId> = words.iter().map(|(id, _)| *id).collect();
-        entries.push(death.id);
-        let place = words.map_or(how.clone(), |(_, line)| format!("{how}: {}", template(line)));
-        return Judgement::fail(
-            ORACLE.id,
-            alloc::vec![Violation {
-                expected: "the target runs until the trial ends".to_string(),
-                actual: format!("the target ended by itself: {how}"),
-                clause: String::new(),
-                place,
-                entries,
-            }],
-        );
+    if let Some(violation) = crash(transcript) {
+        return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }
     let since = record.attack().map_or(Time::ZERO, |(_, last)| last.at);
     match record.served_after(since) {
@@ -51,6 +38,31 @@ fn judge(_expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
             Judgement::inconclusive(ORACLE.id, "no end was seen, but nobody was served after the last stimulus either")
         }
     }
+}
+
+fn crash(transcript: &Transcript) -> Option<Violation> {
+    let (death, how) = death(transcript)?;
+    let words = last_words(transcript, death.id);
+    let mut entries: Vec<EntryId> = words.iter().map(|(id, _)| *id).collect();
+    entries.push(death.id);
+    Some(Violation {
+        expected: "the target runs until the trial ends".to_string(),
+        actual: format!("the target ended by itself: {how}"),
+        clause: String::new(),
+        place: words.map_or(how.clone(), |(_, line)| format!("{how}: {}", template(line))),
+        entries,
+    })
+}
+
+/// The second arm sends what is legal only; a target that ends there has crashed all the same. Entries of a judgement are those of
+/// the first arm, so the text says where in the second it is seen, and the entry shown is the start of the same target.
+pub(super) fn in_control_arm(main: &Transcript, control: &Transcript) -> Option<Judgement> {
+    let crash = crash(control)?;
+    let place = crash.entries.last().map_or(0, |id| id.0);
+    let start = main.iter().find(|(_, entry)| matches!(entry.event, Event::Life(Life::Started { .. })));
+    let actual = format!("{}, in the control arm (entry {place} there)", crash.actual);
+    let entries = alloc::vec![start.map_or(EntryId(0), |(id, _)| id)];
+    Some(Judgement::fail(ORACLE.id, alloc::vec![Violation { actual, entries, ..crash }]))
 }
 
 /// The first end that nobody asked for: an ordered restart, or our own stop, excuses what follows it at once.

@@ -145,6 +145,9 @@ fn the_control_arm_must_show_what_the_first_is_compared_with() {
     assert_says(of(&judged(Some(&arm)), ID), Verdict::Inconclusive, "was not seen at honest");
     arm.at(10).sees(1, "secret", &[]);
     assert_says(of(&judged(Some(&arm)), ID), Verdict::Pass, "");
+    assert_says(of(&judged(Some(&arm)), "no-crash"), Verdict::Pass, "");
+    arm.life(Life::Exited { code: 101 });
+    assert_says(of(&judged(Some(&arm)), "no-crash"), Verdict::Fail, "exit code 101, in the control arm");
 }
 
 #[test]
