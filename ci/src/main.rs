@@ -1,6 +1,7 @@
 //! `cargo ci`: what the pipeline runs, runnable at home.
 #![forbid(unsafe_code)]
 mod corpus;
+mod fuzz;
 mod tidy;
 
 use std::path::Path;
@@ -11,6 +12,7 @@ cargo ci TASK
     check    formatting, clippy and docs with warnings denied, tidy
     tidy     clauses exist, data files are TOML 1.0, crates keep to their arrows
     soak     200 seeds of every twin in simulation, and the full scenario x flaw matrix (minutes)
+    fuzz-smoke  20,000 new inputs on every libFuzzer target, on stable
     corpus   old and repaired versions of real servers, from their registries (see corpus --help)";
 
 fn main() -> ExitCode {
@@ -23,6 +25,7 @@ fn main() -> ExitCode {
         "check" => check(root),
         "tidy" => tidy::tidy(root),
         "soak" => soak(root),
+        "fuzz-smoke" => fuzz::smoke(root),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
