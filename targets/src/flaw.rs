@@ -70,7 +70,7 @@ flaws! {
     AliasSurvivesConnection = "alias-survives-connection", "MB-12", "Topic aliases of a client id outlive its connection.";
     AclIgnoresCase = "acl-ignores-case", "MB-14", "Rights are compared without regard to case, topics are routed with it.";
     RoutesNormalForm = "routes-normal-form", "MB-14", "Topics are brought into a normal form after rights were asked for and before they are routed.";
-    AcceptsIllFormedText = "accepts-ill-formed-text", "MB-15", "What is no UTF-8 in a topic is replaced, and the message delivered.";
+    AcceptsIllFormedText = "accepts-ill-formed-text", "MB-15", "What is no UTF-8 in a topic, a filter or a client id is replaced.";
     OddTopicDropsReaders = "odd-topic-drops-readers", "MB-15", "A control or non-character in a topic ends the connections of its readers.";
     AcceptsWildcardTopic = "accepts-wildcard-topic", "MB-16", "A PUBLISH to a topic with a wildcard is acknowledged and dropped.";
     WildcardTopicFansOut = "wildcard-topic-fans-out", "MB-16", "A PUBLISH to a topic with a wildcard goes to every subscribed topic that it matches.";

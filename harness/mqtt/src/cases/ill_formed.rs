@@ -25,6 +25,36 @@ pub(super) fn rows(version: &str) -> Vec<CaseRow> {
     TEXTS.iter().map(|text| row(version, text)).collect()
 }
 
+/// One of each kind in every other text of a client: `lead_in` is the step before, `frame` the packet.
+pub(super) fn everywhere(version: &str) -> Vec<CaseRow> {
+    const HOSTS: &[[&str; 4]] = &[
+        ["client-id", "connect", "client_id", "a client id"],
+        ["will-topic", "connect", "will_topic", "a Will topic"],
+        ["filter", "subscribe", "filter", "a filter"],
+        ["unsubscribed-filter", "unsubscribe", "filter", "a filter of UNSUBSCRIBE"],
+    ];
+    let texts = TEXTS.iter().filter(|(name, ..)| matches!(*name, "surrogate" | "overlong-slash" | "nul"));
+    let mut rows = Vec::new();
+    for text in texts {
+        rows.extend(HOSTS.iter().map(|host| elsewhere(version, text, host)));
+    }
+    rows
+}
+
+fn elsewhere(version: &str, text: &(&str, &str, &str), [host, kind, key, what]: &[&str; 4]) -> CaseRow {
+    let CaseRow { name, mut fields } = row(version, text);
+    let mut bytes = Fields::default();
+    bytes.set("hex", format!("61 62 {}", text.1));
+    let mut frame = Fields::default();
+    frame.set("type", *kind);
+    frame.set(key, bytes);
+    fields.remove("hex");
+    fields.set("frame", frame);
+    fields.set("lead_in", if *kind == "connect" { "open" } else { "connect" });
+    fields.set("attack", format!("{what} with {}", text.2));
+    CaseRow { name: format!("{host}/{name}"), fields }
+}
+
 fn row(version: &str, (name, hex, what): &(&str, &str, &str)) -> CaseRow {
     let (clause, class) = match (*name, version) {
         ("nul", "5") => ("mqtt5:1.5.4-2", "nul"),

@@ -35,6 +35,7 @@ pub const CASES: &[CaseList] = &[
     CaseList { name: "mqtt.bridge-levels", rows: protocols::bridge_levels },
     CaseList { name: "mqtt.server-packets", rows: server_packets::rows },
     CaseList { name: "mqtt.ill-formed-texts", rows: ill_formed::rows },
+    CaseList { name: "mqtt.ill-formed-elsewhere", rows: ill_formed::everywhere },
 ];
 
 /// Fields of a frame or a step, in order.

@@ -51,6 +51,11 @@ pub(super) fn repair(flaws: Flaws, version: Version, cut: Cut<'_>) -> Repaired {
         let text = String::from_utf8_lossy(field(&body, 0).unwrap_or_default()).replace('\0', "\u{fffd}");
         body = with_topic(&body, text.as_bytes());
     }
+    if flaws.has(Flaw::AcceptsIllFormedText) && matches!(kind, Kind::Connect | Kind::Subscribe | Kind::Unsubscribe) {
+        // Behind the flags and numbers, texts are all that has such bytes in packets this short.
+        let texts = if kind == Kind::Connect { 10 } else { 2 };
+        body.iter_mut().skip(texts).filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'_');
+    }
     slack::bits(flaws, version, kind, first, &mut body);
     if flaws.has(Flaw::AcceptsMisplacedWildcard) && kind == Kind::Subscribe {
         body.iter_mut().filter(|byte| matches!(**byte, b'#' | b'+')).for_each(|byte| *byte = b'_');
