@@ -189,7 +189,7 @@ fn comments(transcript: &Transcript, finding: &Finding) -> BTreeMap<u32, Vec<Str
     for (id, entry) in transcript.iter() {
         if is_packet(&entry.event) {
             let who = format!("{} {}", transcript.header.scenario, entry.who);
-            notes.packet(id.0, who, &entry.event);
+            notes.packet(id.0, &who, &entry.event);
         } else {
             notes.aside(&entry.event);
         }
@@ -213,7 +213,7 @@ struct Notes<'a> {
 }
 
 impl<'a> Notes<'a> {
-    fn packet(&mut self, id: u32, who: String, event: &'a Event) {
+    fn packet(&mut self, id: u32, who: &str, event: &'a Event) {
         let conn = event.conn().expect("packets are on a connection").0;
         if let Event::Opened { label, .. } = event {
             self.labels.insert(conn, label);

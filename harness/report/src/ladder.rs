@@ -172,7 +172,8 @@ fn parties<'a>(drafts: &[Draft<'a>], transcript: &Transcript, finding: &Finding)
     let owners: BTreeMap<u32, &Who> = transcript
         .entries
         .iter()
-        .filter_map(|e| matches!(e.event, Event::Opened { .. }).then(|| (e.event.conn().expect("opened").0, &e.who)))
+        .filter(|e| matches!(e.event, Event::Opened { .. }))
+        .filter_map(|e| Some((e.event.conn()?.0, &e.who)))
         .collect();
     let shows: BTreeSet<&Who> = finding
         .entries

@@ -77,9 +77,9 @@ fn descriptor(id: &str, rule: &Rule, found: &[&Found]) -> ReportingDescriptor {
     ReportingDescriptor {
         id: id.to_owned(),
         name: pascal(id),
-        short_description: text(sentence(&rule.doc)),
-        full_description: text(format!("{}{}", sentence(&rule.doc), cites.replace("\n\n", " "))),
-        help: text(format!("{}{cites}\n\nproofhouse explain {id}", sentence(&rule.doc))),
+        short_description: text(&sentence(&rule.doc)),
+        full_description: text(&format!("{}{}", sentence(&rule.doc), cites.replace("\n\n", " "))),
+        help: text(&format!("{}{cites}\n\nproofhouse explain {id}", sentence(&rule.doc))),
         default_configuration: Configuration { level: "error" },
         properties,
     }
@@ -96,7 +96,7 @@ fn result(run: &Run, found: &Found, rules: &[(&str, Vec<&Found>)]) -> ResultRow 
         rule_index: rules.iter().position(|(id, _)| *id == f.oracle).expect("every finding's oracle is a rule"),
         kind: if suspicion { "review" } else { "fail" },
         level: if suspicion { "none" } else { level(&f.level) },
-        message: text(message),
+        message: text(&message),
         locations: vec![Location {
             physical_location: Physical { artifact_location: at("scenario.toml"), region: Region { start_line: 1 } },
             logical_locations: vec![LogicalLocation {
@@ -116,7 +116,7 @@ fn result(run: &Run, found: &Found, rules: &[(&str, Vec<&Found>)]) -> ResultRow 
             _ => Vec::new(),
         },
         attachments: ["reproduce.md", "transcript.txt", "capture.pcapng"]
-            .map(|name| Attachment { description: text(name.to_owned()), artifact_location: at(name) })
+            .map(|name| Attachment { description: text(name), artifact_location: at(name) })
             .into(),
         properties: properties(found),
     }
@@ -152,7 +152,7 @@ fn invocation(run: &Run) -> Invocation {
     let notes = open.into_iter().flat_map(|(verdict, level)| {
         run.reasons(verdict).into_iter().map(move |(scenario, reason, n)| Notification {
             level,
-            message: text(format!(
+            message: text(&format!(
                 "{} {}, such as {scenario}: {reason}",
                 words::count(n, "trial"),
                 words::verdict(verdict)
@@ -187,7 +187,7 @@ fn level(level: &str) -> &'static str {
     }
 }
 
-fn text(text: String) -> Message {
+fn text(text: &str) -> Message {
     Message { text: text.split('\n').map(visible).collect::<Vec<_>>().join("\n") }
 }
 
