@@ -1,5 +1,5 @@
 // A broker as aedes' README has it, with the three callbacks that the README gives for accounts and rights.
-// node aedes.js PREFIX PORT ACCOUNTS; ACCOUNTS has lines: add NAME PASSWORD | remove NAME | pub NAME FILTER | sub NAME FILTER
+// node aedes.js PREFIX PORT [ACCOUNTS]; without ACCOUNTS everyone may do everything; it has lines: add NAME PASSWORD | remove NAME | pub NAME FILTER | sub NAME FILTER
 const fs = require('fs')
 const net = require('net')
 const [prefix, port, file] = process.argv.slice(2)
@@ -42,9 +42,9 @@ async function broker () {
   return typeof aedes === 'function' ? aedes() : new aedes.Aedes()
 }
 
-read()
-fs.watchFile(file, { interval: 50 }, read)
-broker().then((aedes) => {
+function guard (aedes) {
+  read()
+  fs.watchFile(file, { interval: 50 }, read)
   aedes.authenticate = (client, name, password, done) => {
     client.account = name
     const account = accounts.get(name)
@@ -53,5 +53,9 @@ broker().then((aedes) => {
   aedes.authorizePublish = (client, packet, done) => done(!client || may(client, 'pub', packet.topic) ? null : new Error('no right'))
   aedes.authorizeSubscribe = (client, sub, done) => done(null, may(client, 'sub', sub.topic) ? sub : null)
   aedes.authorizeForward = (client, packet) => may(client, 'sub', packet.topic) ? packet : null
+}
+
+broker().then((aedes) => {
+  if (file) guard(aedes)
   net.createServer(aedes.handle).listen(Number(port), '127.0.0.1', () => console.log('ready'))
 })

@@ -47,7 +47,7 @@ async def serve(port):
     site, time = resource.Site(), Time()
     links = resource.WKCResource(site.get_resources_as_linkheader)
     site.add_resource((".well-known", "core"), links)
-    stores = {"hello": Text(), "large": Text(b"a" * 8192), "store": Store(b"stored"), "switch": Store(b"off")}
+    stores = {"hello": Text(), "large": Text(b"a" * 2048), "store": Store(b"stored"), "switch": Store(b"off")}
     for name, what in {**stores, "count": Count(), "time": time}.items():
         site.add_resource((name,), what)
     await aiocoap.Context.create_server_context(site, bind=("::ffff:127.0.0.1" if OLD else "127.0.0.1", port))

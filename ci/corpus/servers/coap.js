@@ -2,8 +2,8 @@
 const [prefix, port] = process.argv.slice(2)
 const coap = require(prefix + '/node_modules/coap')
 
-const LARGE = Buffer.alloc(8192, 'a')
-const LINKS = '</hello>,</large>;sz=8192,</time>;obs,</store>,</count>,</switch>'
+const LARGE = Buffer.alloc(2048, 'a')
+const LINKS = '</hello>,</large>;sz=2048,</time>;obs,</store>,</count>,</switch>'
 const kept = { '/store': 'stored', '/switch': 'off' }
 let count = 0
 

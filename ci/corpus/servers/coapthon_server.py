@@ -36,7 +36,7 @@ class Count(Text):
 
 server = CoAP(("127.0.0.1", int(sys.argv[1])))
 server.add_resource("hello/", Text("hello", "hello"))
-server.add_resource("large/", Text("large", "a" * 8192))
+server.add_resource("large/", Text("large", "a" * 2048))
 server.add_resource("time/", Text("time", "tick"))
 server.add_resource("store/", Store("store", "stored"))
 server.add_resource("switch/", Store("switch", "off"))
