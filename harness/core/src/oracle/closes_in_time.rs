@@ -8,7 +8,7 @@ use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
 use crate::time::Duration;
-use crate::transcript::{By, Transcript};
+use crate::transcript::{By, Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -55,6 +55,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     for (conn, since) in subjects(expect, &record) {
         match fate(&record.connections[&conn], &record, since, within) {
             Fate::InTime(moment) => closed.extend([since, moment]),
+            // Where a round trip of the witness took that long, a close may take as long for the same reason.
+            Fate::Open(_) if was_slow(&record, since, within) => undecided += 1,
             Fate::Open(moment) => open.push((conn, since, moment)),
             Fate::Undecided => undecided += 1,
         }
@@ -73,8 +75,22 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     Judgement::inconclusive(
         ORACLE.id,
-        format!("{undecided} of {all} connections were over before the target's time was"),
+        format!("{undecided} of {all} connections were over before the target's time was, or everything was slow then"),
     )
+}
+
+/// Whether a legal client was served slowly, or asked late, while the target had its time: a round trip of a third of that time says
+/// that everything takes long on this machine just now.
+fn was_slow(record: &Record<'_>, since: Moment, within: Duration) -> bool {
+    let slow = crate::time::nanos(within / 3);
+    let slowly = |(moment, state): (Moment, WitnessState)| match state {
+        WitnessState::Served { rtt, late } => {
+            let began = moment.at.0.saturating_sub(rtt);
+            (rtt > slow || late > slow) && moment.at >= since.at && began <= (since.at + within).0
+        }
+        _ => false,
+    };
+    record.witnesses().into_iter().any(|witness| record.witness(witness).any(slowly))
 }
 
 /// The least number of `all` that is at least this share.

@@ -28,6 +28,19 @@ fn a_connection_that_we_end_ourselves_tells_nothing_about_the_target() {
 }
 
 #[test]
+fn a_close_that_takes_long_where_everything_takes_long_decides_nothing() {
+    let busy = |rtt: u64| {
+        let mut film = begun(CLOSES);
+        film.at(4_000).witness(WitnessState::Served { rtt: rtt * 1_000_000, late: 0 });
+        film.at(7_000).close(2, By::Peer);
+        film.at(9_000).served();
+        film.judge(&closes_in_time::ORACLE)
+    };
+    assert_says(&busy(1_600), Verdict::Fail, "still open 5s");
+    assert_says(&busy(1_700), Verdict::Inconclusive, "everything was slow");
+}
+
+#[test]
 fn a_record_that_ends_before_the_deadline_decides_nothing() {
     let mut film = begun(CLOSES);
     film.at(5_999).served();
