@@ -36,10 +36,19 @@ pub enum Command {
     Shrink(Shrink),
     /// Write the documents of a run again from its journal
     Report(Report),
-    /// List scenarios, targets, oracles, flaws, guidance or attacks
+    /// List scenarios, targets, oracles, flaws, guidance, attacks, verbs, behaviours or capabilities
     List(List),
-    /// Explain a scenario, oracle, flaw, target, guidance row, verb or behaviour
+    /// Explain a scenario, oracle, flaw, target, guidance row, verb, behaviour or key; or the how-to
     Explain(Explain),
+    /// Write a scenario or target file to begin with
+    #[command(subcommand)]
+    New(New),
+    /// Print the JSON Schema of a kind of file, for editors
+    Schema(Schema),
+    /// Print completions for a shell
+    Completions(Completions),
+    /// Write manual pages
+    Man(Man),
     /// Prove the prover: every scenario against its planted flaws, the clean reference and the blank targets
     Validate(Validate),
     /// Say what this machine allows and which targets are installed
@@ -236,6 +245,14 @@ pub enum What {
     Guidance,
     /// Attack ids, and the scenarios that implement them
     Attacks,
+    /// Steps of scripts
+    Verbs,
+    /// What fleets can do
+    Behaviours,
+    /// What scenarios need and targets claim
+    Capabilities,
+    /// Named lists of cases
+    Cases,
 }
 
 /// `explain`
@@ -243,21 +260,162 @@ pub enum What {
 #[command(after_long_help = "Examples:
   proofhouse explain mqtt/mc-03-takeover
   proofhouse explain closes-in-time
-  proofhouse explain HRD-1
-")]
+  proofhouse explain keeps-both-sessions          a planted flaw, and who must catch it
+  proofhouse explain within                       a key, wherever it may stand
+  proofhouse explain how-to                       from an idea to a scenario that is proven
+", after_help = exit_code::TABLE)]
 pub struct Explain {
-    /// Id of anything that `list` shows, or a verb or behaviour
+    /// Id of anything that `list` shows, a key of a scenario or target file, or how-to
     pub id: String,
     /// More scenarios, from a folder; may be repeated
     #[arg(long, value_name = "DIR")]
     pub scenarios: Vec<PathBuf>,
 }
 
-/// `validate`
+/// `new`
+#[derive(Debug, Subcommand)]
+pub enum New {
+    /// A scenario that loads and passes its validation, to be changed into yours
+    Scenario(NewScenario),
+    /// A target file: a program that we start, or something that runs already
+    Target(NewTarget),
+}
+
+/// `new scenario`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Nothing is overwritten.
+
+Examples:
+  proofhouse new scenario mqtt/mc-99-odd-will
+  proofhouse new scenario coap/cb-99-echo-reuse --out my-scenarios
+  proofhouse new scenario lab/first --protocol mixed --attack CA-04
+", after_help = exit_code::TABLE)]
+pub struct NewScenario {
+    /// Its id: folder/name, in small letters, digits and -
+    pub id: String,
+    /// Which template [default: the id's first folder, else mqtt]
+    #[arg(long, value_enum)]
+    pub protocol: Option<Spoken>,
+    /// Id in the catalogue of attacks [default: from an id such as mqtt/ma-99-odd-name]
+    #[arg(long, value_name = "ID")]
+    pub attack: Option<String>,
+    /// Folder of scenarios
+    #[arg(long, value_name = "DIR", default_value = "scenarios")]
+    pub out: PathBuf,
+}
+
+/// `new target`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Nothing is overwritten.
+
+Examples:
+  proofhouse new target my-broker --program mosquitto --arg=-p --arg={port}
+  proofhouse new target my-sensor --program ./sensor --protocol coap
+  proofhouse new target lab-broker --url mqtt://127.0.0.1:1883
+", after_help = exit_code::TABLE)]
+pub struct NewTarget {
+    /// Its name, which is its file's
+    pub name: String,
+    /// Program to start for every trial
+    #[arg(long, value_name = "PATH", conflicts_with = "url")]
+    pub program: Option<String>,
+    /// One argument of the program, {port} for a free port; repeated, in order [default: -p {port}]
+    #[arg(long, value_name = "WORD", conflicts_with = "url", allow_hyphen_values = true)]
+    pub arg: Vec<String>,
+    /// Where it runs already
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// What it speaks [default: what the URL says, else mqtt]
+    #[arg(long, value_enum)]
+    pub protocol: Option<SpokenOne>,
+    /// Folder for the file
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub out: PathBuf,
+}
+
+/// Protocols that a scenario can be about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Spoken {
+    /// MQTT
+    Mqtt,
+    /// CoAP
+    Coap,
+    /// Both, through a gateway
+    Mixed,
+}
+
+/// The protocol of one endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SpokenOne {
+    /// MQTT
+    Mqtt,
+    /// CoAP
+    Coap,
+}
+
+/// `schema`
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_long_help = "Editors that know TOML (taplo, Even Better TOML) read it where the first line of a file is
+  #:schema ../scenario.schema.json
+
+Examples:
+  proofhouse schema > scenario.schema.json
+  proofhouse schema target > target.schema.json
+"
+)]
+pub struct Schema {
+    /// Of which kind of file
+    #[arg(value_enum, default_value_t = SchemaOf::Scenario)]
+    pub of: SchemaOf,
+}
+
+/// Files that have a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaOf {
+    /// Scenario files
+    Scenario,
+    /// Target files
+    Target,
+    /// results.json of a run
+    Results,
+}
+
+/// `completions`
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "Examples:
+  proofhouse completions bash > ~/.local/share/bash-completion/completions/proofhouse
+  proofhouse completions zsh > ~/.zfunc/_proofhouse
+  proofhouse completions fish > ~/.config/fish/completions/proofhouse.fish
+")]
+pub struct Completions {
+    /// For which shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "Example:
+  proofhouse man --out man && man man/proofhouse-run.1
+")]
+pub struct Man {
+    /// Folder for the pages
+    #[arg(long, value_name = "DIR", default_value = "man")]
+    pub out: PathBuf,
+}
+
+/// `validate`
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "TP, FN: (twin, seed) that every rule named for the twin caught, in some case, or that one missed. TN, FP: (case, seed)
+of the clean reference that passed, or failed. Sensitivity and specificity come with the exact one-sided 95 % lower
+bound; what is undecided counts against them. Anything that is not as it must be makes the exit code 6.
+
+Examples:
   proofhouse validate
-  proofhouse validate 'mqtt/mb-*' --seeds 20
+  proofhouse validate 'mqtt/mb-*' --seeds 20 --rows
+  proofhouse validate --format json --out validation.json
+  proofhouse validate mine/first --scenarios my-scenarios
   proofhouse validate --live                  the twins also as child processes over real sockets
 ", after_help = exit_code::TABLE)]
 pub struct Validate {
@@ -272,9 +430,33 @@ pub struct Validate {
     /// Every flaw against every scenario, not only the twins
     #[arg(long)]
     pub full: bool,
-    /// More scenarios, from a folder; may be repeated
+    /// Every row, not only those that are not as they must be
+    #[arg(long)]
+    pub rows: bool,
+    /// How it is told
+    #[arg(long, value_enum, default_value_t = Shown::Table)]
+    pub format: Shown,
+    /// File for it, instead of standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+    /// Simulated trials side by side [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// More scenarios, from a folder; one with a known id stands in for it; may be repeated
     #[arg(long, value_name = "DIR")]
     pub scenarios: Vec<PathBuf>,
+    /// No progress on standard error
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// How a validation is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shown {
+    /// For people
+    Table,
+    /// For machines, stable
+    Json,
 }
 
 /// `doctor`

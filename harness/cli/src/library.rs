@@ -1,4 +1,5 @@
 //! Scenarios and target files: those embedded in the binary, and those that the user names.
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,16 +19,19 @@ static TARGETS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../targets");
 /// Text of `scenarios/guidance/rows.toml`.
 pub const GUIDANCE: &str = include_str!("../../../scenarios/guidance/rows.toml");
 
-/// Every scenario of the binary and of the folders in `more`, by id.
+/// Every scenario of the binary and of the folders in `more`, by id. A file of a folder stands in for the one of the same id that
+/// the binary brings, or that a folder named before brings.
 pub fn scenarios(more: &[PathBuf], registry: &Registry) -> Result<Vec<Arc<Scenario>>, Failure> {
     let mut files = Vec::new();
     embedded(&SCENARIOS, &mut files);
     for folder in more {
         walk(folder, folder, &mut files)?;
     }
-    files.sort();
-    let load = |(id, file, text): &(String, String, String)| Scenario::load(id, file, text, registry).map(Arc::new);
-    Ok(files.iter().map(load).collect::<Result<_, _>>()?)
+    let by_id: BTreeMap<String, (String, String)> =
+        files.into_iter().map(|(id, file, text)| (id, (file, text))).collect();
+    let load =
+        |(id, (file, text)): (&String, &(String, String))| Scenario::load(id, file, text, registry).map(Arc::new);
+    Ok(by_id.iter().map(load).collect::<Result<_, _>>()?)
 }
 
 /// Whether a file in a scenario folder is a scenario: not the template, not the guidance catalogue.
@@ -127,6 +131,13 @@ pub fn reference(scenario: &Scenario, flaws: &[String], registry: &Registry) -> 
         return Err(Failure::new(ExitCode::Nothing, text));
     };
     plant(Arc::make_mut(&mut target.spec), flaws, registry)?;
+    Ok(target)
+}
+
+/// The same in-process target with one more flaw.
+pub fn planted(clean: &Target, flaw: &str, registry: &Registry) -> Result<Target, Failure> {
+    let mut target = clean.clone();
+    plant(Arc::make_mut(&mut target.spec), &[flaw.to_owned()], registry)?;
     Ok(target)
 }
 

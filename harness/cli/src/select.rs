@@ -39,20 +39,43 @@ fn means(selector: &str, scenario: &Scenario) -> bool {
         || scenario.about.guidance.iter().any(|row| row.eq_ignore_ascii_case(selector))
 }
 
-/// `*` stands for anything, `?` for one character.
+/// `*` stands for anything, `?` for one character, `[a-c]` for one of these and `[!a-c]` for one of no others.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let mut rest = pattern.chars();
-    match rest.next() {
-        None => text.is_empty(),
-        Some('*') => {
-            let tails = text.char_indices().map(|(at, _)| &text[at..]).chain([""]);
-            tails.into_iter().any(|tail| glob(rest.as_str(), tail))
-        }
-        Some(c) => {
-            let mut of = text.chars();
-            of.next().is_some_and(|d| c == '?' || c == d) && glob(rest.as_str(), of.as_str())
-        }
+    let Some(first) = rest.next() else { return text.is_empty() };
+    if first == '*' {
+        let tails = text.char_indices().map(|(at, _)| &text[at..]).chain([""]);
+        return tails.into_iter().any(|tail| glob(rest.as_str(), tail));
     }
+    let mut of = text.chars();
+    let Some(d) = of.next() else { return false };
+    match (first, class(rest.as_str())) {
+        ('[', Some((set, rest))) => in_class(set, d) && glob(rest, of.as_str()),
+        _ => (first == '?' || first == d) && glob(rest.as_str(), of.as_str()),
+    }
+}
+
+/// What stands between `[` and `]`, and what follows; `]` as the first character is one of the class. `None`: it never ends.
+fn class(rest: &str) -> Option<(&str, &str)> {
+    let from = usize::from(rest.starts_with('!'));
+    let first = rest[from..].chars().next()?;
+    let end = rest[from + first.len_utf8()..].find(']')? + from + first.len_utf8();
+    Some((&rest[..end], &rest[end + 1..]))
+}
+
+fn in_class(set: &str, c: char) -> bool {
+    let (set, wanted) = set.strip_prefix('!').map_or((set, true), |set| (set, false));
+    let all: Vec<char> = set.chars().collect();
+    let mut at = 0;
+    while at < all.len() {
+        let to = if all.get(at + 1) == Some(&'-') { all.get(at + 2) } else { None };
+        let last = to.copied().unwrap_or(all[at]);
+        if (all[at]..=last).contains(&c) {
+            return wanted;
+        }
+        at += if to.is_some() { 3 } else { 1 };
+    }
+    !wanted
 }
 
 /// What the user asked for, beside scenarios and targets.
@@ -154,6 +177,26 @@ mod tests {
             assert!(glob(pattern, text), "{pattern} {text}");
         }
         for (pattern, text) in [("mqtt/mc-*", "mqtt/mb-03"), ("a?c", "ac"), ("", "a"), ("a", "")] {
+            assert!(!glob(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn brackets_stand_for_one_of_a_class() {
+        for (pattern, text) in [
+            ("mqtt/m[bc]-0[1-3]*", "mqtt/mc-03-takeover"),
+            ("[!a-c]x", "dx"),
+            ("[]]", "]"),
+            ("[a-]", "-"),
+            ("a[", "a["),
+            ("[", "["),
+            ("[é]", "é"),
+        ] {
+            assert!(glob(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in
+            [("m[bc]", "ma"), ("m[b-c]", "md"), ("[!a-c]", "b"), ("[ab]", ""), ("[ab]", "ab"), ("[", "a")]
+        {
             assert!(!glob(pattern, text), "{pattern} {text}");
         }
     }

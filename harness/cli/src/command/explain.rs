@@ -1,10 +1,13 @@
 //! `proofhouse explain`: what an id stands for.
+use std::sync::Arc;
+
 use proofhouse_core::document::nearest;
 use proofhouse_core::oracle::Oracle;
 use proofhouse_core::protocol::Key;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::script;
+use proofhouse_core::vocabulary::{Shape, Table, scenario_tables, target_tables};
 
 use crate::args::Explain;
 use crate::exit_code::ExitCode;
@@ -13,11 +16,18 @@ use crate::library;
 use crate::registry::registry;
 use crate::style::bold;
 
+/// The way from an idea to a scenario, also at the head of `scenarios/README.md`.
+const HOW_TO: &str = include_str!("../../../../scenarios/_howto.md");
+
 /// Runs the command.
 pub fn run(args: &Explain) -> Result<ExitCode, Failure> {
+    if args.id == "how-to" {
+        anstream::println!("{}", HOW_TO.trim_end());
+        return Ok(ExitCode::Fine);
+    }
     let registry = registry();
     let scenarios = library::scenarios(&args.scenarios, &registry)?;
-    let mut known: Vec<String> = Vec::new();
+    let mut known: Vec<String> = vec!["how-to".into()];
     let mut said = false;
     for s in scenarios.iter() {
         known.push(s.id.clone());
@@ -34,6 +44,8 @@ pub fn run(args: &Explain) -> Result<ExitCode, Failure> {
         }
     }
     said |= rows(&args.id, &registry, &mut known)?;
+    said |= flaw(&args.id, &scenarios, &registry, &mut known);
+    said |= key(&args.id, &registry, &mut known);
     if let Some(name) = library::target_names().into_iter().find(|n| *n == args.id) {
         anstream::println!("{}", library::target(&name, &[], &registry)?.text);
         said = true;
@@ -76,7 +88,7 @@ fn keys(keys: &[Key]) {
     }
 }
 
-/// Flaws, guidance rows, verbs, behaviours, capabilities and case lists.
+/// Guidance rows, verbs, behaviours, capabilities and case lists.
 fn rows(id: &str, registry: &Registry, known: &mut Vec<String>) -> Result<bool, Failure> {
     let mut said = false;
     let mut row = |name: &str, doc: &str, of: &[Key]| {
@@ -87,9 +99,6 @@ fn rows(id: &str, registry: &Registry, known: &mut Vec<String>) -> Result<bool, 
             said = true;
         }
     };
-    for (name, doc) in &registry.flaws {
-        row(name, doc, &[]);
-    }
     for guidance in library::guidance()? {
         row(&guidance.id, &format!("{} {}: {}", guidance.code, guidance.principle, guidance.title), &[]);
     }
@@ -103,4 +112,80 @@ fn rows(id: &str, registry: &Registry, known: &mut Vec<String>) -> Result<bool, 
         row(capability.name, capability.doc, &[]);
     }
     Ok(said)
+}
+
+/// A planted flaw, and the scenarios that must catch it.
+fn flaw(id: &str, scenarios: &[Arc<Scenario>], registry: &Registry, known: &mut Vec<String>) -> bool {
+    known.extend(registry.flaws.iter().map(|(name, _)| (*name).to_owned()));
+    let Some((name, doc)) = registry.flaws.iter().find(|(name, _)| *name == id) else { return false };
+    anstream::println!("{}  {doc}", bold(name));
+    let mut caught = false;
+    for s in scenarios {
+        for (_, oracles) in s.twins.iter().filter(|(flaw, _)| flaw == id) {
+            anstream::println!("  {} must fail {}", s.id, oracles.join(", "));
+            anstream::println!("    proofhouse run {} --target {} --flaw {id}", s.id, in_process(s, registry));
+            caught = true;
+        }
+    }
+    if !caught {
+        anstream::println!("  no scenario has it as its twin");
+    }
+    true
+}
+
+/// The reference that carries a scenario's twins.
+fn in_process(scenario: &Scenario, registry: &Registry) -> String {
+    library::reference(scenario, &[], registry).map_or_else(|_| "reference".into(), |target| target.spec.name.clone())
+}
+
+/// A key, at every place where it may stand.
+fn key(id: &str, registry: &Registry, known: &mut Vec<String>) -> bool {
+    let mut said = false;
+    for table in scenario_tables().into_iter().chain(target_tables()) {
+        said |= key_of_table(id, table, known);
+    }
+    let verbs = script::VERBS.iter().chain(registry.protocols.iter().flat_map(|p| p.verbs));
+    let behaviours = script::BEHAVIOURS.iter().chain(registry.protocols.iter().flat_map(|p| p.behaviours));
+    let rows = (verbs.map(|v| ("do", v.name, v.keys)))
+        .chain(behaviours.map(|b| ("behaviour", b.name, b.keys)))
+        .chain(registry.oracles().map(|o| ("oracle", o.id, o.keys)));
+    for (by, name, keys) in rows {
+        known.extend(keys.iter().map(|key| key.name.to_owned()));
+        for key in keys.iter().filter(|key| key.name == id) {
+            let kind = format!("{:?}", key.kind).to_lowercase();
+            anstream::println!("{}  where {by} = \"{name}\": {} ({kind})", bold(id), key.doc);
+            said = true;
+        }
+    }
+    said
+}
+
+fn key_of_table(id: &str, table: &Table, known: &mut Vec<String>) -> bool {
+    known.extend(table.keys.iter().map(|word| word.name.to_owned()));
+    let Some(word) = table.keys.iter().find(|word| word.name == id) else { return false };
+    let required = if word.required { ", required" } else { "" };
+    anstream::println!("{}  key of {}: {} ({}{required})", bold(id), table.what, word.doc, stands(&word.shape));
+    if let Shape::Table(inner) | Shape::List(inner) | Shape::Named(inner) = word.shape {
+        for word in inner.keys {
+            anstream::println!("  {:<20} {}", word.name, word.doc);
+        }
+    }
+    true
+}
+
+/// What may stand there, in a few words.
+fn stands(shape: &Shape) -> String {
+    match shape {
+        Shape::One(kind) => format!("{kind:?}").to_lowercase(),
+        Shape::Words(words) => words.join(" | "),
+        Shape::Texts => "text, or a list of them".into(),
+        Shape::Ints => "list of whole numbers".into(),
+        Shape::Name(sort) => format!("{sort:?} by name").to_lowercase(),
+        Shape::Names(sort) => format!("{sort:?} by name, or a list of them").to_lowercase(),
+        Shape::Table(_) => "table".into(),
+        Shape::List(_) => "list of tables".into(),
+        Shape::Named(_) => "one table for each name".into(),
+        Shape::NamedTexts => "table of texts".into(),
+        Shape::Twins => "flaw = \"rule\", or a list of rules".into(),
+    }
 }

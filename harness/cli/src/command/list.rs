@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use proofhouse_core::scenario::Scenario;
+use proofhouse_core::scenario::{Scenario, capability_names};
+use proofhouse_core::script;
 
 use crate::args::{List, What};
 use crate::exit_code::ExitCode;
@@ -71,6 +72,32 @@ pub fn run(args: &List) -> Result<ExitCode, Failure> {
                 attacks.into_iter().filter(|(id, _)| !id.is_empty()).map(|(id, of)| vec![id.into(), of.join(" ")]),
             );
         }
+        What::Verbs => {
+            rows.extend(script::VERBS.iter().map(|v| vec![v.name.into(), "any".into(), v.doc.into()]));
+            let own = registry.protocols.iter().flat_map(|p| p.verbs.iter().map(|v| (p.name, v)));
+            rows.extend(own.map(|(protocol, v)| vec![v.name.into(), protocol.into(), v.doc.into()]));
+        }
+        What::Behaviours => {
+            rows.extend(script::BEHAVIOURS.iter().map(|b| vec![b.name.into(), "any".into(), b.doc.into()]));
+            let own = registry.protocols.iter().flat_map(|p| p.behaviours.iter().map(|b| (p.name, b)));
+            rows.extend(own.map(|(protocol, b)| vec![b.name.into(), protocol.into(), b.doc.into()]));
+        }
+        What::Capabilities => {
+            for name in capability_names(&registry) {
+                let of = || registry.protocols.iter().flat_map(|p| p.capabilities.iter().map(|c| (p.name, c)));
+                let told: Vec<_> = of().filter(|(_, c)| c.name == name).collect();
+                let doc = told.iter().map(|(protocol, c)| format!("{protocol}: {}", c.doc)).collect::<Vec<_>>();
+                let how = if told.iter().any(|(_, c)| c.probe.is_some()) { "tried out" } else { "declared" };
+                rows.push(vec![name, how.into(), doc.join("; ")]);
+            }
+        }
+        What::Cases => {
+            for list in registry.protocols.iter().flat_map(|p| p.case_lists) {
+                let using = |s: &&Arc<Scenario>| s.tree.find("cases").and_then(|c| c.text()) == Some(list.name);
+                let using: Vec<&str> = scenarios.iter().filter(using).map(|s| s.id.as_str()).collect();
+                rows.push(vec![list.name.into(), using.join(" ")]);
+            }
+        }
     }
     print(&rows);
     Ok(ExitCode::Fine)
@@ -94,18 +121,18 @@ fn index(scenarios: &[Arc<Scenario>]) -> String {
     text
 }
 
-const INDEX_HEAD: &str = "\
-# Scenarios
-
-Data only: one TOML 1.0 file each, no loops, no expressions. A new one begins as a copy of [_template.toml](_template.toml); it is done when
-`proofhouse validate ID --scenarios DIR` shows every twin caught and the clean reference spared. `proofhouse explain ID` prints one with
-everything that is known about it. `bench/` is run by name only. `guidance/` holds the rows of published guidance that scenarios serve.
+/// What stands above the table: the how-to.
+pub const INDEX_HEAD: &str = concat!(
+    include_str!("../../../../scenarios/_howto.md"),
+    "
+## What there is
 
 This table is printed by `proofhouse list scenarios --markdown`.
 
 | scenario | attack | level | cases | what must hold | planted flaws that it must catch |
 |---|---|---|--:|---|---|
-";
+"
+);
 
 /// Columns as wide as their widest cell; the last one runs on.
 fn print(rows: &[Vec<String>]) {

@@ -1,11 +1,14 @@
 //! One file per command.
+mod completions;
 mod doctor;
 mod explain;
 mod judge;
 mod list;
+mod new;
 mod replay;
 mod report;
 mod run;
+mod schema;
 mod serve;
 mod shrink;
 mod validate;
@@ -31,6 +34,10 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::List(args) => list::run(&args),
         Command::Explain(args) => explain::run(&args),
         Command::Validate(args) => validate::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Schema(args) => schema::run(&args),
+        Command::Completions(args) => completions::run(&args),
+        Command::Man(args) => completions::man(&args),
         Command::Doctor(_) => doctor::run(),
         Command::Serve(args) => serve::run(args),
         Command::Supervise => proofhouse_live::supervise(),
