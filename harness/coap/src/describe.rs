@@ -62,7 +62,10 @@ fn fields(frame: &Frame) -> Fields {
     let code = frame.code();
     let mut fields = Fields::default();
     fields.set(Told::MESSAGE, frame.kind().name());
-    fields.set("code", code.to_string());
+    // An Empty message says nothing in its code, least of all that it is a wrong answer.
+    if !code.is_empty() {
+        fields.set("code", code.to_string());
+    }
     if let Some(method) = code.method() {
         fields.set("method", method);
     }

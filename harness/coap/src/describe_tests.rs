@@ -26,10 +26,10 @@ fn a_response_tells_its_options_by_name_and_the_others_by_number() {
 
 #[test]
 fn empty_messages_have_their_roles_and_no_token() {
-    assert_eq!(line("40 00 0007"), "ping message=con code=0.00 mid=7");
-    assert_eq!(line("60 00 0007"), "ack message=ack code=0.00 mid=7");
-    assert_eq!(line("70 00 0007"), "rst message=rst code=0.00 mid=7");
-    assert!(line("50 00 0007").starts_with("empty message=non code=0.00 mid=7 MALFORMED"));
+    assert_eq!(line("40 00 0007"), "ping message=con mid=7");
+    assert_eq!(line("60 00 0007"), "ack message=ack mid=7");
+    assert_eq!(line("70 00 0007"), "rst message=rst mid=7");
+    assert!(line("50 00 0007").starts_with("empty message=non mid=7 MALFORMED"));
 }
 
 #[test]
