@@ -190,8 +190,12 @@ fn says(row: &Row, named: &[String]) -> String {
     let mut failed: Vec<&str> = row.came.iter().flat_map(|came| &came.failed).map(String::as_str).collect();
     failed.sort_unstable();
     failed.dedup();
-    if !failed.is_empty() {
-        let _ = write!(text, "; failed: {}", failed.join(", "));
+    let (meant, strayed): (Vec<&str>, Vec<&str>) =
+        failed.iter().partition(|rule| named.is_empty() || named.iter().any(|name| name == **rule));
+    for (what, rules) in [("failed", meant), ("strayed, failed too", strayed)] {
+        if !rules.is_empty() {
+            let _ = write!(text, "; {what}: {}", rules.join(", "));
+        }
     }
     let missing: Vec<&str> = named.iter().map(String::as_str).filter(|rule| !failed.contains(rule)).collect();
     if !missing.is_empty() {
