@@ -138,7 +138,8 @@ fn name_messages(drafts: &mut [Draft<'_>]) {
             let entry = drafts[*other].entry;
             is_message(&entry.event) && conn.is_some() && entry.event.conn() == conn && entry.at == time
         };
-        let after = matches!(drafts[at].entry.event, Event::Planted { .. });
+        let after =
+            matches!(drafts[at].entry.event, Event::Planted { .. } | Event::Step { state: StepState::Started, .. });
         let near = if after {
             (at + 1..drafts.len().min(at + 8)).find(same)
         } else {
@@ -294,6 +295,7 @@ fn aside(event: &Event) -> String {
         Event::Opened { label, .. } => format!("opened {label}"),
         Event::Closed { by, how, .. } => format!("closed by {}: {how:?}", by_name(*by)).to_lowercase(),
         Event::Undelivered { len, .. } => format!("{len} bytes not written: the connection was over"),
+        Event::Step { verb, state, detail, .. } if detail.is_empty() => format!("{verb} {state:?}").to_lowercase(),
         Event::Step { verb, state, detail, .. } => format!("{verb} {state:?}: {detail}").to_lowercase(),
         Event::Mark { name } => format!("mark {name}"),
         Event::Planted { canary, .. } => format!("plants canary {canary}"),

@@ -31,7 +31,7 @@ fn the_page_is_whole_and_asks_nobody_for_anything() {
 fn it_says_what_ran_on_what_and_what_it_came_to() {
     let page = html(&samples::run());
     for part in [
-        "<h1 class=\"fail\">1 finding, and 1 that do not count</h1>",
+        "<h1 class=\"fail\">1 finding and 1 more below the gate</h1>",
         "Exit code <b>100</b>: findings at or above --fail-on",
         "2026-11-22 10:00:00 UTC",
         "4.2 s",

@@ -123,6 +123,9 @@ struct Trial {
 pub(super) fn page(run: &Run) -> Page {
     let (headline, tone) = headline(run);
     let all: Vec<&TrialRow> = run.results.trials.iter().collect();
+    // What counts comes first.
+    let (counted, spared): (Vec<&Found>, Vec<&Found>) = run.findings.iter().partition(|f| f.spared.is_none());
+    let in_order = counted.into_iter().chain(spared);
     Page {
         run: visible(&run.results.run),
         headline,
@@ -132,7 +135,7 @@ pub(super) fn page(run: &Run) -> Page {
         facts: facts(run),
         totals: shares(&all),
         targets: run.targets().into_iter().map(|(name, version, trials)| target(name, version, &trials)).collect(),
-        findings: run.findings.iter().take(FINDINGS_MAX).map(|f| finding(f, run.findings.len() <= OPEN_MAX)).collect(),
+        findings: in_order.take(FINDINGS_MAX).map(|f| finding(f, run.findings.len() <= OPEN_MAX)).collect(),
         findings_left_out: left_out(run.findings.len(), FINDINGS_MAX, "finding"),
         covered: covered(run),
         principles: coverage(run).iter().map(section).collect(),
@@ -150,7 +153,7 @@ fn headline(run: &Run) -> (String, &'static str) {
     let open = [Verdict::Inconclusive, Verdict::NotRun, Verdict::Error].map(|v| run.results.count(v)).iter().sum();
     match (counted, run.findings.len(), open) {
         (1.., all, _) if all > counted => {
-            (format!("{}, and {} that do not count", count(counted, "finding"), all - counted), "fail")
+            (format!("{} and {} more below the gate", count(counted, "finding"), all - counted), "fail")
         }
         (1.., ..) => (count(counted, "finding"), "fail"),
         (0, 1, _) => ("1 finding that does not count".into(), "inconclusive"),

@@ -30,6 +30,12 @@ fn what_was_noted_with_a_message_shows_that_message() {
     let ladder = Ladder::of(&transcript, &samples::finding("mqtt/a", "5", "must"));
     let named: Vec<(&str, bool, bool)> = ladder.lines.iter().map(|l| (l.what.as_str(), l.hot, l.violation)).collect();
     assert_eq!(named[2..4], [("connack", true, true), ("connect met: connack", true, false)]);
+    let mut finding = samples::finding("mqtt/a", "5", "must");
+    finding.entries = vec![EntryId(1)];
+    transcript.entries[2].at = transcript.entries[1].at;
+    let begun = Ladder::of(&transcript, &finding);
+    let hot: Vec<&str> = begun.lines.iter().filter(|l| l.violation).map(|l| l.what.as_str()).collect();
+    assert_eq!(hot, ["connect"], "a step that begins shows what it sends");
     transcript.entries[4].at.0 += 1;
     let apart = Ladder::of(&transcript, &samples::finding("mqtt/a", "5", "must"));
     assert!(!apart.lines[2].hot && apart.lines[3].violation, "a message of another moment is another matter");
