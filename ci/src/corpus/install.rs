@@ -36,7 +36,7 @@ impl Place<'_> {
         } else if let Some(package) = version.pypi.first() {
             pip(&prefix, version).map(|()| pinned(package))
         } else if let Some(package) = &version.krate {
-            cargo(&prefix, package, &self.dir.join("build")).map(|()| pinned(package))
+            cargo(&prefix, package, version.unlocked, &self.dir.join("build")).map(|()| pinned(package))
         } else if let (Some(package), Some(suite)) = (&version.debian, &version.suite) {
             debian(&prefix, package, suite)
         } else {
@@ -92,9 +92,10 @@ fn python(minor: &str) -> Option<PathBuf> {
     of_pyenv.find_map(|folder| Some(folder.path().join("bin/python")).filter(works))
 }
 
-fn cargo(prefix: &Path, package: &str, build: &Path) -> Result<(), String> {
-    let args = ["install", "--locked", "--no-default-features", "--quiet", package, "--root"];
-    run(Command::new("cargo").args(args).arg(prefix).arg("--target-dir").arg(build))
+fn cargo(prefix: &Path, package: &str, unlocked: bool, build: &Path) -> Result<(), String> {
+    let lock = if unlocked { None } else { Some("--locked") };
+    let args = ["--no-default-features", "--quiet", package, "--root"];
+    run(Command::new("cargo").arg("install").args(lock).args(args).arg(prefix).arg("--target-dir").arg(build))
 }
 
 /// Unpacks a package and all that it depends on, libc too, beside the system: nothing of the system is changed.

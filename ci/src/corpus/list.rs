@@ -38,6 +38,9 @@ pub struct Version {
     /// `rumqttd@0.20.0`, without its default features.
     #[serde(default, rename = "crate")]
     pub krate: Option<String>,
+    /// Builds it with what the registry has today, where its own lock file is too old for the compiler.
+    #[serde(default)]
+    pub unlocked: bool,
     /// A package of Debian's.
     #[serde(default)]
     pub debian: Option<String>,
