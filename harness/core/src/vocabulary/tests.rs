@@ -97,6 +97,8 @@ signature = "x"
 reason = "x"
 "##;
 
+type Load = fn(&str) -> Result<(), LoadError>;
+
 fn scenario(text: &str) -> Result<(), LoadError> {
     Scenario::load("stub/x", "x.toml", text, &stub_registry()).map(drop)
 }
@@ -106,7 +108,7 @@ fn target(text: &str) -> Result<(), LoadError> {
 }
 
 /// What the reader knows at the place of this table: it says so where a key is unknown.
-fn read_there(file: &str, table: &str, line: &str, load: fn(&str) -> Result<(), LoadError>) -> BTreeSet<String> {
+fn read_there(file: &str, table: &str, line: &str, load: Load) -> BTreeSet<String> {
     let text: String = file
         .lines()
         .map(|at| if at.strip_prefix("#@") == Some(table) { format!("{line}\n") } else { format!("{at}\n") })
@@ -120,7 +122,7 @@ fn names(table: &Table) -> BTreeSet<String> {
     table.keys.iter().map(|word| word.name.to_string()).collect()
 }
 
-fn check(file: &str, table: &Table, apart: &[&str], load: fn(&str) -> Result<(), LoadError>) {
+fn check(file: &str, table: &Table, apart: &[&str], load: Load) {
     let mut told = names(table);
     for name in apart {
         assert!(told.remove(*name), "{}: {name}", table.what);
@@ -154,7 +156,7 @@ fn the_tables_of_targets_hold_the_keys_that_the_reader_asks_for() {
 #[test]
 fn the_words_of_a_key_are_those_that_the_reader_knows() {
     let mut seen = 0;
-    let all: [(&str, Vec<&'static Table>, fn(&str) -> Result<(), LoadError>); 2] =
+    let all: [(&str, Vec<&'static Table>, Load); 2] =
         [(SCENARIO_FILE, scenario_tables(), scenario), (PROCESS_FILE, target_tables(), target)];
     for (file, tables, load) in all {
         for table in tables {

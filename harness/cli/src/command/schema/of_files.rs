@@ -95,10 +95,10 @@ impl Maker<'_> {
         match shape {
             Shape::One(kind) => self.kind(*kind),
             Shape::Words(words) => self.or_case(json!({ "enum": words })),
-            Shape::Texts => self.one_or_more(json!({ "type": "string" })),
+            Shape::Texts => self.one_or_more(&json!({ "type": "string" })),
             Shape::Ints => self.or_case(json!({ "type": "array", "items": { "type": "integer" } })),
             Shape::Name(sort) => self.or_case(refer(&sort_slug(*sort))),
-            Shape::Names(sort) => self.one_or_more(refer(&sort_slug(*sort))),
+            Shape::Names(sort) => self.one_or_more(&refer(&sort_slug(*sort))),
             Shape::Table(table) => self.or_case(refer(&slug(table.what))),
             Shape::List(table) => {
                 let one = self.or_case(refer(&slug(table.what)));
@@ -111,7 +111,7 @@ impl Maker<'_> {
     }
 
     fn twins(&self) -> Value {
-        let oracles = self.one_or_more(refer(&sort_slug(Sort::Oracle)));
+        let oracles = self.one_or_more(&refer(&sort_slug(Sort::Oracle)));
         let flaw = |(name, doc): &(&str, &str)| ((*name).to_owned(), described(oracles.clone(), doc));
         let flaws: Map<String, Value> = self.registry.flaws.iter().map(flaw).collect();
         json!({ "type": "object", "properties": flaws, "additionalProperties": false })
@@ -182,7 +182,7 @@ impl Maker<'_> {
             Kind::Duration => self.text_of("[0-9]+(ns|us|ms|s|m|h)((\\.\\.|~)[0-9]+(ns|us|ms|s|m|h))?"),
             Kind::Percent => self.text_of("[0-9.]+ ?%?((\\.\\.|~)[0-9.]+ ?%)?"),
             Kind::Hex => json!({ "type": "string" }),
-            Kind::Fleets => self.one_or_more(json!({ "type": "string" })),
+            Kind::Fleets => self.one_or_more(&json!({ "type": "string" })),
             Kind::Any => json!({}),
         }
     }
@@ -207,7 +207,7 @@ impl Maker<'_> {
         json!({ "anyOf": [value, { "type": "string", "pattern": "^\\{case\\.[^{}]+\\}$" }] })
     }
 
-    fn one_or_more(&self, one: Value) -> Value {
+    fn one_or_more(&self, one: &Value) -> Value {
         self.or_case(json!({ "anyOf": [one, { "type": "array", "items": one }] }))
     }
 }
