@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::record::{Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Alternative, Expect, FleetPlan, Part, Plan, StepPlan};
+use crate::protocol::{Key, Kind};
 use crate::time::Time;
 use crate::transcript::{StepState, Transcript};
 use crate::value::Value;
@@ -18,7 +19,15 @@ pub(super) const ORACLE: Oracle = Oracle {
     clauses: &[],
     needs: Needs::Full,
     kind: "conformance",
-    keys: &[CLAUSE],
+    keys: &[
+        Key { name: "attack", kind: Kind::Text, doc: "the attack in words, for people: \"a CON GET of version 0\"" },
+        Key {
+            name: "class",
+            kind: Kind::Text,
+            doc: "class of the attack; findings of one packet and class are one finding",
+        },
+        CLAUSE,
+    ],
     reads_steps: true,
     judge,
 };
@@ -64,10 +73,14 @@ fn asked(fleet: &FleetPlan) -> impl Iterator<Item = (u32, &StepPlan)> {
 fn violation(expect: &Expect, plan: &Plan, record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Violation {
     let set: Vec<String> = step.any.iter().map(in_words).collect();
     let at = run.started.or(run.last()).map_or(Time::ZERO, |moment| moment.at);
-    let place = run.conn.map_or_else(|| String::from("no-connection"), |conn| record.place(conn, at));
+    let mut place = run.conn.map_or_else(|| String::from("no-connection"), |conn| record.place(conn, at));
+    if let Some(class) = expect.keys.text("class") {
+        place = format!("{place}/{class}");
+    }
+    let seen = if run.detail.is_empty() { "nothing of it in time" } else { run.detail };
     Violation {
         expected: set.join(", or "),
-        actual: if run.detail.is_empty() { String::from("nothing of it in time") } else { String::from(run.detail) },
+        actual: expect.keys.text("attack").map_or_else(|| String::from(seen), |attack| format!("{attack}: {seen}")),
         clause: expect.clause(plan),
         place,
         entries: ids(run.started.into_iter().chain(run.last())),
