@@ -1,0 +1,3 @@
+//! libFuzzer over [`proofhouse_fuzz::mqtt_frame`].
+#![no_main]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| proofhouse_fuzz::mqtt_frame(data));
