@@ -63,6 +63,8 @@ struct Fleet {
     describe: Option<MakeReader>,
     /// Which side of a connection its members are on.
     side: From,
+    /// Stands for the verb where a behaviour without steps says that it was not answered.
+    behaviour: String,
     steps: BTreeMap<u16, Step>,
 }
 
@@ -232,10 +234,11 @@ impl Recorder {
                 Event::Bound { name: self.names.binds[id.0 as usize].clone(), value: value.clone() }
             }
             Note::Step { index, conn, state, detail } => {
-                let step = self.fleets[fleet as usize].steps.get(index);
+                let facts = &self.fleets[fleet as usize];
+                let step = facts.steps.get(index);
                 Event::Step {
                     index: *index,
-                    verb: step.map(|step| step.verb.clone()).unwrap_or_default(),
+                    verb: step.map_or_else(|| facts.behaviour.clone(), |step| step.verb.clone()),
                     conn: conn.map(|conn| self.number(conn)),
                     state: *state,
                     part: step.map(|step| step.part.to_string()).unwrap_or_default(),
@@ -348,6 +351,7 @@ impl Fleet {
             fleet.steps.iter().map(|step| (step.index, Step { verb: step.verb.clone(), part: part(step.part) }));
         Fleet {
             name: fleet.name.clone(),
+            behaviour: fleet.behaviour.clone(),
             version: fleet.version.clone(),
             describe: registry.protocol(&fleet.protocol).map(|protocol| protocol.describe),
             side: if fleet.plays_server { From::Server } else { From::Client },

@@ -37,7 +37,7 @@ const ONLY: TimerId = TimerId(0);
 const NOBODY: Conn = Conn(u32::MAX);
 /// A socket that was lost is opened again after this long.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long a device waits at its end for the last answer: until the last repetition would have been made.
+/// How long a device waits at its end for a response that it was promised.
 const LAST_ACK: Duration = Duration::from_secs(5);
 /// A reading that no message can hold is cut.
 const SIZE_MAX: i64 = 1_024;
@@ -249,8 +249,12 @@ impl Turn<'_> {
             State::Waiting if self.now >= self.device.again => self.repeat(),
             _ => {}
         }
-        let waits = matches!(self.device.state, State::Waiting | State::Promised);
-        if self.now >= self.device.end && (!waits || self.now >= self.device.end + LAST_ACK) {
+        let over = match self.device.state {
+            State::Waiting => false, // until it is heard or given up, which must be noted
+            State::Promised => self.now >= self.device.end + LAST_ACK,
+            _ => self.now >= self.device.end,
+        };
+        if over {
             return self.finish();
         }
         // A reading that was promised an answer long ago makes room for the next.
@@ -262,13 +266,12 @@ impl Turn<'_> {
 
     fn sleep(&mut self) {
         let device = &*self.device;
-        let mut at = if self.now < device.end { device.end } else { device.end + LAST_ACK };
-        if device.next > self.now {
-            at = at.min(device.next);
-        }
-        if device.state == State::Waiting {
-            at = at.min(device.again);
-        }
+        let end = if self.now < device.end { device.end } else { device.end + LAST_ACK };
+        let at = match device.state {
+            State::Waiting => device.again,
+            _ if device.next > self.now => end.min(device.next),
+            _ => end,
+        };
         self.arm(at);
     }
 

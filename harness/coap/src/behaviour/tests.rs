@@ -285,6 +285,18 @@ fn a_reading_that_nobody_acknowledges_is_repeated_four_times_and_noted() {
 }
 
 #[test]
+fn a_device_whose_time_is_over_still_finds_out_that_nobody_answers() {
+    let keys = [("every", "1s".into()), ("path", Value::from("/t")), ("for", "2s".into())];
+    let stage = stage("telemetry", &keys, mute).pass(100_000);
+    assert_eq!(stage.said.len(), 5, "{:?}", stage.said);
+    assert!(
+        matches!(stage.notes[..], [Note::Step { state: StepState::Unmet, .. }, Note::Finished]),
+        "{:?}",
+        stage.notes
+    );
+}
+
+#[test]
 fn a_separate_response_is_acknowledged_and_an_unknown_one_reset() {
     let separate: Serve = |to| match to.code().is_request() {
         true => {
