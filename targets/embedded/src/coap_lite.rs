@@ -108,7 +108,8 @@ impl App {
             (Method::Get, "store", _) => text(Status::Content, self.store.clone()),
             (Method::Put, "store", body) => {
                 self.store = String::from_utf8_lossy(body).into_owned();
-                text(Status::Changed, String::new())
+                // Never empty: where a client asks for blocks of a certain size, it refuses to send an empty answer.
+                text(Status::Changed, self.store.len().to_string())
             }
             (Method::Put, "actuator", _) => Err(HandlingError::bad_request("on or off")),
             (Method::Get, ".well-known/core", _) => {

@@ -28,6 +28,8 @@ pub(super) struct North {
     failures: u32,
     /// When the attempt under way is given up, or the next begins.
     moment: Time,
+    /// The wake for keep-alive that was asked for and has not come.
+    armed: Time,
 }
 
 impl North {
@@ -44,6 +46,7 @@ impl North {
             rng: SplitMix(seed),
             failures: 0,
             moment: Time::NEVER,
+            armed: Time::NEVER,
         }
     }
 
@@ -109,11 +112,17 @@ impl North {
 
     fn keep(&mut self, now: Time, out: &mut Outbox) {
         let Some(conn) = self.conn.filter(|_| self.stands) else { return };
+        if self.armed <= now {
+            self.armed = Time::NEVER;
+        }
         let (session, mut tick) = (&mut self.session, Tick::Idle);
         out.send(conn, |bytes| tick = session.tick(now, bytes));
         match tick {
-            Tick::Next(at) => out.wake(at, TIMER),
-            Tick::Idle => {}
+            Tick::Next(at) if at < self.armed => {
+                self.armed = at;
+                out.wake(at, TIMER);
+            }
+            Tick::Next(_) | Tick::Idle => {}
             Tick::Dead => {
                 out.close(conn, CloseHow::Reset);
                 self.lost(now, out);
