@@ -114,6 +114,19 @@ impl<'a> Links<'a> {
 }
 
 impl<'a> Link<'a> {
+    /// The path on this server that it leads to; `None` where it leads to itself, or to another server \[RFC 3986 §4.2\]. One that does
+    /// not begin with a slash counts from the root.
+    #[must_use]
+    pub fn path(&self) -> Option<Cow<'a, str>> {
+        let first = self.target.split(['/', '?', '#']).next().unwrap_or_default();
+        match self.target {
+            elsewhere if elsewhere.starts_with("//") || first.contains(':') => None,
+            rooted if rooted.starts_with('/') => Some(Cow::Borrowed(rooted)),
+            _ if first.is_empty() => None,
+            relative => Some(Cow::Owned(alloc::format!("/{relative}"))),
+        }
+    }
+
     /// Its attributes, in order.
     pub fn attributes(&self) -> impl Iterator<Item = Attribute<'a>> + use<'a> {
         let mut rest = self.attributes;

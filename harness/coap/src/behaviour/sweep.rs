@@ -3,7 +3,7 @@
 //! Which resources there are is asked first, from an association of its own that proves its address where it has to, unless the
 //! scenario names them. All associations stay open until the end, so that every byte that still comes to them is counted.
 use alloc::boxed::Box;
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
@@ -275,13 +275,36 @@ impl Sweep {
     }
 }
 
-/// The resources of a list, the list itself first; each once. Links to other servers are none of this one's.
+/// The resources of a list, the list itself first; each once, and no more than are asked for. Links to other servers are none of this
+/// one's.
 fn paths(list: &[u8]) -> Vec<String> {
     let mut paths = alloc::vec![WELL_KNOWN.to_string()];
-    for link in link_format::links(core::str::from_utf8(list).unwrap_or_default()).map_while(Result::ok) {
-        if link.target.starts_with('/') && !paths.iter().any(|known| known == link.target) {
-            paths.push(link.target.to_string());
+    let mut known = BTreeSet::from([WELL_KNOWN.to_string()]);
+    let links = link_format::links(core::str::from_utf8(list).unwrap_or_default()).map_while(Result::ok);
+    for path in links.filter_map(|link| link.path()) {
+        if paths.len() == RESOURCES_MAX {
+            break;
+        }
+        if known.insert(path.to_string()) {
+            paths.push(path.into_owned());
         }
     }
     paths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_lists_a_hundred_thousand_resources_is_asked_for_some() {
+        let list: Vec<String> = (0..100_000).map(|n| alloc::format!("</{n}>")).collect();
+        let paths = paths(list.join(",").as_bytes());
+        assert_eq!((paths.len(), paths[1].as_str()), (RESOURCES_MAX, "/0"));
+    }
+
+    #[test]
+    fn each_resource_is_asked_for_once_and_those_of_others_never() {
+        assert_eq!(paths(b"</a>,<coap://far/b>,<//far/c>,</a>;rt=x,<d>"), [WELL_KNOWN, "/a", "/d"]);
+    }
 }

@@ -27,6 +27,22 @@ fn a_list_is_read_link_by_link() {
 }
 
 #[test]
+fn a_link_leads_to_a_path_here_or_elsewhere() {
+    let path = |target: &str| all(&alloc::format!("<{target}>"))[0].path().map(|path| path.to_string());
+    for (target, leads) in [
+        ("/a?b", Some("/a?b")),
+        ("a/b", Some("/a/b")),
+        ("a/b:c", Some("/a/b:c")),
+        ("coap://far/a", None),
+        ("//far/a", None),
+        ("?a", None),
+        ("", None),
+    ] {
+        assert_eq!(path(target).as_deref(), leads, "{target}");
+    }
+}
+
+#[test]
 fn nothing_is_a_list_of_nothing() {
     assert!(all("").is_empty() && all(" \n").is_empty());
     assert_eq!(all("<>")[0].target, "");

@@ -40,53 +40,64 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let public: Vec<&str> = public.as_slice().iter().filter_map(Value::as_text).chain([WELL_KNOWN]).collect();
     let record = Record::new(transcript);
-    let (mut hidden, mut evidence, mut links, mut formal) = (Vec::new(), Vec::new(), 0_usize, true);
-    for list in lists(expect, &record) {
-        let text = match core::str::from_utf8(&list.body) {
-            Ok(text) if list.whole => text,
-            Ok(_) => {
-                return Judgement::inconclusive(
-                    ORACLE.id,
-                    "a list of resources is not all there: ask for all of its blocks",
-                );
-            }
-            Err(_) => return Judgement::inconclusive(ORACLE.id, "a list of resources is no text"),
+    let (mut hidden, mut evidence, mut open) = (BTreeMap::<String, usize>::new(), Vec::new(), None);
+    let (mut links, mut formal) = (0_usize, true);
+    let lists = lists(expect, &record);
+    for (at, list) in lists.iter().enumerate() {
+        if !list.whole {
+            open = open.or(Some("a list of resources is not all there: ask for all of its blocks"));
+        }
+        let Ok(text) = core::str::from_utf8(&list.body) else {
+            open = open.or(Some("a list of resources is no text"));
+            continue;
         };
         for link in link_format::links(text) {
             let Ok(link) = link else {
-                return Judgement::inconclusive(ORACLE.id, "a list of resources does not read as links");
+                open = open.or(Some("a list of resources does not read as links"));
+                break;
             };
             links += 1;
             // A link to somewhere else says nothing about what is here.
-            let path = link.target;
-            if path.starts_with('/') && !is_listed(path, &public) && !hidden.iter().any(|(known, _)| known == path) {
-                hidden.push((path.to_string(), list.moments.clone()));
+            if let Some(path) = link.path()
+                && !is_listed(&path, &public)
+            {
+                hidden.entry(path.into_owned()).or_insert(at);
             }
         }
         formal &= list.formal;
-        evidence.extend(list.moments);
+        evidence.extend(list.moments.iter().copied());
     }
-    match hidden.as_slice() {
-        [] if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "no list of resources came"),
-        // Whoever says yes to everything says it here too.
-        [] if !formal => {
-            Judgement::inconclusive(ORACLE.id, "an answer is no list of links: its Content-Format is not 40")
-        }
-        [] if links == 0 => Judgement::inconclusive(ORACLE.id, "the list of resources is empty"),
-        [] => Judgement::pass(ORACLE.id, ids(evidence), format!("all of {links} links are public")),
-        [(path, moments), ..] => {
-            let paths: Vec<&str> = hidden.iter().map(|(path, _)| path.as_str()).collect();
-            let violation = Violation {
-                expected: format!("discovery lists public resources only ({})", public.join(", ")),
-                actual: format!("it lists {}", paths.join(", ")),
-                clause: expect.clause(plan),
-                place: format!("discovery{path}"),
-                entries: ids(moments.iter().copied()),
-            };
-            Judgement::fail(ORACLE.id, alloc::vec![violation])
-        }
+    if let Some((path, at)) = hidden.first_key_value() {
+        let paths: Vec<&str> = hidden.keys().take(PATHS_MAX).map(String::as_str).collect();
+        let more = hidden.len() - paths.len();
+        let more = if more == 0 { String::new() } else { format!(", and {more} more") };
+        let violation = Violation {
+            expected: format!("discovery lists public resources only ({})", public.join(", ")),
+            actual: format!("it lists {}{more}", paths.join(", ")),
+            clause: expect.clause(plan),
+            place: format!("discovery{path}"),
+            entries: ids(lists[*at].moments.iter().copied()),
+        };
+        return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }
+    if let Some(why) = open {
+        return Judgement::inconclusive(ORACLE.id, why);
+    }
+    if evidence.is_empty() {
+        return Judgement::inconclusive(ORACLE.id, "no list of resources came");
+    }
+    // Whoever says yes to everything says it here too.
+    if !formal {
+        return Judgement::inconclusive(ORACLE.id, "an answer is no list of links: its Content-Format is not 40");
+    }
+    if links == 0 {
+        return Judgement::inconclusive(ORACLE.id, "the list of resources is empty");
+    }
+    Judgement::pass(ORACLE.id, ids(evidence), format!("all of {links} links are public"))
 }
+
+/// Paths that a violation names at most: whoever lists a hundred thousand is told of some.
+const PATHS_MAX: usize = 50;
 
 /// A list of resources, put together out of its blocks.
 struct List {

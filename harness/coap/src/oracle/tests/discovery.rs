@@ -41,6 +41,8 @@ fn public_links_pass_and_one_that_is_not_fails() {
     let leak = listed(&[("", "</time>,</admin/keys>;rt=\"x\"")]);
     assert_says(&leak, Verdict::Fail, "it lists /admin/keys");
     assert_eq!(leak.violations[0].place, "discovery/admin/keys");
+    assert_says(&listed(&[("", "</time>,<admin>")]), Verdict::Fail, "it lists /admin");
+    assert_says(&listed(&[("", "</time>,<//far/admin>")]), Verdict::Pass, "all of 2 links");
 }
 
 #[test]
@@ -48,6 +50,7 @@ fn a_list_is_read_across_its_blocks() {
     let blocks = [("0/1/16", "</time>,</open/a"), ("1/0/16", ">,</admin>")];
     assert_says(&listed(&blocks), Verdict::Fail, "/admin");
     assert_says(&listed(&blocks[..1]), Verdict::Inconclusive, "not all there");
+    assert_says(&listed(&[("0/1/16", "</admin>,</open/")]), Verdict::Fail, "/admin");
 }
 
 #[test]
