@@ -350,10 +350,12 @@ impl Exchange {
     fn goes_up(&mut self, message: &Message<'_>) -> bool {
         let Some(upload) = &mut self.upload else { return false };
         let Some(block) = message.options().uint(OptionNumber::BLOCK1).map(BlockWords::of) else { return false };
-        if message.code() != Code::CONTINUE {
+        // Whoever asks to continue behind the last block is told of, not obeyed: there is no end to that.
+        let last = upload.sent + upload.size >= upload.body.len();
+        if message.code() != Code::CONTINUE || last {
             return false;
         }
-        upload.sent = (upload.sent + upload.size).min(upload.body.len());
+        upload.sent += upload.size;
         upload.size = upload.size.min(block.size());
         upload.write(&mut self.request);
         true

@@ -272,6 +272,20 @@ fn a_large_request_goes_in_blocks_no_larger_than_the_server_wants() {
 }
 
 #[test]
+fn a_server_that_wants_more_than_the_last_block_is_told_of() {
+    let mut stage = Stage::new();
+    let body = Value::from("0123456789abcdefghijklmnopqrstuvwxyz");
+    stage.ask(&[("code", "put".into()), ("payload", body)], Manners { block_size: Some(32), ..BLOCKS });
+    let go_on = |mid, num| {
+        let block1 = BlockWords { num, more: true, szx: 1 }.value();
+        message(Kind::Ack, Code::CONTINUE, mid, |writer| writer.uint(OptionNumber::BLOCK1, block1), b"")
+    };
+    assert!(stage.hear(&go_on(257, 0)).1.is_empty());
+    let (said, told) = stage.hear(&go_on(258, 1));
+    assert!(said.is_empty() && told.len() == 1 && told[0].contains("2.31"), "{said} {told:?}");
+}
+
+#[test]
 fn a_small_request_goes_whole() {
     let mut stage = Stage::new();
     let said = stage.ask(&[("code", "put".into()), ("payload", "0123456789abcdef".into())], BLOCKS);
