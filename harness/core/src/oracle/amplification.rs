@@ -1,7 +1,7 @@
 //! Who has not shown that it owns its address gets little more than it sent: no target is a cannon against whoever is forged.
 //!
 //! An association is a socket of ours and one peer. All that arrives on it within the window after its first datagram counts
-//! against all that it sent, retransmissions too; once it has sent what only the owner of the address can know (`proof`), the rest
+//! against all that it sent until then, retransmissions too; once it has sent what only the owner of the address can know (`proof`), the rest
 //! is between friends. A reflected datagram costs its headers as well: `bytes = "ip"` counts 28 for each, and both are told.
 use alloc::collections::BTreeMap;
 use alloc::format;
@@ -208,14 +208,15 @@ fn accounts(expect: &Expect, record: &Record<'_>, window: Duration) -> BTreeMap<
 
 impl Account {
     fn take(&mut self, moment: Moment, bytes: &Bytes, sent: bool, window: Duration) {
+        if self.first.is_some_and(|first| moment.at > first.at + window) || self.first.is_none() && !sent {
+            return;
+        }
         if sent {
             self.first = self.first.or(Some(moment));
             self.last = Some(moment);
             self.sent.add(bytes);
-        } else if self.first.is_some_and(|first| moment.at <= first.at + window) {
-            self.received.add(bytes);
         } else {
-            return;
+            self.received.add(bytes);
         }
         self.evidence.push(moment);
     }

@@ -43,6 +43,13 @@ fn every_retransmission_within_the_window_counts_and_none_after_it() {
 }
 
 #[test]
+fn what_is_sent_after_the_window_pays_for_nothing_within_it() {
+    let mut film = reflected(RULE, &[(1_001, 61)], 11_500);
+    film.at(12_000).datagram(5, true, 1_000, &[]);
+    assert_says(&film.judge(&ORACLE), Verdict::Fail, "61 for 20");
+}
+
+#[test]
 fn with_ip_headers_small_datagrams_amplify_less() {
     let rule = format!("{RULE}bytes = \"ip\"\nfactor_max = 2.0\n");
     // 20 + 28 bytes for 68 + 28: exactly twice.
