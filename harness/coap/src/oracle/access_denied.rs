@@ -7,7 +7,7 @@ use proofhouse_core::oracle::record::{Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Part, Plan};
 use proofhouse_core::protocol::{Key, Kind};
-use proofhouse_core::transcript::Transcript;
+use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
 
@@ -45,6 +45,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         .filter(|exchange| protected.as_ref().is_none_or(|list| is_listed(&exchange.path(), list)))
         .collect();
     let (mut violations, mut evidence, mut silent) = (Vec::<Violation>::new(), Vec::new(), None);
+    let busy = |exchange: &&Exchange<'_>| exchange.responses.iter().any(|(_, packet)| code(packet) == "5.03");
     for exchange in &asked {
         evidence.push(exchange.asked);
         match exchange.responses.iter().find(|(_, packet)| is_success(packet) || is_failure(packet)) {
@@ -63,6 +64,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);
+    }
+    if let Some(busy) = asked.iter().find(busy) {
+        let why = format!("{} {} came to a server without time for it (5.03)", busy.method(), busy.path());
+        return Judgement::inconclusive(ORACLE.id, why);
     }
     // Silence is a refusal only where the request is known to have arrived at somebody who still answers.
     if let Some(moment) = silent
@@ -94,12 +99,12 @@ fn is_asked(expect: &Expect, plan: &Plan, record: &Record<'_>, exchange: &Exchan
         && fleet_part != Some(Part::Control)
 }
 
-/// The server has tried and failed: whoever had no right got that far. 5.01 and 5.05 say that it never tries.
-fn is_failure(packet: &proofhouse_core::transcript::Packet) -> bool {
-    code(packet).starts_with("5.") && !matches!(code(packet), "5.01" | "5.05")
+/// The server has tried and failed: whoever had no right got that far. 5.01 and 5.05 say that it never tries, 5.03 that it has not.
+fn is_failure(packet: &Packet) -> bool {
+    code(packet).starts_with("5.") && !matches!(code(packet), "5.01" | "5.03" | "5.05")
 }
 
-fn class(packet: &proofhouse_core::transcript::Packet) -> &'static str {
+fn class(packet: &Packet) -> &'static str {
     if is_success(packet) { "granted" } else { "failed" }
 }
 

@@ -52,6 +52,12 @@ fn data_and_effects_fail_and_so_does_a_server_that_tried() {
 }
 
 #[test]
+fn a_server_that_has_no_time_neither_refuses_nor_grants() {
+    assert_says(&judged(["4.01", "5.03"]), Verdict::Inconclusive, "PUT /secret came to a server without time");
+    assert_eq!(judged(["2.05", "5.03"]).verdict, Verdict::Fail);
+}
+
+#[test]
 fn silence_counts_only_where_the_witness_was_served_afterwards() {
     let film = answered(["4.01", ""]);
     assert_says(&film.judge(&access_denied::ORACLE), Verdict::Inconclusive, "witness was not served");
