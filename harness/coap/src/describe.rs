@@ -4,7 +4,7 @@
 //! refuses has `malformed`, with the clause. A packet's kind is its role: `request`, `response`, `ping`, `ack`, `rst`, `empty`
 //! (a NON that says nothing), `reserved` (a code that nobody may use) and `datagram` (no header).
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use proofhouse_core::protocol::{Describe, From};
@@ -119,12 +119,6 @@ fn options(frame: &Frame, fields: &mut Fields) {
     if frame.options.iter().any(|option| option.length != Length::Actual) {
         fields.set("option_cut", true);
     }
-}
-
-/// A value of a packet as text: what people and rules compare.
-#[must_use]
-pub fn text(packet: &Told, name: &str) -> Option<String> {
-    packet.fields.find(name).map(ToString::to_string)
 }
 
 #[cfg(test)]

@@ -70,8 +70,8 @@ impl Stage {
                     let datagram = &bytes[start..end];
                     let told = describe::tell(datagram);
                     assert_eq!(told.malformed, "");
-                    let words =
-                        ["method", "message", "path", "payload", "echo"].map(|name| describe::text(&told, name));
+                    let words = ["method", "message", "path", "payload", "echo"]
+                        .map(|name| told.fields.find(name).map(ToString::to_string));
                     let words: Vec<String> = [Some(told.kind)].into_iter().chain(words).flatten().collect();
                     self.said.push(words.join(" "));
                     let message = Message::decode(datagram).unwrap();
