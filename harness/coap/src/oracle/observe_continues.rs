@@ -46,7 +46,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let all = exchanges(&record);
     let of = |exchange: &&Exchange<'_>| {
-        exchange.request.fields.int("observe") == Some(0)
+        observes(exchange)
             && record.connections.get(&exchange.conn).is_some_and(|connection| expect.is_about(connection.fleet))
     };
     let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
@@ -99,6 +99,9 @@ fn fate(
     let watch = Watch::of(exchange);
     let deadline = last.at + within;
     let Some(before) = watch.fresh.iter().rfind(|moment| **moment < first).copied() else { return Fate::NeverWatched };
+    if again(all, exchange).any(|other| observes(other) && other.asked.at < deadline) {
+        return Fate::NeverWatched; // renewed: what comes under its token is told of the later registration
+    }
     if left(record, all, exchange).is_some_and(|left| left.at < deadline) {
         return Fate::Open("the observer itself had left before it could be notified");
     }
@@ -149,12 +152,21 @@ impl<'a> Watch<'a> {
     }
 }
 
+/// A registration.
+fn observes(exchange: &Exchange<'_>) -> bool {
+    exchange.request.fields.int("observe") == Some(0)
+}
+
+/// Later requests of its association with its token.
+fn again<'a, 'r>(all: &'a [Exchange<'r>], watched: &'a Exchange<'r>) -> impl Iterator<Item = &'a Exchange<'r>> {
+    let token = watched.request.fields.text("token");
+    let later = all.iter().filter(|other| other.conn == watched.conn && other.asked > watched.asked);
+    later.filter(move |other| other.request.fields.text("token") == token)
+}
+
 /// When the observer ended it: a request with its token that deregisters or asks anew, a RST, or the end of its association.
 fn left(record: &Record<'_>, all: &[Exchange<'_>], watched: &Exchange<'_>) -> Option<Moment> {
-    let token = watched.request.fields.text("token");
-    let again = all.iter().filter(|other| other.conn == watched.conn && other.asked > watched.asked);
-    let again = again
-        .filter(|other| other.request.fields.text("token") == token && other.request.fields.int("observe") != Some(0));
+    let again = again(all, watched).filter(|other| !observes(other));
     let mids: Vec<Option<i64>> = watched.responses.iter().map(|(_, packet)| packet.fields.int("mid")).collect();
     let reset = record.packets().filter(|c| c.conn == watched.conn && c.sent && c.packet.kind == "rst");
     let reset = reset.filter(|c| mids.contains(&c.packet.fields.int("mid"))).map(|c| c.moment);

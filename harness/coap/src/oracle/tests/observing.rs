@@ -69,6 +69,24 @@ fn an_answer_without_observe_ends_the_observation() {
 }
 
 #[test]
+fn a_registration_that_is_renewed_goes_on_as_the_later_one() {
+    let register = |mid| {
+        let mut register = request("get", "/time", mid, "aa").to_vec();
+        register.push(("observe", Value::Int(0)));
+        register
+    };
+    let mut before = Film::new(plan(WATCHED));
+    before.at(0).open("watcher", 0, 1).met("watcher", 0, 0, 1).sent(1, "request", &register(1));
+    before.got(1, "response", &notified(1)).at(500).sent(1, "request", &register(2)).got(1, "response", &notified(2));
+    before.at(1_000).open("foe", 0, 2).met("foe", 0, 0, 2).sent(2, "rst", &[("mid", Value::Int(1))]);
+    before.at(2_000).got(1, "response", &notified(3));
+    assert_says(&judged(&mut before, 9_000), Verdict::Pass, "notified again");
+    let mut after = watched();
+    after.at(1_500).sent(1, "request", &register(2)).got(1, "response", &notified(3));
+    assert_says(&judged(&mut after, 9_000), Verdict::Inconclusive, "nobody was observing");
+}
+
+#[test]
 fn an_observer_who_left_by_itself_was_not_thrown_out() {
     let mut deregisters = watched();
     let mut again = request("get", "/time", 2, "aa").to_vec();
