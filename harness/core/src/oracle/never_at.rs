@@ -3,8 +3,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::canary::{At, sightings};
-use super::record::{Record, ids, kind_of};
+use super::canary::{At, name_of, sightings};
+use super::record::{Crossing, Record, ids, kind_of};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
@@ -66,6 +66,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     if !record.connections.values().any(|connection| connection.fleet == at.fleet && connection.opened.is_some()) {
         return Judgement::inconclusive(ORACLE.id, format!("{} was not there to see anything", at.fleet));
+    }
+    // Whoever passes nothing on passes nothing on to the wrong place.
+    let told = |crossing: &Crossing<'_>| {
+        let of = record.connections.get(&crossing.conn).is_some_and(|connection| connection.fleet == at.fleet);
+        of && !crossing.sent && name_of(crossing.packet).is_some()
+    };
+    if at.filter.is_some() && !record.packets().any(|crossing| told(&crossing)) {
+        return Judgement::inconclusive(ORACLE.id, format!("nothing arrived at {} on any topic or path", at.fleet));
     }
     Judgement::pass(ORACLE.id, planted, format!("canary {canary:?} was sent and never arrived at {}", at.text))
 }

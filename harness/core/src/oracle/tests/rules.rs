@@ -199,6 +199,14 @@ fn a_canary_fails_where_it_must_not_be_and_nowhere_else() {
 }
 
 #[test]
+fn a_place_at_which_nothing_arrived_proves_nothing_about_its_topics() {
+    let mut film = begun(NEVER);
+    assert_says(&film.sees(2, "secret", &[]).judge(&never_at::ORACLE), Verdict::Inconclusive, "nothing arrived at honest");
+    film.at(1_100).got(1, "publish", &[("topic", "b".into())]);
+    assert_says(&film.judge(&never_at::ORACLE), Verdict::Pass, "never arrived");
+}
+
+#[test]
 fn a_canary_that_was_never_sent_proves_nothing() {
     assert_says(
         &Film::new(plan(&format!("{TWO}{NEVER}"))).judge(&never_at::ORACLE),
