@@ -114,7 +114,7 @@ pub struct Run {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "shard", "seed", "seeds", "target", "flaw", "selector", "case"])]
     pub resume: Option<PathBuf>,
     /// Trials side by side; live ones mostly wait
-    #[arg(long, default_value_t = 16, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, default_value_t = 48, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub jobs: u16,
     /// Live replays that confirm a failure (at least two thirds must agree)
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]

@@ -132,11 +132,7 @@ fn a_separate_response_is_acknowledged_and_told_once_however_often_it_comes() {
     let (again, told) = stage.at(3_000).hear(&response);
     assert_eq!((again.as_str(), told.len()), ("ack message=ack mid=9", 0));
     let (later, told) = stage.at(251_001).hear(&response);
-    assert_eq!(
-        (later.as_str(), told.len()),
-        ("rst message=rst mid=9", 1),
-        "after 247 s the id is another message"
-    );
+    assert_eq!((later.as_str(), told.len()), ("rst message=rst mid=9", 1), "after 247 s the id is another message");
 }
 
 #[test]
@@ -228,11 +224,7 @@ fn a_separate_block_is_acknowledged_first_and_the_next_asked_for_with_the_tick()
     let mut block = block2(9, 0, true, b"0123456789abcdef");
     block[0] = 0x41; // CON
     assert_eq!(stage.hear(&block).0, "ack message=ack mid=9");
-    assert_eq!(
-        stage.hear(&block).0,
-        "ack message=ack mid=9",
-        "a repetition is acknowledged and nothing more"
-    );
+    assert_eq!(stage.hear(&block).0, "ack message=ack mid=9", "a repetition is acknowledged and nothing more");
     assert_eq!(stage.tick().0, ["request message=con code=0.01 method=get mid=258 token=aa path=/ block2=1/0/16"]);
 }
 

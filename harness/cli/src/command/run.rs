@@ -22,7 +22,7 @@ use crate::select::{self, Matrix};
 use crate::{style, summary};
 
 /// What one finding may cost to cut down over real sockets; `shrink` takes longer when asked to.
-const SHRINK_LIVE: Duration = Duration::from_secs(12);
+const SHRINK_LIVE: Duration = Duration::from_secs(4);
 /// The same in simulation, in trials: they take milliseconds.
 const SHRINK_SIM: u32 = 1_000;
 

@@ -17,12 +17,15 @@ pub struct Usage {
     pub threads: u64,
 }
 
-/// Adds up the members of `group`; zero where none is left.
+/// Adds up the members of `group`; zero where none is left. While its leader lives, those are the leader and what descends from
+/// it: a look at every process of the machine, four times a second for each of many trials, would cost more than the targets.
 #[must_use]
 pub fn usage(group: i32) -> Usage {
     let mut usage = Usage::default();
     let ticks = procfs::ticks_per_second().max(1);
-    for process in members(group) {
+    let family = family(group);
+    let all = if family.is_empty() { members(group).collect() } else { family };
+    for process in all {
         let Ok(stat) = process.stat() else { continue };
         usage.rss_bytes += stat.rss * procfs::page_size();
         usage.cpu_ms += (stat.utime + stat.stime) * 1000 / ticks;
@@ -73,29 +76,58 @@ pub enum Listener {
 #[must_use]
 pub fn listener(group: i32, port: u16) -> Listener {
     let listens = |entry: &TcpNetEntry| entry.state == TcpState::Listen && entry.local_address.port() == port;
-    let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-    owner(group, &tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
+    owner(group, || {
+        let tables = [procfs::net::tcp(), procfs::net::tcp6()];
+        tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect()
+    })
 }
 
 /// Who has a socket of datagrams on `port` that takes them from everybody; `Group` as with [`listener`].
 #[must_use]
 pub fn bound(group: i32, port: u16) -> Listener {
     let listens = |entry: &UdpNetEntry| entry.local_address.port() == port && entry.remote_address.port() == 0;
-    let tables = [procfs::net::udp(), procfs::net::udp6()];
-    owner(group, &tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect())
+    owner(group, || {
+        let tables = [procfs::net::udp(), procfs::net::udp6()];
+        tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect()
+    })
 }
 
-fn owner(group: i32, inodes: &BTreeSet<u64>) -> Listener {
-    if inodes.is_empty() {
+/// Whose the sockets are that `found` finds. A family that lives and has no socket yet has not come to that: the tables of a busy
+/// machine are long, and are not read for it.
+fn owner(group: i32, found: impl FnOnce() -> BTreeSet<u64>) -> Listener {
+    let family = family(group);
+    let own: BTreeSet<u64> = family.iter().flat_map(sockets).collect();
+    if !family.is_empty() && own.is_empty() {
         return Listener::Nobody;
     }
-    let owned = members(group).any(|process| owns(&process, inodes));
+    let found = found();
+    if found.is_empty() {
+        return Listener::Nobody;
+    }
+    let ours = |inode: u64| found.contains(&inode);
+    let owned = own.into_iter().any(ours) || members(group).any(|process| sockets(&process).into_iter().any(ours));
     if owned { Listener::Group } else { Listener::Stranger }
 }
 
-fn owns(process: &Process, inodes: &BTreeSet<u64>) -> bool {
-    let Ok(descriptors) = process.fd() else { return false };
-    descriptors.flatten().any(|fd| matches!(fd.target, FDTarget::Socket(inode) if inodes.contains(&inode)))
+/// The sockets that a process holds.
+fn sockets(process: &Process) -> Vec<u64> {
+    let socket = |target| if let FDTarget::Socket(inode) = target { Some(inode) } else { None };
+    process.fd().into_iter().flatten().flatten().filter_map(|fd| socket(fd.target)).collect()
+}
+
+/// The leader of a group and what descends from it; nobody where the leader has ended.
+fn family(leader: i32) -> Vec<Process> {
+    let lives = |process: &Process| process.stat().is_ok_and(|stat| stat.state != 'Z');
+    let mut all: Vec<Process> = Process::new(leader).into_iter().filter(lives).collect();
+    let mut next = 0;
+    while let Some(process) = all.get(next) {
+        let children =
+            process.tasks().into_iter().flatten().flatten().filter_map(|task| task.children().ok()).flatten();
+        let children: Vec<Process> = children.filter_map(|pid| Process::new(pid.cast_signed()).ok()).collect();
+        all.extend(children.into_iter().filter(lives));
+        next += 1;
+    }
+    all
 }
 
 fn members(group: i32) -> impl Iterator<Item = Process> {

@@ -22,7 +22,7 @@ const STAYS_MUTE: Duration = Duration::from_millis(500);
 /// How long one ping waits for its answer.
 const PING: Duration = Duration::from_millis(50);
 /// Between two looks.
-const NAP: Duration = Duration::from_millis(5);
+const NAP: Duration = Duration::from_millis(10);
 /// How many log lines an error shows.
 const TAIL: usize = 10;
 

@@ -208,11 +208,13 @@ impl Campaign<'_> {
     }
 
     fn needs_quiet(&self, job: &Job) -> bool {
-        let quiet = |id: &str| {
-            let row = self.runner.registry.oracle(id);
-            row.is_some_and(|o| matches!(o.needs, Needs::Quiet | Needs::Calibrated))
-        };
-        self.plan(job).is_ok_and(|plan| plan.expects.iter().any(|e| quiet(&e.oracle)))
+        self.plan(job).is_ok_and(|plan| plan.expects.iter().any(|expect| self.is_quiet(&expect.oracle)))
+    }
+
+    /// Whether a rule decides only where nothing runs beside it.
+    pub(super) fn is_quiet(&self, oracle: &str) -> bool {
+        let row = self.runner.registry.oracle(oracle);
+        row.is_some_and(|row| matches!(row.needs, Needs::Quiet | Needs::Calibrated))
     }
 
     /// Runs one job and journals it. For a probe: whether the capability was there.

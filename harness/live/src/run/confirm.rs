@@ -17,6 +17,7 @@ use super::gate::{self, PROBE};
 use super::journal::Record;
 use super::resume::{self, NOT_REPLAYED, Suspicion};
 use super::trial::Runner;
+use crate::clock::Stopwatch;
 use crate::digest::sha256;
 
 /// What running a plan again came to.
@@ -72,14 +73,20 @@ pub fn smallest(
 }
 
 impl Campaign<'_> {
-    /// Confirms every failure that has no finding yet. Crashes, hangs and resource findings are replayed with nothing beside them.
+    /// Confirms every failure that has no finding yet. What only shows in quiet is replayed with nothing beside it, and a crash or hang
+    /// too where trials share a target: a process of our own is fresh in every replay, so that its death names its trial.
     pub(super) fn confirm_all(&self, jobs: &[Job], records: &[Record], shared: &Shared) {
-        let all = resume::suspicions(jobs, records, self.runner.registry);
+        let mut all = resume::suspicions(jobs, records, self.runner.registry);
+        // The longest first, so that nobody waits at the end for one that could have begun at once.
+        all.sort_by_key(|suspicion| std::cmp::Reverse(suspicion.wall_ms));
         if all.is_empty() {
             return;
         }
         self.reporter.tell(Progress::Confirming(all.len()));
-        let alone = |s: &Suspicion| matches!(s.kind.as_str(), "crash" | "hang" | "resource");
+        let alone = |s: &Suspicion| {
+            let shared = matches!(job_of(jobs, s).target.kind, TargetKind::Remote);
+            self.is_quiet(&s.oracle) || shared && matches!(s.kind.as_str(), "crash" | "hang")
+        };
         let (alone, crowd): (Vec<Suspicion>, Vec<Suspicion>) = all.into_iter().partition(alone);
         for (group, workers) in [(&crowd, self.settings.jobs), (&alone, 1)] {
             self.side_by_side(group, workers, shared, |suspicion| self.settle_one(jobs, suspicion, shared));
@@ -129,8 +136,12 @@ impl Campaign<'_> {
             Err(_) => return Ok(()), // it ran a moment ago: only a vanished file can end here, and the trial's line stands
         };
         let in_process = matches!(job.target.kind, TargetKind::InProcess { .. });
-        let budget = if in_process { self.settings.shrink_sim } else { self.live_budget(&plan) };
-        let small = smallest(&self.runner, &plan, &job.target, &suspicion.signature, budget, &|| self.interrupted());
+        let budget = if in_process { self.settings.shrink_sim } else { self.live_budget(&plan, suspicion) };
+        // An estimate counts questions; a target that hangs takes longer over each than the plan says.
+        let watch = Stopwatch::start();
+        let late = || !in_process && watch.elapsed() > self.settings.shrink_live;
+        let stop = || self.interrupted() || late();
+        let small = smallest(&self.runner, &plan, &job.target, &suspicion.signature, budget, &stop);
         for candidate in [small, plan] {
             let counted = self.count(job, &candidate, suspicion, in_process, shared)?;
             if self.interrupted() {
@@ -145,9 +156,14 @@ impl Campaign<'_> {
         unreachable!("the second candidate is the original")
     }
 
-    /// Questions that cutting down a live failure may cost: what fits in the time that the settings allow it.
-    fn live_budget(&self, plan: &Plan) -> u32 {
-        let each = plan.duration_estimate().as_secs_f64().max(0.5);
+    /// Questions that cutting down a live failure may cost: what fits in the time that the settings allow it. What must run alone is
+    /// left as it is: everybody else would wait.
+    fn live_budget(&self, plan: &Plan, suspicion: &Suspicion) -> u32 {
+        if self.is_quiet(&suspicion.oracle) {
+            return 0;
+        }
+        let took = suspicion.wall_ms as f64 / 1000.0;
+        let each = plan.duration_estimate().as_secs_f64().max(took).max(0.5);
         (self.settings.shrink_live.as_secs_f64() / each) as u32
     }
 

@@ -63,6 +63,8 @@ pub struct Suspicion {
     pub oracle: String,
     /// The violation as that trial showed it.
     pub violation: Violation,
+    /// How long that trial took, milliseconds.
+    pub wall_ms: u64,
 }
 
 /// Every signature in a trial's judgements, with what it stands for.
@@ -110,7 +112,7 @@ pub fn suspicions(jobs: &[Job], records: &[Record], registry: &Registry) -> Vec<
         let Some(job) = jobs.iter().find(|job| job.n == n) else { continue };
         for (signature, kind, oracle, violation) in signatures(&job.scenario.about.kind, &judgements, registry) {
             if known.insert((row.target.clone(), signature.clone())) {
-                all.push(Suspicion { trial: n, signature, kind, oracle, violation });
+                all.push(Suspicion { trial: n, signature, kind, oracle, violation, wall_ms: row.wall_ms });
             }
         }
     }
