@@ -7,8 +7,11 @@
 use proofhouse_coap::codec as coap;
 use proofhouse_mqtt::codec::{self as mqtt, Sender, Version};
 
+/// What a target does with one input.
+pub type Target = fn(&[u8]);
+
 /// Every target: its name, which is that of its corpus, and what it does.
-pub const TARGETS: [(&str, fn(&[u8])); 6] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("mqtt_frame", mqtt_frame),
     ("mqtt_packet", mqtt_packet),
     ("coap_frame", coap_frame),
@@ -36,7 +39,9 @@ pub fn mqtt_packet(data: &[u8]) {
             let Ok(Some(cut)) = mqtt::split(version, sender, u32::MAX, data) else { continue };
             let Ok(packet) = mqtt::Packet::decode(version, sender, cut.first, cut.body) else { continue };
             let mut again = Vec::new();
-            packet.encode(version, &mut again).unwrap_or_else(|why| panic!("{packet:?} was read, and not written: {why:?}"));
+            packet
+                .encode(version, &mut again)
+                .unwrap_or_else(|why| panic!("{packet:?} was read, and not written: {why:?}"));
             let cut = mqtt::split(version, sender, u32::MAX, &again).expect("ours is cut").expect("ours is whole");
             let read = mqtt::Packet::decode(version, sender, cut.first, cut.body).expect("ours is legal");
             assert_eq!(read, packet);

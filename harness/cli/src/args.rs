@@ -11,7 +11,7 @@ use crate::exit_code;
 #[command(name = "proofhouse", version, max_term_width = 110, propagate_version = true)]
 #[command(after_help = exit_code::TABLE)]
 #[command(after_long_help = concat!("Examples:
-  proofhouse run                                        the baseline suite against the embedded broker
+  proofhouse run                                        the baseline suite against the embedded broker and CoAP server
   proofhouse run mqtt/mc-03-takeover --target mosquitto one scenario against mosquitto from your PATH
   proofhouse run --target mqtt://127.0.0.1:1883         everything against a broker that runs already
   proofhouse replay runs/latest/findings/F-3f9a1c27-*   does it still happen?
@@ -26,7 +26,7 @@ pub struct Args {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run scenarios against targets; with nothing else, the baseline suite against the embedded broker
+    /// Run scenarios against targets; with nothing else, the baseline suite against the embedded broker and CoAP server
     Run(Run),
     /// Run a finding's smallest scenario again: 100 while it reproduces, 0 once it is fixed
     Replay(Replay),
