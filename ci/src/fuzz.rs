@@ -42,7 +42,11 @@ fn run(root: &Path, folder: &Path, triple: &str, name: &str) -> bool {
             true
         }
         Ok(output) => {
-            eprintln!("{}fuzz-smoke: {name} failed; its input is in {}", String::from_utf8_lossy(&output.stderr), found.display());
+            eprintln!(
+                "{}fuzz-smoke: {name} failed; its input is in {}",
+                String::from_utf8_lossy(&output.stderr),
+                found.display()
+            );
             false
         }
         Err(e) => {

@@ -114,7 +114,7 @@ impl<'a> Links<'a> {
 }
 
 impl<'a> Link<'a> {
-    /// The path on this server that it leads to; `None` where it leads to itself, or to another server \[RFC 3986 §4.2\]. One that does
+    /// The path on this server that it leads to; `None` where it leads to itself, or to another server. One that does
     /// not begin with a slash counts from the root.
     #[must_use]
     pub fn path(&self) -> Option<Cow<'a, str>> {

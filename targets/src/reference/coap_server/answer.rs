@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use proofhouse_coap::block::{Block, BlockSize, Refusal, cut};
 use proofhouse_coap::codec::{Code, Kind, OptionNumber, Reject, Token, Writer};
 
-/// The option by which a client shows that it reads what is sent to its address \[RFC 9175 §2.2\].
+/// The option by which a client shows that it reads what is sent to its address \[RFC 9175\].
 pub(in crate::reference) const ECHO: OptionNumber = OptionNumber(252);
 
 /// Content-Formats that the server speaks.

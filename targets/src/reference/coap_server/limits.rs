@@ -23,7 +23,7 @@ pub struct Limits {
     /// Bodies that are put together at a time. Above that the oldest is dropped.
     pub uploads: u32,
     /// How often what came from an unvalidated address may be outweighed by what goes there. The field's advice is 3
-    /// \[RFC 9175 §2.4\].
+    /// \[RFC 9175\].
     pub amplification: u32,
     /// How long a peer that is silent is remembered: as long as a copy of its last message may still arrive
     /// \[RFC 7252 §4.8.2\].

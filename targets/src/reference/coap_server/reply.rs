@@ -9,7 +9,7 @@ use super::{CoapServer, PARAMS};
 use crate::flaw::Flaw;
 
 impl CoapServer {
-    /// Answers a request in one message: a piggybacked response, or a NON for a NON \[RFC 7252 §5.2\].
+    /// Answers a request in one message: a piggybacked response, or a NON for a NON \[RFC 7252 §5.2.1\].
     pub(super) fn reply(&mut self, ask: &Ask, answer: Answer, now: Time, out: &mut Outbox) {
         let Some(mid) = self.reply_id(ask, now) else { return };
         let mut said = answer;
@@ -66,7 +66,7 @@ impl CoapServer {
         self.flaws.has(Flaw::NoEchoChallenge) || self.links.get(conn).is_some_and(|link| link.validated)
     }
 
-    /// Asks the peer to repeat its request with what only its address hears \[RFC 9175 §2.3\].
+    /// Asks the peer to repeat its request with what only its address hears \[RFC 9175\].
     pub(super) fn challenge(&mut self, conn: Conn) -> Answer {
         let rng = &mut self.rng;
         let echo = self.links.get(conn).map(|link| *link.challenge.get_or_insert_with(|| rng.next()));

@@ -8,7 +8,7 @@ use proofhouse_mqtt::codec::TopicName;
 use crate::flaw::{Flaw, Flaws};
 
 /// The topic that a path stands for. Slashes inside a segment would become levels, dots another place, and wildcards more than one:
-/// none of them is a name \[RFC 7252 §6.5, MQTT5 §4.7\].
+/// none of them is a name \[RFC 7252 §6.5, MQTT5 4.7.1-2\].
 ///
 /// # Errors
 /// 4.00 for a segment that is no name, 4.04 for a path that leads nowhere.
