@@ -11,7 +11,7 @@ use proofhouse_core::protocol::{Describe, From};
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value, hex};
 
-use crate::codec::{Code, Frame, Kind, Length, Message, VERSION};
+use crate::codec::{Code, Frame, Kind, Length, Message, Reject, VERSION};
 use crate::names;
 
 /// Bytes of an unreadable rest that are told.
@@ -35,7 +35,8 @@ impl Describe for Datagrams {
 /// One datagram in names and values.
 #[must_use]
 pub fn tell(datagram: &[u8]) -> Told {
-    let malformed = Message::decode(datagram).err().map(|reject| reject.to_string()).unwrap_or_default();
+    let malformed =
+        Message::decode(datagram).err().filter(is_unreadable).map(|reject| reject.to_string()).unwrap_or_default();
     if datagram.len() < 4 {
         let mut fields = Fields::default();
         fields.set("raw", Value::Bytes(datagram.to_vec()));
@@ -43,6 +44,12 @@ pub fn tell(datagram: &[u8]) -> Told {
     }
     let frame = Frame::read(datagram);
     Told { kind: role(frame.kind(), frame.code()).to_string(), fields: fields(&frame), malformed }
+}
+
+/// A refusal of the datagram itself. An answer with an option that a client must not know (some servers repeat in a 4.02 what they
+/// refuse) can be read: it is that answer, whatever a strict client would make of it.
+fn is_unreadable(reject: &Reject) -> bool {
+    reject.option.is_none() || !reject.code.is_response()
 }
 
 /// What a message is for.

@@ -8,6 +8,8 @@ use crate::failure::Failure;
 /// Serves until killed.
 #[cfg(feature = "embedded")]
 pub fn run(args: Serve) -> Result<ExitCode, Failure> {
+    // What panics from here on is the target, and no bug of ours.
+    drop(std::panic::take_hook());
     match args.what {
         Served::Rumqttd { port_v4, port_v5, users } => {
             use proofhouse_embedded::rumqttd::{Options, serve, users_of};
