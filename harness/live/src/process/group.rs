@@ -92,14 +92,17 @@ pub fn bound(group: i32, port: u16) -> Listener {
     })
 }
 
-/// Whose the sockets are that `found` finds. A family that lives and has no socket yet has not come to that: the tables of a busy
-/// machine are long, and are not read for it.
-fn owner(group: i32, found: impl FnOnce() -> BTreeSet<u64>) -> Listener {
+/// Whether a group that lives has no socket at all: it has not come to listening yet. The tables of a busy machine are long, and
+/// need not be read for it.
+#[must_use]
+pub fn has_no_socket(group: i32) -> bool {
     let family = family(group);
-    let own: BTreeSet<u64> = family.iter().flat_map(sockets).collect();
-    if !family.is_empty() && own.is_empty() {
-        return Listener::Nobody;
-    }
+    !family.is_empty() && family.iter().all(|process| sockets(process).is_empty())
+}
+
+/// Whose the sockets are that `found` finds.
+fn owner(group: i32, found: impl FnOnce() -> BTreeSet<u64>) -> Listener {
+    let own: BTreeSet<u64> = family(group).iter().flat_map(sockets).collect();
     let found = found();
     if found.is_empty() {
         return Listener::Nobody;
@@ -115,9 +118,9 @@ fn sockets(process: &Process) -> Vec<u64> {
     process.fd().into_iter().flatten().flatten().filter_map(|fd| socket(fd.target)).collect()
 }
 
-/// The leader of a group and what descends from it; nobody where the leader has ended.
+/// The leader of a group and what of it descends from him; nobody where the leader has ended.
 fn family(leader: i32) -> Vec<Process> {
-    let lives = |process: &Process| process.stat().is_ok_and(|stat| stat.state != 'Z');
+    let lives = |process: &Process| process.stat().is_ok_and(|stat| stat.pgrp == leader && stat.state != 'Z');
     let mut all: Vec<Process> = Process::new(leader).into_iter().filter(lives).collect();
     let mut next = 0;
     while let Some(process) = all.get(next) {
