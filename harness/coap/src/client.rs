@@ -4,6 +4,7 @@
 //! Where it is told to, it proves its address by an Echo challenge and carries bodies in blocks, so that one request and one response
 //! stand for all of it. Scripts and behaviours use the same client; only a fleet of telemetry has its own, smaller one.
 use alloc::collections::VecDeque;
+use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
@@ -12,11 +13,12 @@ use proofhouse_core::time::Time;
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value, hex};
 
+use crate::block::{Block, BlockSize, Upload, UploadStep};
 use crate::codec::{Code, Duty, Kind, Message, OptionNumber, Token};
 use crate::describe;
 use crate::exchange::{Outgoing, Params, Recent, Seen, Tick};
 use crate::frames::{self, Built};
-use crate::names::{self, BlockWords};
+use crate::names;
 
 const PARAMS: Params = Params::DEFAULT;
 /// Letters of a drawn token: 40 bits, more than the 32 that are asked for \[RFC 7252 §5.3.1\]; some servers take tokens for text.
@@ -67,14 +69,13 @@ struct Exchange {
     /// Blocks of the response so far.
     body: Vec<u8>,
     etag: Option<Vec<u8>>,
-    upload: Option<Upload>,
+    rising: Option<Rising>,
 }
 
 /// A body on its way to the server.
-struct Upload {
+struct Rising {
     body: Vec<u8>,
-    sent: usize,
-    size: usize,
+    upload: Upload,
 }
 
 /// What becomes of a response.
@@ -127,9 +128,9 @@ impl Client {
             let token = Token::letters(self.rng.next(), TOKEN_LEN);
             frame.set("token", names::token(token));
         }
-        let upload = if manners.blocks { cut(&mut frame, manners)? } else { None };
+        let rising = if manners.blocks { cut(&mut frame, manners)? } else { None };
         self.give_mid(&mut frame);
-        let mut exchange = Exchange { manners, upload, ..Exchange::new(token_of(&frame), frame) };
+        let mut exchange = Exchange { manners, rising, ..Exchange::new(token_of(&frame), frame) };
         self.say(now, &mut exchange, out)?;
         let frame = exchange.request.clone();
         if !self.mute {
@@ -315,7 +316,7 @@ impl Exchange {
             observing: false,
             body: Vec::new(),
             etag: None,
-            upload: None,
+            rising: None,
         }
     }
 
@@ -340,35 +341,31 @@ impl Exchange {
         if self.goes_up(message) {
             return Course::Continue;
         }
-        match options.uint(OptionNumber::BLOCK2).map(BlockWords::of) {
-            Some(block) if code.is_success() => self.fetch(block, message, told),
+        match Block::of(&options, OptionNumber::BLOCK2) {
+            Ok(Some(block)) if code.is_success() => self.fetch(block, message, told),
+            Err(refusal) if code.is_success() => {
+                told.malformed = format!("{} [{}]", refusal.rule.what, refusal.rule.clause);
+                Course::Answer
+            }
             _ => Course::Answer,
         }
     }
 
     /// The next block of a body that the server has asked to continue.
     fn goes_up(&mut self, message: &Message<'_>) -> bool {
-        let Some(upload) = &mut self.upload else { return false };
-        let Some(block) = message.options().uint(OptionNumber::BLOCK1).map(BlockWords::of) else { return false };
-        // Whoever asks to continue behind the last block is told of, not obeyed: there is no end to that.
-        let last = upload.sent + upload.size >= upload.body.len();
-        if message.code() != Code::CONTINUE || last {
-            return false;
-        }
-        upload.sent += upload.size;
-        upload.size = upload.size.min(block.size());
-        upload.write(&mut self.request);
-        true
+        let Some(rising) = &mut self.rising else { return false };
+        let asked = Block::of(&message.options(), OptionNumber::BLOCK1).ok().flatten();
+        rising.upload.hear(&rising.body, message.code(), asked) == UploadStep::Next && rising.write(&mut self.request)
     }
 
-    fn fetch(&mut self, block: BlockWords, message: &Message<'_>, told: &mut Told) -> Course {
+    fn fetch(&mut self, block: Block, message: &Message<'_>, told: &mut Told) -> Course {
         let etag = message.options().get(OptionNumber::ETAG).map(<[u8]>::to_vec);
-        let offset = block.num as usize * block.size();
+        let offset = block.offset() as usize;
         let wrong = if offset != self.body.len() || offset > BODY_MAX {
             "a block that was not asked for [RFC 7959 §2.4]"
         } else if offset > 0 && etag != self.etag {
             "another version of the body in the middle of it [RFC 7959 §2.4]"
-        } else if block.more && message.payload().len() != block.size() {
+        } else if block.more() && message.payload().len() != block.size().bytes() {
             "a block that is not full, and more to come [RFC 7959 §2.3]"
         } else {
             ""
@@ -379,11 +376,11 @@ impl Exchange {
         }
         self.etag = etag;
         self.body.extend_from_slice(message.payload());
-        if !block.more {
+        let next = block.next().filter(|_| block.more()).and_then(|next| Block::new(next.num(), false, next.size()));
+        let Some(next) = next else {
             told.fields.set("payload", Value::from_payload(&self.body));
             return Course::Answer;
-        }
-        let next = BlockWords { num: block.num + 1, more: false, szx: block.szx };
+        };
         for key in ["block1", "payload", "size1"] {
             self.request.remove(key);
         }
@@ -392,34 +389,34 @@ impl Exchange {
     }
 }
 
-impl Upload {
-    /// Puts the current block into a request.
-    fn write(&self, request: &mut Fields) {
-        let end = (self.sent + self.size).min(self.body.len());
-        let szx = BlockWords::szx_of(self.size).unwrap_or(6);
-        let block = BlockWords { num: (self.sent / self.size) as u32, more: end < self.body.len(), szx };
+impl Rising {
+    /// Puts the current block into a request; whether there is one.
+    fn write(&self, request: &mut Fields) -> bool {
+        let Some((block, part)) = self.upload.part(&self.body) else { return false };
         request.set("block1", block.to_string());
-        request.set("payload", Value::Bytes(self.body[self.sent..end].to_vec()));
+        request.set("payload", Value::Bytes(part.to_vec()));
+        true
     }
 }
 
 /// Cuts a request whose body is larger than a block, and asks for blocks where a size is wished.
-fn cut(frame: &mut Fields, manners: Manners) -> Built<Option<Upload>> {
-    if let (Some(size), None) = (manners.block_size, frame.find("block2"))
-        && let Some(szx) = BlockWords::szx_of(size)
-    {
-        frame.set("block2", BlockWords { num: 0, more: false, szx }.to_string());
+fn cut(frame: &mut Fields, manners: Manners) -> Built<Option<Rising>> {
+    let wished = manners.block_size.and_then(BlockSize::of);
+    if let (Some(size), None) = (wished, frame.find("block2")) {
+        frame.set("block2", Block::first(size).to_string());
     }
     let Some(payload) = frame.find("payload") else { return Ok(None) };
     let body = frames::text("payload", payload)?;
-    let size = manners.block_size.unwrap_or(crate::codec::PAYLOAD_MAX);
-    if body.len() <= size || frame.find("block1").is_some() {
+    let size = wished.unwrap_or(BlockSize::MAX);
+    if body.len() <= size.bytes() || frame.find("block1").is_some() {
         return Ok(None);
     }
     frame.set("size1", body.len() as i64);
-    let upload = Upload { body, sent: 0, size };
-    upload.write(frame);
-    Ok(Some(upload))
+    let rising = Rising { body, upload: Upload::new(size) };
+    if !rising.write(frame) {
+        return frames::mistake("payload", format!("more than 2^20 blocks of {} bytes", size.bytes()));
+    }
+    Ok(Some(rising))
 }
 
 fn token_of(frame: &Fields) -> Option<Token> {

@@ -1,6 +1,7 @@
 //! Laws of a client: what it repeats, what it acknowledges, what it puts together.
 use super::*;
 use crate::codec::Writer;
+use crate::names::BlockWords;
 use alloc::format;
 use alloc::string::String;
 use proofhouse_core::seed::Seed;

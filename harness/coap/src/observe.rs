@@ -6,7 +6,7 @@ mod order;
 mod tests;
 
 pub use observers::{Observer, Observers, Registered};
-pub use order::{Freshness, Sequence, newer};
+pub use order::{Sequence, newer};
 
 /// Observe in a request: put me on the list \[RFC 7641 §2\].
 pub const REGISTER: u32 = 0;

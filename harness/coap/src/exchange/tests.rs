@@ -26,19 +26,11 @@ fn bytes(kind: Kind, code: Code, mid: u16, token: Token) -> Vec<u8> {
     out
 }
 
-fn asked(kind: Kind, draw: u64) -> Exchange {
-    let mut exchange = Exchange::new();
+fn asked(kind: Kind, draw: u64) -> Outgoing {
+    let mut outgoing = Outgoing::new();
     let write = |out: &mut Vec<u8>| Writer::new(out, kind, Code::GET, MID, token()).path("/a").end();
-    exchange.send(Time::ZERO, &PARAMS, draw, write).unwrap();
-    exchange
-}
-
-#[track_caller]
-fn hears(exchange: &mut Exchange, now: f64, wire: &[u8], expect: Heard, reply: Option<Message<'_>>) {
-    let message = Message::decode(wire).unwrap();
-    let heard = exchange.hear(at(now), &PARAMS, &message);
-    assert_eq!(heard, expect);
-    assert_eq!(heard.reply(&message), reply);
+    outgoing.send(Time::ZERO, &PARAMS, draw, write).unwrap();
+    outgoing
 }
 
 #[test]
@@ -56,27 +48,27 @@ fn the_times_are_those_of_the_standard() {
 #[test]
 fn a_lost_ack_is_retried_four_times() {
     // 2 s, then 4, 8 and 16 s later; 32 s after the last one there is no hope left.
-    let mut exchange = asked(Kind::Con, 0);
-    let first = exchange.wire().to_vec();
+    let mut outgoing = asked(Kind::Con, 0);
+    let first = outgoing.wire().to_vec();
     for (round, due) in [2.0, 6.0, 14.0, 30.0].into_iter().enumerate() {
-        assert_eq!(exchange.due(), at(due), "round {round}");
-        assert_eq!(exchange.tick(Time(at(due).0 - 1), &PARAMS), Tick::Wait);
-        assert_eq!(exchange.tick(at(due), &PARAMS), Tick::Resend);
-        assert_eq!(exchange.wire(), first, "the same bytes");
+        assert_eq!(outgoing.due(), at(due), "round {round}");
+        assert_eq!(outgoing.tick(Time(at(due).0 - 1), &PARAMS), Tick::Wait);
+        assert_eq!(outgoing.tick(at(due), &PARAMS), Tick::Resend);
+        assert_eq!(outgoing.wire(), first, "the same bytes");
     }
-    assert_eq!(exchange.due(), at(62.0));
-    assert_eq!(exchange.tick(at(62.0), &PARAMS), Tick::GaveUp);
-    assert_eq!((exchange.is_waiting(), exchange.due()), (false, Time::NEVER));
-    assert_eq!(exchange.tick(at(1000.0), &PARAMS), Tick::Wait, "once is enough");
+    assert_eq!(outgoing.due(), at(62.0));
+    assert_eq!(outgoing.tick(at(62.0), &PARAMS), Tick::GaveUp);
+    assert_eq!((outgoing.is_idle(), outgoing.due()), (true, Time::NEVER));
+    assert_eq!(outgoing.tick(at(1000.0), &PARAMS), Tick::Wait, "once is enough");
 }
 
 #[test]
 fn all_transmissions_stay_in_the_span_and_apart() {
     for draw in [0, 1 << 62, u64::MAX] {
-        let (mut exchange, mut last) = (asked(Kind::Con, draw), Time::ZERO);
-        while exchange.tick(exchange.due(), &PARAMS) == Tick::Resend {
+        let (mut outgoing, mut last) = (asked(Kind::Con, draw), Time::ZERO);
+        while outgoing.tick(outgoing.due(), &PARAMS) == Tick::Resend {
             let sent = last.max(Time(0));
-            last = exchange.due();
+            last = outgoing.due();
             assert!(last.since(sent) >= PARAMS.ack_timeout);
         }
         assert!(last.since(Time::ZERO) <= PARAMS.max_transmit_wait(), "gave up at {last}");
@@ -89,94 +81,17 @@ fn all_transmissions_stay_in_the_span_and_apart() {
 
 #[test]
 fn a_non_is_said_once() {
-    let exchange = asked(Kind::Non, 0);
-    assert_eq!(exchange.due(), Time::NEVER);
-    assert!(exchange.is_waiting());
-}
-
-#[test]
-fn a_response_may_ride_on_the_ack() {
-    let mut exchange = asked(Kind::Con, 0);
-    let answer = bytes(Kind::Ack, Code::CONTENT, MID, token());
-    hears(&mut exchange, 1.0, &answer, Heard::Response { piggybacked: true }, None);
-    assert_eq!(exchange.due(), Time::NEVER);
-    hears(&mut exchange, 1.1, &answer, Heard::Stranger, None);
-}
-
-#[test]
-fn on_an_ack_both_id_and_token_match() {
-    let other = Token::new(b"tik").unwrap();
-    let mut exchange = asked(Kind::Con, 0);
-    hears(&mut exchange, 1.0, &bytes(Kind::Ack, Code::CONTENT, MID + 1, token()), Heard::Stranger, None);
-    hears(&mut exchange, 1.0, &bytes(Kind::Ack, Code::CONTENT, MID, other), Heard::Stranger, None);
-    hears(&mut exchange, 1.0, &bytes(Kind::Ack, Code::EMPTY, MID + 1, Token::EMPTY), Heard::Stranger, None);
-    assert_eq!(exchange.due(), at(2.0), "still on its way");
-    let mut non = asked(Kind::Non, 0);
-    hears(&mut non, 1.0, &bytes(Kind::Ack, Code::CONTENT, MID, token()), Heard::Stranger, None);
-}
-
-#[test]
-fn a_response_may_come_later_by_itself() {
-    let mut exchange = asked(Kind::Con, 0);
-    let ack = bytes(Kind::Ack, Code::EMPTY, MID, Token::EMPTY);
-    hears(&mut exchange, 1.0, &ack, Heard::Acked, None);
-    assert_eq!((exchange.due(), exchange.is_waiting()), (Time::NEVER, true));
-    hears(&mut exchange, 1.1, &ack, Heard::Again, None);
-    let response = bytes(Kind::Con, Code::CONTENT, 0x7777, token());
-    let mine = Some(Message::ack(0x7777));
-    hears(&mut exchange, 9.0, &response, Heard::Response { piggybacked: false }, mine);
-    // Our ACK was lost: the server repeats, and is acknowledged again, until the id may mean something else.
-    hears(&mut exchange, 11.0, &response, Heard::Again, mine);
-    hears(&mut exchange, 255.9, &response, Heard::Again, mine);
-    hears(&mut exchange, 256.0, &response, Heard::Stranger, Some(Message::rst(0x7777)));
-}
-
-#[test]
-fn a_response_may_overtake_its_ack() {
-    for (kind, reply) in [(Kind::Con, Some(Message::ack(9))), (Kind::Non, None)] {
-        let mut exchange = asked(Kind::Con, 0);
-        hears(
-            &mut exchange,
-            1.0,
-            &bytes(kind, Code::CONTENT, 9, token()),
-            Heard::Response { piggybacked: false },
-            reply,
-        );
-        assert_eq!(exchange.due(), Time::NEVER, "the response says that the request came");
-        hears(&mut exchange, 1.1, &bytes(Kind::Ack, Code::EMPTY, MID, Token::EMPTY), Heard::Stranger, None);
-    }
-}
-
-#[test]
-fn a_reset_ends_the_request() {
-    for kind in [Kind::Con, Kind::Non] {
-        let mut exchange = asked(kind, 0);
-        hears(&mut exchange, 1.0, &bytes(Kind::Rst, Code::EMPTY, MID + 1, Token::EMPTY), Heard::Stranger, None);
-        assert!(exchange.is_waiting());
-        hears(&mut exchange, 1.0, &bytes(Kind::Rst, Code::EMPTY, MID, Token::EMPTY), Heard::Reset, None);
-        assert!(!exchange.is_waiting());
-    }
-}
-
-#[test]
-fn strangers_are_reset_if_they_want_an_answer() {
-    let other = Token::new(b"tik").unwrap();
-    let mut exchange = asked(Kind::Con, 0);
-    hears(&mut exchange, 1.0, &bytes(Kind::Con, Code::CONTENT, 5, other), Heard::Stranger, Some(Message::rst(5)));
-    hears(&mut exchange, 1.0, &bytes(Kind::Con, Code::EMPTY, 6, Token::EMPTY), Heard::Stranger, Some(Message::rst(6)));
-    hears(&mut exchange, 1.0, &bytes(Kind::Con, Code::GET, 7, token()), Heard::Stranger, Some(Message::rst(7)));
-    hears(&mut exchange, 1.0, &bytes(Kind::Non, Code::CONTENT, 8, other), Heard::Stranger, None);
-    let mut idle = Exchange::new();
-    hears(&mut idle, 1.0, &bytes(Kind::Con, Code::CONTENT, 9, Token::EMPTY), Heard::Stranger, Some(Message::rst(9)));
-    hears(&mut idle, 1.0, &bytes(Kind::Ack, Code::EMPTY, 0, Token::EMPTY), Heard::Stranger, None);
+    let outgoing = asked(Kind::Non, 0);
+    assert_eq!(outgoing.due(), Time::NEVER);
+    assert!(!outgoing.is_idle());
 }
 
 #[test]
 fn what_cannot_be_written_is_not_on_its_way() {
-    let mut exchange = asked(Kind::Con, 0);
+    let mut outgoing = asked(Kind::Con, 0);
     let write = |out: &mut Vec<u8>| Writer::new(out, Kind::Con, Code::GET, MID, token()).path("..").end();
-    assert!(exchange.send(Time::ZERO, &PARAMS, 0, write).is_err());
-    assert_eq!((exchange.is_waiting(), exchange.due()), (false, Time::NEVER));
+    assert!(outgoing.send(Time::ZERO, &PARAMS, 0, write).is_err());
+    assert_eq!((outgoing.is_idle(), outgoing.due()), (true, Time::NEVER));
 }
 
 #[test]
@@ -289,10 +204,4 @@ fn a_flood_does_not_grow_it() {
     let mut none = Recent::new(0, 0);
     assert_eq!(none.see(at(1.0), &PARAMS, &request), Seen::New);
     assert!(none.is_empty());
-}
-
-#[test]
-fn a_client_with_one_request_is_small() {
-    let size = size_of::<Exchange>() + size_of::<Ids>();
-    assert!(size <= 168, "{size} bytes for each of 100,000 devices");
 }

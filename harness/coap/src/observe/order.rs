@@ -20,36 +20,6 @@ pub fn newer(old: u32, then: Time, new: u32, now: Time) -> bool {
     ahead || now.since(then) > FRESH_AFTER
 }
 
-/// What a client remembers of the newest notification.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Freshness {
-    number: u32,
-    at: Time,
-}
-
-impl Freshness {
-    /// The first notification, which nothing was before.
-    #[must_use]
-    pub const fn new(number: u32, now: Time) -> Self {
-        Self { number, at: now }
-    }
-
-    /// Whether this notification is newer than all before; then it is the one that counts.
-    pub fn accept(&mut self, number: u32, now: Time) -> bool {
-        let fresh = newer(self.number, self.at, number, now);
-        if fresh {
-            *self = Self::new(number, now);
-        }
-        fresh
-    }
-
-    /// The number of the newest notification.
-    #[must_use]
-    pub const fn number(&self) -> u32 {
-        self.number
-    }
-}
-
 /// Numbers for the notifications of a resource: each one above the one before, in 24 bits \[RFC 7641 §4.4\].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sequence(u32);
