@@ -279,6 +279,30 @@ fn a_server_that_wants_more_than_the_last_block_is_told_of() {
 }
 
 #[test]
+fn a_server_for_which_a_block_is_too_large_gets_smaller_ones() {
+    let mut stage = Stage::new();
+    let body = Value::from("0123456789abcdefghijklmnopqrstuvwxyz");
+    stage.ask(&[("code", "put".into()), ("payload", body)], Manners { block_size: Some(32), ..BLOCKS });
+    let smaller = BlockWords { num: 0, more: true, szx: 0 }.value();
+    let code = Code::REQUEST_ENTITY_TOO_LARGE;
+    let refusal = message(Kind::Ack, code, 257, |writer| writer.uint(OptionNumber::BLOCK1, smaller), b"");
+    let (next, told) = stage.hear(&refusal);
+    assert!(told.is_empty() && next.ends_with("block1=0/1/16 size1=36 payload=0123456789abcdef"), "{next}");
+}
+
+#[test]
+fn a_block_of_the_reserved_size_is_no_block() {
+    let mut stage = Stage::new();
+    stage.ask(&[], BLOCKS);
+    let reserved = BlockWords { num: 0, more: true, szx: 7 }.value();
+    let answer =
+        message(Kind::Ack, Code::CONTENT, 257, |writer| writer.uint(OptionNumber::BLOCK2, reserved), &[b'x'; 2048]);
+    let mut packets = Vec::new();
+    stage.client.hear(stage.now, &answer, &mut packets, &mut Vec::new());
+    assert!(packets.len() == 1 && packets[0].malformed.contains("RFC 7959 §2.2"), "{packets:?}");
+}
+
+#[test]
 fn a_small_request_goes_whole() {
     let mut stage = Stage::new();
     let said = stage.ask(&[("code", "put".into()), ("payload", "0123456789abcdef".into())], BLOCKS);

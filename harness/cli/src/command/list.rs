@@ -2,8 +2,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use proofhouse_core::protocol::CaseList;
+use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::{Scenario, capability_names};
 use proofhouse_core::script;
+use proofhouse_core::target::Endpoint;
 
 use crate::args::{List, What};
 use crate::exit_code::ExitCode;
@@ -11,96 +14,111 @@ use crate::failure::Failure;
 use crate::library;
 use crate::registry::registry;
 
+/// One line of a listing.
+type Row = Vec<String>;
+
 /// Runs the command.
 pub fn run(args: &List) -> Result<ExitCode, Failure> {
     let registry = registry();
     let scenarios = library::scenarios(&args.scenarios, &registry)?;
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    match args.what {
-        What::Scenarios if args.markdown => {
-            anstream::print!("{}", index(&scenarios));
+    if args.markdown && args.what == What::Scenarios {
+        anstream::print!("{}", index(&scenarios));
+        return Ok(ExitCode::Fine);
+    }
+    let mut rows = match (args.what, args.by_clause) {
+        (What::Scenarios, true) => {
+            clauses(scenarios.iter().map(|s| (s.id.as_str(), s.about.spec.iter().map(String::as_str).collect())))
         }
-        What::Scenarios if args.by_clause => {
-            for scenario in &scenarios {
-                rows.extend(scenario.about.spec.iter().map(|clause| vec![clause.clone(), scenario.id.clone()]));
-            }
-            rows.sort();
-        }
-        What::Scenarios => rows.extend(scenarios.iter().map(|s| {
-            let cases = format!("{} case(s)", s.cases.len());
-            vec![s.id.clone(), s.about.attack.clone(), s.about.level.clone(), cases, s.title.clone()]
-        })),
-        What::Targets => {
-            for name in library::target_names() {
-                let target = library::target(&name, &[], &registry)?;
-                let ends: Vec<String> = target
-                    .spec
-                    .endpoints
-                    .iter()
-                    .map(|e| format!("{} {} {}", e.name, e.protocol, e.versions.join("+")))
-                    .collect();
-                rows.push(vec![
-                    name,
-                    ends.join(", "),
-                    target.text.lines().next().unwrap_or_default().trim_start_matches("# ").into(),
-                ]);
-            }
-        }
-        What::Oracles if args.by_clause => {
-            for oracle in registry.oracles() {
-                rows.extend(oracle.clauses.iter().map(|clause| vec![(*clause).into(), oracle.id.into()]));
-            }
-            rows.sort();
-        }
-        What::Oracles => {
-            rows.extend(registry.oracles().map(|o| vec![o.id.into(), o.kind.into(), o.doc.into()]));
-        }
-        What::Flaws => rows.extend(registry.flaws.iter().map(|(name, doc)| vec![(*name).into(), (*doc).into()])),
-        What::Guidance => {
-            for row in library::guidance()? {
-                let serving: Vec<&str> =
-                    scenarios.iter().filter(|s| s.about.guidance.contains(&row.id)).map(|s| s.id.as_str()).collect();
-                rows.push(vec![row.id, row.code, row.title, serving.join(" ")]);
-            }
-        }
-        What::Attacks => {
-            let mut attacks: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-            for scenario in &scenarios {
-                attacks.entry(&scenario.about.attack).or_default().push(&scenario.id);
-            }
-            rows.extend(
-                attacks.into_iter().filter(|(id, _)| !id.is_empty()).map(|(id, of)| vec![id.into(), of.join(" ")]),
-            );
-        }
-        What::Verbs => {
-            rows.extend(script::VERBS.iter().map(|v| vec![v.name.into(), "any".into(), v.doc.into()]));
-            let own = registry.protocols.iter().flat_map(|p| p.verbs.iter().map(|v| (p.name, v)));
-            rows.extend(own.map(|(protocol, v)| vec![v.name.into(), protocol.into(), v.doc.into()]));
-        }
-        What::Behaviours => {
-            rows.extend(script::BEHAVIOURS.iter().map(|b| vec![b.name.into(), "any".into(), b.doc.into()]));
-            let own = registry.protocols.iter().flat_map(|p| p.behaviours.iter().map(|b| (p.name, b)));
-            rows.extend(own.map(|(protocol, b)| vec![b.name.into(), protocol.into(), b.doc.into()]));
-        }
-        What::Capabilities => {
-            for name in capability_names(&registry) {
-                let of = || registry.protocols.iter().flat_map(|p| p.capabilities.iter().map(|c| (p.name, c)));
-                let told: Vec<_> = of().filter(|(_, c)| c.name == name).collect();
-                let doc = told.iter().map(|(protocol, c)| format!("{protocol}: {}", c.doc)).collect::<Vec<_>>();
-                let how = if told.iter().any(|(_, c)| c.probe.is_some()) { "tried out" } else { "declared" };
-                rows.push(vec![name, how.into(), doc.join("; ")]);
-            }
-        }
-        What::Cases => {
-            for list in registry.protocols.iter().flat_map(|p| p.case_lists) {
-                let using = |s: &&Arc<Scenario>| s.tree.find("cases").and_then(|c| c.text()) == Some(list.name);
-                let using: Vec<&str> = scenarios.iter().filter(using).map(|s| s.id.as_str()).collect();
-                rows.push(vec![list.name.into(), using.join(" ")]);
-            }
-        }
+        (What::Oracles, true) => clauses(registry.oracles().map(|o| (o.id, o.clauses.to_vec()))),
+        (What::Scenarios, false) => scenarios.iter().map(|scenario| of_scenario(scenario)).collect(),
+        (What::Oracles, false) => registry.oracles().map(|o| row([o.id, o.kind, o.doc])).collect(),
+        (What::Targets, _) => targets(&registry)?,
+        (What::Flaws, _) => registry.flaws.iter().map(|(name, doc)| row([name, doc])).collect(),
+        (What::Guidance, _) => guidance(&scenarios)?,
+        (What::Attacks, _) => attacks(&scenarios),
+        (What::Verbs, _) => verbs(&registry),
+        (What::Behaviours, _) => behaviours(&registry),
+        (What::Capabilities, _) => capabilities(&registry),
+        (What::Cases, _) => case_lists(&registry, &scenarios),
+    };
+    if args.by_clause {
+        rows.sort();
     }
     print(&rows);
     Ok(ExitCode::Fine)
+}
+
+fn row<const N: usize>(cells: [&str; N]) -> Row {
+    cells.map(str::to_owned).to_vec()
+}
+
+/// A line for each clause, then who serves it.
+fn clauses<'a>(all: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Vec<Row> {
+    all.flat_map(|(id, clauses)| clauses.into_iter().map(move |clause| row([clause, id]))).collect()
+}
+
+fn of_scenario(scenario: &Scenario) -> Row {
+    let cases = format!("{} case(s)", scenario.cases.len());
+    row([&scenario.id, &scenario.about.attack, &scenario.about.level, &cases, &scenario.title])
+}
+
+fn targets(registry: &Registry) -> Result<Vec<Row>, Failure> {
+    let of = |name: String| {
+        let target = library::target(&name, &[], registry)?;
+        let end = |e: &Endpoint| format!("{} {} {}", e.name, e.protocol, e.versions.join("+")).trim_end().to_owned();
+        let ends: Vec<String> = target.spec.endpoints.iter().map(end).collect();
+        let head = target.text.lines().next().unwrap_or_default().trim_start_matches("# ");
+        Ok(row([&name, &ends.join(", "), head]))
+    };
+    library::target_names().into_iter().map(of).collect()
+}
+
+fn guidance(scenarios: &[Arc<Scenario>]) -> Result<Vec<Row>, Failure> {
+    let of = |guidance: &proofhouse_core::guidance::Row| {
+        let serving = scenarios.iter().filter(|s| s.about.guidance.contains(&guidance.id)).map(|s| s.id.as_str());
+        row([&guidance.id, &guidance.code, &guidance.title, &serving.collect::<Vec<_>>().join(" ")])
+    };
+    Ok(library::guidance()?.iter().map(of).collect())
+}
+
+fn attacks(scenarios: &[Arc<Scenario>]) -> Vec<Row> {
+    let mut attacks: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for scenario in scenarios.iter().filter(|scenario| !scenario.about.attack.is_empty()) {
+        attacks.entry(&scenario.about.attack).or_default().push(&scenario.id);
+    }
+    attacks.into_iter().map(|(id, of)| row([id, &of.join(" ")])).collect()
+}
+
+fn verbs(registry: &Registry) -> Vec<Row> {
+    let own = registry.protocols.iter().flat_map(|p| p.verbs.iter().map(|v| (p.name, v)));
+    let all = script::VERBS.iter().map(|v| ("any", v)).chain(own);
+    all.map(|(protocol, verb)| row([verb.name, protocol, verb.doc])).collect()
+}
+
+fn behaviours(registry: &Registry) -> Vec<Row> {
+    let own = registry.protocols.iter().flat_map(|p| p.behaviours.iter().map(|b| (p.name, b)));
+    let all = script::BEHAVIOURS.iter().map(|b| ("any", b)).chain(own);
+    all.map(|(protocol, behaviour)| row([behaviour.name, protocol, behaviour.doc])).collect()
+}
+
+fn capabilities(registry: &Registry) -> Vec<Row> {
+    let of = |name: String| {
+        let all = registry.protocols.iter().flat_map(|p| p.capabilities.iter().map(|c| (p.name, c)));
+        let told: Vec<_> = all.filter(|(_, c)| c.name == name).collect();
+        let doc: Vec<String> = told.iter().map(|(protocol, c)| format!("{protocol}: {}", c.doc)).collect();
+        let how = if told.iter().any(|(_, c)| c.probe.is_some()) { "tried out" } else { "declared" };
+        row([&name, how, &doc.join("; ")])
+    };
+    capability_names(registry).into_iter().map(of).collect()
+}
+
+fn case_lists(registry: &Registry, scenarios: &[Arc<Scenario>]) -> Vec<Row> {
+    let of = |list: &CaseList| {
+        let using = |s: &&Arc<Scenario>| s.tree.find("cases").and_then(|c| c.text()) == Some(list.name);
+        let using: Vec<&str> = scenarios.iter().filter(using).map(|s| s.id.as_str()).collect();
+        row([list.name, &using.join(" ")])
+    };
+    registry.protocols.iter().flat_map(|p| p.case_lists).map(of).collect()
 }
 
 /// `scenarios/README.md`.
@@ -135,7 +153,7 @@ This table is printed by `proofhouse list scenarios --markdown`.
 );
 
 /// Columns as wide as their widest cell; the last one runs on.
-fn print(rows: &[Vec<String>]) {
+fn print(rows: &[Row]) {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| rows.iter().filter_map(|r| r.get(column)).map(|c| c.chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..columns).map(width).collect();

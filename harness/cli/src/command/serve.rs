@@ -33,6 +33,7 @@ pub fn run(args: Serve) -> Result<ExitCode, Failure> {
 
 /// This build has none.
 #[cfg(not(feature = "embedded"))]
+#[expect(clippy::needless_pass_by_value, reason = "the build that has them consumes what it is asked")]
 pub fn run(args: Serve) -> Result<ExitCode, Failure> {
     let Serve { what: Served::Rumqttd { .. } | Served::CoapLite { .. } | Served::Reference { .. } } = args;
     Err(Failure::new(ExitCode::Usage, "this build has no embedded targets: build it with the feature `embedded`"))

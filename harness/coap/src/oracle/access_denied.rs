@@ -16,7 +16,7 @@ use super::exchanges::{Exchange, code, exchanges, is_listed, is_success};
 pub(super) const ORACLE: Oracle = Oracle {
     id: "access-denied",
     doc: "every request of these fleets to a protected resource is refused with a 4.xx, reset, or not answered; never granted",
-    clauses: &["RFC7252 5.9.2.2", "RFC7252 5.9.2.4"],
+    clauses: &["RFC 7252 §5.9.2.2", "RFC 7252 §5.9.2.4"],
     needs: Needs::Full,
     kind: "auth",
     keys: &[
@@ -81,6 +81,15 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if let Some(missing) = missing(&asked, protected.as_deref().unwrap_or_default()) {
         return Judgement::inconclusive(ORACLE.id, format!("nobody asked for {missing}"));
     }
+    let absent = |path: &&&str| {
+        let mut of = asked.iter().filter(|exchange| is_listed(&exchange.path(), &[**path])).peekable();
+        of.peek().is_some() && of.all(is_nowhere)
+    };
+    if let Some(path) = protected.as_deref().unwrap_or_default().iter().find(absent) {
+        let why =
+            format!("every method on {path} was answered with 4.04: nothing shows that it is there to be protected");
+        return Judgement::inconclusive(ORACLE.id, why);
+    }
     let refused = asked.len();
     Judgement::pass(ORACLE.id, ids(evidence), format!("{refused} requests were refused or not answered"))
 }
@@ -102,6 +111,11 @@ fn is_asked(expect: &Expect, plan: &Plan, record: &Record<'_>, exchange: &Exchan
 /// The server has tried and failed: whoever had no right got that far. 5.01 and 5.05 say that it never tries, 5.03 that it has not.
 fn is_failure(packet: &Packet) -> bool {
     code(packet).starts_with("5.") && !matches!(code(packet), "5.01" | "5.03" | "5.05")
+}
+
+/// There is no such resource, or the server says so.
+fn is_nowhere(exchange: &Exchange<'_>) -> bool {
+    !exchange.responses.is_empty() && exchange.responses.iter().all(|(_, packet)| code(packet) == "4.04")
 }
 
 fn class(packet: &Packet) -> &'static str {

@@ -19,7 +19,7 @@ use crate::names::BlockWords;
 pub(super) const ORACLE: Oracle = Oracle {
     id: "discovers-only",
     doc: "what /.well-known/core lists to these fleets is public: every link is on the policy's list",
-    clauses: &["RFC7252 11.3"],
+    clauses: &["RFC 7252 §11.3"],
     needs: Needs::Full,
     kind: "disclosure",
     keys: &[

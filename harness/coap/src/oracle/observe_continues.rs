@@ -21,7 +21,7 @@ use super::exchanges::{Exchange, code, exchanges, is_success};
 pub(super) const ORACLE: Oracle = Oracle {
     id: "observe-continues",
     doc: "after the attack these observers are notified at least once more in time, and no answer ends their observation",
-    clauses: &["RFC7641 3.6", "RFC7252 4.2"],
+    clauses: &["RFC 7641 §3.6", "RFC 7252 §4.2"],
     needs: Needs::Full,
     kind: "conformance",
     keys: &[

@@ -20,7 +20,7 @@ use crate::verdict::{Judgement, Violation};
 pub(super) const ORACLE: Oracle = Oracle {
     id: "amplification",
     doc: "an address that was never validated receives at most so many times the bytes that it sent",
-    clauses: &["RFC7252 11.3"],
+    clauses: &["RFC 7252 §11.3"],
     needs: Needs::Full,
     kind: "amplification",
     keys: &[

@@ -135,7 +135,7 @@ pub fn holds(value: &Value, text: &str) -> bool {
     }
 }
 
-/// Topic, or path levels joined by `/`.
+/// Topic, or path levels joined by `/`, without the slash that a path begins with: filters name levels.
 #[must_use]
 pub fn name_of(packet: &Packet) -> Option<String> {
     if let Some(topic) = packet.fields.text("topic").filter(|topic| !topic.is_empty()) {
@@ -143,5 +143,6 @@ pub fn name_of(packet: &Packet) -> Option<String> {
     }
     let path = packet.fields.find("path")?.as_slice();
     let levels: Vec<&str> = path.iter().filter_map(Value::as_text).collect();
-    Some(levels.join("/"))
+    let joined = levels.join("/");
+    Some(joined.strip_prefix('/').map(str::to_string).unwrap_or(joined))
 }

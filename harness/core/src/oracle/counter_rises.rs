@@ -17,7 +17,7 @@ use crate::verdict::{Judgement, Violation};
 pub(super) const ORACLE: Oracle = Oracle {
     id: "counter-rises",
     doc: "a counter that a read before and a read after the attack have bound has risen by exactly so much",
-    clauses: &["RFC7252 4.5"],
+    clauses: &["RFC 7252 §4.5"],
     needs: Needs::Full,
     kind: "conformance",
     keys: &[

@@ -107,3 +107,11 @@ of = "foe"
     film.step("foe", 0, 1, Some(1), StepState::Met);
     assert_says(&film.judge(&access_denied::ORACLE), Verdict::Pass, "1 requests");
 }
+
+#[test]
+fn a_resource_that_is_nowhere_protects_nothing() {
+    let one = judged(["4.04", "4.01"]);
+    assert_eq!(one.verdict, Verdict::Pass, "{}", one.reason);
+    let all = judged(["4.04", "4.04"]);
+    assert_eq!(all.verdict, Verdict::Inconclusive, "{}", all.reason);
+}
