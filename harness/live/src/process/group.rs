@@ -1,8 +1,9 @@
 //! What the system knows about a process group: its members, what they use, and what they listen on.
 use std::collections::BTreeSet;
 
-use procfs::net::{TcpNetEntry, TcpState, UdpNetEntry};
 use procfs::process::{FDTarget, LimitValue, Process, all_processes};
+
+use super::diag;
 
 /// One look at all members of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,41 +76,31 @@ pub enum Listener {
 /// Who listens on TCP `port`, on any address; `Group` where a member of `group` is among them.
 #[must_use]
 pub fn listener(group: i32, port: u16) -> Listener {
-    let listens = |entry: &TcpNetEntry| entry.state == TcpState::Listen && entry.local_address.port() == port;
-    owner(group, || {
-        let tables = [procfs::net::tcp(), procfs::net::tcp6()];
-        tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect()
-    })
+    owner(group, &diag::listening(port))
 }
 
 /// Who has a socket of datagrams on `port` that takes them from everybody; `Group` as with [`listener`].
 #[must_use]
 pub fn bound(group: i32, port: u16) -> Listener {
-    let listens = |entry: &UdpNetEntry| entry.local_address.port() == port && entry.remote_address.port() == 0;
-    owner(group, || {
-        let tables = [procfs::net::udp(), procfs::net::udp6()];
-        tables.into_iter().flatten().flatten().filter(listens).map(|entry| entry.inode).collect()
-    })
+    owner(group, &diag::bound(port))
 }
 
-/// Whether a group that lives has no socket at all: it has not come to listening yet. The tables of a busy machine are long, and
-/// need not be read for it.
-#[must_use]
-pub fn has_no_socket(group: i32) -> bool {
-    let family = family(group);
-    !family.is_empty() && family.iter().all(|process| sockets(process).is_empty())
-}
-
-/// Whose the sockets are that `found` finds.
-fn owner(group: i32, found: impl FnOnce() -> BTreeSet<u64>) -> Listener {
-    let own: BTreeSet<u64> = family(group).iter().flat_map(sockets).collect();
-    let found = found();
+/// Whose these sockets are.
+fn owner(group: i32, found: &BTreeSet<diag::Inode>) -> Listener {
     if found.is_empty() {
         return Listener::Nobody;
     }
-    let ours = |inode: u64| found.contains(&inode);
-    let owned = own.into_iter().any(ours) || members(group).any(|process| sockets(&process).into_iter().any(ours));
-    if owned { Listener::Group } else { Listener::Stranger }
+    let ours = |process: &Process| sockets(process).iter().any(|inode| found.contains(inode));
+    if family(group).iter().any(ours) || members(group).any(|process| ours(&process)) {
+        Listener::Group
+    } else {
+        Listener::Stranger
+    }
+}
+
+/// The leader and what descends from him, by number.
+pub(super) fn pids(leader: i32) -> Vec<i32> {
+    family(leader).iter().map(|process| process.pid).collect()
 }
 
 /// The sockets that a process holds.

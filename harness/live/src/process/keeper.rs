@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use proofhouse_core::time::nanos;
 use proofhouse_core::transcript::{Event, Life};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid};
 
 use super::Ended;
-use super::group::{alive, exiting, usage};
+use super::cpu_wait::CpuWait;
+use super::group::{Usage, alive, exiting, usage};
 use super::log::LogBook;
 use super::observed::{Observed, lock};
 use crate::clock::Stopwatch;
@@ -19,8 +21,12 @@ use crate::supervisor::Supervisor;
 
 /// Between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_secs(1);
-/// Between two looks at what the group uses.
-const SAMPLE: Duration = Duration::from_millis(250);
+/// Between two looks at how long the group waits for a processor.
+const SAMPLE: Duration = Duration::from_millis(100);
+/// Which of those looks is also one at what it uses: that costs more.
+const USAGE: u32 = 3;
+/// Gauge of the nanoseconds that the target was ready to run, and was not run, since it was started.
+const CPU_WAIT: &str = "cpu-wait-ns";
 
 /// Signals that a program brings upon itself: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. One that was already dying of
 /// them when we asked it to end did not end because we asked.
@@ -136,22 +142,35 @@ fn read(log: &Arc<LogBook>, stream: Option<impl std::io::Read + Send + 'static>)
 }
 
 fn sample(pid: Pid, observed: Observed, bell: mpsc::Receiver<()>) {
+    let group = pid.as_raw_nonzero().get();
     thread::spawn(move || {
-        while bell.recv_timeout(SAMPLE) == Err(RecvTimeoutError::Timeout) {
-            let usage = usage(pid.as_raw_nonzero().get());
-            if usage.threads == 0 {
-                continue;
+        let mut wait = CpuWait::new(group);
+        for look in 1_u32.. {
+            if bell.recv_timeout(SAMPLE) != Err(RecvTimeoutError::Timeout) {
+                return;
             }
-            for (name, value) in [
-                ("rss-bytes", usage.rss_bytes),
-                ("cpu-ms", usage.cpu_ms),
-                ("descriptors", usage.descriptors),
-                ("threads", usage.threads),
-            ] {
-                observed.target(Event::Gauge { name: name.into(), value });
+            if let Some(waited) = wait.look() {
+                gauge(&observed, CPU_WAIT, nanos(waited));
+            }
+            if look % USAGE == 0 {
+                gauge_usage(&observed, usage(group));
             }
         }
     });
+}
+
+fn gauge_usage(observed: &Observed, usage: Usage) {
+    if usage.threads == 0 {
+        return;
+    }
+    gauge(observed, "rss-bytes", usage.rss_bytes);
+    gauge(observed, "cpu-ms", usage.cpu_ms);
+    gauge(observed, "descriptors", usage.descriptors);
+    gauge(observed, "threads", usage.threads);
+}
+
+fn gauge(observed: &Observed, name: &str, value: u64) {
+    observed.target(Event::Gauge { name: name.into(), value });
 }
 
 fn wait(keeper: Arc<Keeper>, observed: Observed) {

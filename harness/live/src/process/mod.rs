@@ -1,6 +1,8 @@
 //! One target process: started in a fresh folder and its own group, watched, and gone with everything that it started
 //! on every way out.
 mod command;
+mod cpu_wait;
+mod diag;
 pub mod group;
 mod keeper;
 pub mod log;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use proofhouse_core::target::Ready;
 use regex_lite::Regex;
 
-use super::group::{Listener, bound, has_no_socket, listener};
+use super::group::{Listener, bound, listener};
 use super::{Ended, Process};
 use crate::clock::Stopwatch;
 use crate::error::RunError;
@@ -102,20 +102,14 @@ fn died(process: &Process, ended: Ended) -> RunError {
 /// Whether the socket that `look` looks for is the target's own.
 fn owned(process: &Process, port: u16, look: impl Fn(&Process) -> Listener) -> impl FnMut() -> Result<bool, RunError> {
     let mut stranger: Option<Stopwatch> = None;
-    let watch = Stopwatch::start();
-    move || {
-        if watch.elapsed() < STRANGER && has_no_socket(process.group()) {
-            return Ok(false);
+    move || match look(process) {
+        Listener::Group => Ok(true),
+        Listener::Nobody => {
+            stranger = None;
+            Ok(false)
         }
-        match look(process) {
-            Listener::Group => Ok(true),
-            Listener::Nobody => {
-                stranger = None;
-                Ok(false)
-            }
-            Listener::Stranger if stranger.get_or_insert_with(Stopwatch::start).elapsed() < STRANGER => Ok(false),
-            Listener::Stranger => Err(RunError::PortInUse { port }),
-        }
+        Listener::Stranger if stranger.get_or_insert_with(Stopwatch::start).elapsed() < STRANGER => Ok(false),
+        Listener::Stranger => Err(RunError::PortInUse { port }),
     }
 }
 
