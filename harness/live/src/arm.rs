@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use mio::Waker;
-use proofhouse_core::actor::{Addr, EndpointId};
+use proofhouse_core::actor::EndpointId;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::registry::Registry;
@@ -18,7 +18,7 @@ use crate::accounts::{self, Accounts};
 use crate::clock::Clock;
 use crate::driver::{Cues, Driver, Reply, Request, Stage};
 use crate::error::RunError;
-use crate::guard;
+use crate::guard::{self, Approved};
 use crate::limits;
 use crate::mask::Secrets;
 use crate::options::LiveOptions;
@@ -77,7 +77,7 @@ pub fn preflight(target: &TargetSpec, registry: &Registry, options: &LiveOptions
             let approved = guard::approve(target, &options.i_own, str::to_string)?;
             for (n, endpoint) in (0..).zip(&target.endpoints).filter(|(_, endpoint)| !endpoint.client) {
                 let transport = registry.protocol(&endpoint.protocol).map(|row| row.transport);
-                reach(approved.addr(EndpointId(n)), transport == Some(Transport::Datagram))?;
+                reach(approved.endpoint(EndpointId(n)), transport == Some(Transport::Datagram))?;
             }
             Ok(String::new())
         }
@@ -85,17 +85,17 @@ pub fn preflight(target: &TargetSpec, registry: &Registry, options: &LiveOptions
     }
 }
 
-fn reach(addr: Addr, datagrams: bool) -> Result<(), RunError> {
+fn reach(to: Approved, datagrams: bool) -> Result<(), RunError> {
     let unreachable =
-        |error: std::io::Error| RunError::Unreachable { address: addr.to_string(), reason: error.to_string() };
+        |error: std::io::Error| RunError::Unreachable { address: to.addr().to_string(), reason: error.to_string() };
     if datagrams {
         // Silence is no proof of absence: whoever does not answer a ping may answer the trial.
-        return match ping::ask(addr, REACH_DATAGRAM).map_err(unreachable)? {
+        return match ping::ask(to, REACH_DATAGRAM).map_err(unreachable)? {
             Echo::Nobody => Err(unreachable(std::io::ErrorKind::ConnectionRefused.into())),
             Echo::Answered | Echo::Silence => Ok(()),
         };
     }
-    TcpStream::connect_timeout(&guard::socket_addr(addr), REACH).map(drop).map_err(unreachable)
+    TcpStream::connect_timeout(&to.socket_addr(), REACH).map(drop).map_err(unreachable)
 }
 
 fn in_process(build: &str) -> RunError {

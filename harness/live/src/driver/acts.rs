@@ -39,7 +39,7 @@ impl Driver<'_> {
 
     fn open(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, to: EndpointId, from: Addr) {
         self.recorder.opening(conn);
-        let to = self.stage.approved.addr(to);
+        let to = self.stage.approved.endpoint(to);
         let stream = connect(to, from).and_then(|mut stream| {
             let both = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut stream, Token(conn.0 as usize), both)?;
@@ -48,7 +48,7 @@ impl Driver<'_> {
         match stream {
             Ok(stream) => {
                 let link = self.link(fleet, position, conn);
-                self.slots.put(conn, Socket::new(stream, (fleet, position), Phase::Connecting, to, link));
+                self.slots.put(conn, Socket::new(stream, (fleet, position), Phase::Connecting, to.addr(), link));
                 self.timers.push(now + CONNECT_MAX, Due::ConnectLimit(conn, self.slots.age(conn)));
             }
             Err(error) => {

@@ -24,13 +24,13 @@ const ASK_AGAIN: Duration = Duration::from_millis(2);
 impl Driver<'_> {
     pub(super) fn open_port(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, to: EndpointId, from: Addr) {
         self.recorder.opening(conn);
-        let to = self.stage.approved.addr(to);
+        let to = self.stage.approved.endpoint(to);
         match port::bind(to, from).and_then(|socket| self.registered(conn, socket)) {
             Ok(socket) => {
                 let mut port = Port::new(socket, fleet, Some(position));
-                port.known.insert(to, Some(conn));
+                port.known.insert(to.addr(), Some(conn));
                 self.ports.put(conn, port);
-                self.put_peer(conn, conn, (fleet, position), to, Begun::Asked);
+                self.put_peer(conn, conn, (fleet, position), to.addr(), Begun::Asked);
                 self.pending.push_back(Pending::Opened(conn, self.peers.age(conn)));
             }
             Err(error) => {
@@ -59,7 +59,7 @@ impl Driver<'_> {
         let (fleet, position) = who;
         let mut link = self.link(fleet, position, conn);
         link.opened = self.stage.clock.now();
-        let approved = self.stage.approved.allows(addr);
+        let approved = self.stage.approved.answer(addr);
         let label = String::new();
         let peer = Peer { port, fleet, position, addr, begun, approved, label, reading: true, received: 0, link };
         self.peers.put(conn, peer);
@@ -92,23 +92,23 @@ impl Driver<'_> {
 
     pub(super) fn send_datagram(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, bytes: &[u8]) {
         let (index, member) = self.identity(fleet, position);
-        if !self.peers.get(conn).is_some_and(|peer| peer.approved) {
+        let Some(to) = self.peers.get(conn).and_then(|peer| peer.approved) else {
             self.recorder.undelivered(now, index, member, conn, bytes.len() as u64);
             return;
-        }
+        };
         self.stand(conn);
         self.recorder.sent(now, index, member, conn, bytes);
         let Some(scatter) = self.scatter(now, conn, bytes.len(), true) else { return self.emit(conn, bytes) };
         let Some(peer) = self.peers.get(conn) else { return };
-        let (addr, port) = (peer.addr, peer.port);
+        let port = peer.port;
         let Some(socket) = self.ports.get(port).map(|port| Arc::clone(&port.socket)) else { return };
-        self.hold(now, conn, &scatter, bytes, || Way::Out(Arc::clone(&socket), addr));
+        self.hold(now, conn, &scatter, bytes, || Way::Out(Arc::clone(&socket), to));
     }
 
     /// Puts one datagram on the wire.
     pub(super) fn emit(&mut self, conn: Conn, bytes: &[u8]) {
         let Some(peer) = self.peers.get(conn) else { return };
-        let (number, to) = (peer.port, peer.addr);
+        let (number, Some(to)) = (peer.port, peer.approved) else { return };
         let Some(port) = self.ports.get(number) else { return };
         let sent = port.send(conn, to, bytes);
         self.after_send(number, conn, bytes.len() as u64, sent);

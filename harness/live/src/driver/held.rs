@@ -3,13 +3,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
-use proofhouse_core::actor::{Addr, Conn};
+use proofhouse_core::actor::Conn;
 use proofhouse_core::link::{Fault, Passage, Scatter};
 use proofhouse_core::time::Time;
 
 use super::Driver;
 use super::port;
 use super::timers::Due;
+use crate::guard::Approved;
 
 /// What the links of all fleets hold at once; a router's queue ends too, and what comes then is lost.
 const HELD_MAX: usize = 64 << 20;
@@ -32,7 +33,7 @@ struct Datagram {
 
 pub(super) enum Way {
     /// To the peer, from a socket that stays for it even where the association is over.
-    Out(Arc<UdpSocket>, Addr),
+    Out(Arc<UdpSocket>, Approved),
     /// To the actor.
     Back,
 }

@@ -44,7 +44,7 @@ use self::timers::Timers;
 use crate::accounts::Effect;
 use crate::clock::Clock;
 use crate::error::RunError;
-use crate::guard::{Approved, socket_addr};
+use crate::guard::{Approvals, socket_addr};
 
 /// The waker's token; listeners count down from below it, connections up from 0.
 const WAKER: Token = Token(usize::MAX);
@@ -57,7 +57,7 @@ pub struct Stage<'a> {
     /// What is known to this build.
     pub registry: &'a Registry,
     /// Where the target's endpoints are.
-    pub approved: &'a Approved,
+    pub approved: &'a Approvals,
     /// The trial's clock.
     pub clock: &'a Clock,
 }
@@ -237,7 +237,7 @@ impl<'a> Driver<'a> {
 
     /// `None` for datagrams, whose sockets all stand in one list.
     fn listen(&mut self, plan: &FleetPlan, transport: Transport) -> Result<Option<TcpListener>, RunError> {
-        let addr = self.stage.approved.addr(plan.endpoint_id);
+        let addr = self.stage.approved.endpoint(plan.endpoint_id).addr();
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => RunError::PortInUse { port: addr.port },
             _ => RunError::Io { doing: format!("listen on {addr}"), error },

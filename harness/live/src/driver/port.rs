@@ -12,7 +12,7 @@ use proofhouse_core::actor::{Addr, Close, Conn};
 use socket2::{Domain, Protocol, Socket as System, Type};
 
 use super::socket::{Link, addr, close_of};
-use crate::guard::socket_addr;
+use crate::guard::{Approved, socket_addr};
 
 /// Associations of one socket that are told apart. Whoever comes after them is counted and not heard.
 pub(super) const ASSOCIATIONS_MAX: usize = 1_024;
@@ -44,7 +44,7 @@ pub(super) struct Port {
 /// A datagram that the system did not take yet.
 pub(super) struct Waiting {
     pub(super) conn: Conn,
-    to: Addr,
+    to: Approved,
     bytes: Vec<u8>,
 }
 
@@ -66,8 +66,8 @@ pub(super) struct Peer {
     pub(super) position: u32,
     pub(super) addr: Addr,
     pub(super) begun: Begun,
-    /// The guard lets us answer.
-    pub(super) approved: bool,
+    /// The same where the guard lets us answer.
+    pub(super) approved: Option<Approved>,
     pub(super) label: String,
     pub(super) reading: bool,
     /// What it has cost us to hear it.
@@ -103,7 +103,7 @@ impl Port {
     }
 
     /// Sends one datagram, after those that wait.
-    pub(super) fn send(&mut self, conn: Conn, to: Addr, bytes: &[u8]) -> Sent {
+    pub(super) fn send(&mut self, conn: Conn, to: Approved, bytes: &[u8]) -> Sent {
         if !self.waiting.is_empty() {
             return self.wait(conn, to, bytes, true);
         }
@@ -113,7 +113,7 @@ impl Port {
         }
     }
 
-    fn wait(&mut self, conn: Conn, to: Addr, bytes: &[u8], rings: bool) -> Sent {
+    fn wait(&mut self, conn: Conn, to: Approved, bytes: &[u8], rings: bool) -> Sent {
         let (most, most_bytes) = WAITING_MAX;
         if self.waiting.len() >= most || self.waiting_bytes + bytes.len() > most_bytes {
             return Sent::Failed;
@@ -162,9 +162,9 @@ const TRIES: u32 = 4;
 const ENOBUFS: i32 = 105;
 
 /// Hands one datagram to the system.
-pub(super) fn send(socket: &UdpSocket, to: Addr, bytes: &[u8], troubled: &mut bool) -> Sent {
+pub(super) fn send(socket: &UdpSocket, to: Approved, bytes: &[u8], troubled: &mut bool) -> Sent {
     for _ in 0..TRIES {
-        match socket.send_to(bytes, socket_addr(to)) {
+        match socket.send_to(bytes, to.socket_addr()) {
             Ok(_) => return Sent::Taken,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Sent::Waits { rings: true },
@@ -178,9 +178,8 @@ pub(super) fn send(socket: &UdpSocket, to: Addr, bytes: &[u8], troubled: &mut bo
 }
 
 /// Binds a socket that may speak to `to`. Off loopback, a 127/8 source would reach nobody: then it is the one that the system chooses.
-pub(super) fn bind(to: Addr, from: Addr) -> io::Result<UdpSocket> {
-    let loopback = Ipv4Addr::from(to.ip).is_loopback();
-    let ip = if loopback { from.ip } else { way_out(to)? };
+pub(super) fn bind(to: Approved, from: Addr) -> io::Result<UdpSocket> {
+    let ip = if to.is_loopback() { from.ip } else { way_out(to)? };
     listen(Addr { ip, ..from })
 }
 
@@ -197,9 +196,9 @@ pub(super) fn listen(from: Addr) -> io::Result<UdpSocket> {
 }
 
 /// Our address on the way to `to`; nothing is sent.
-fn way_out(to: Addr) -> io::Result<u32> {
+fn way_out(to: Approved) -> io::Result<u32> {
     let probe = Plain::bind((Ipv4Addr::UNSPECIFIED, 0))?;
-    probe.connect(socket_addr(to))?;
+    probe.connect(to.socket_addr())?;
     Ok(addr(probe.local_addr().ok()).ip)
 }
 
@@ -234,7 +233,11 @@ mod tests {
 
     fn bound() -> Port {
         let any = Addr { ip: LOOPBACK, port: 0 };
-        Port::new(bind(any, any).unwrap(), 0, Some(0))
+        Port::new(bind(approved(any), any).unwrap(), 0, Some(0))
+    }
+
+    fn approved(addr: Addr) -> Approved {
+        crate::guard::on_loopback(&addr.to_string()).unwrap()
     }
 
     /// A port on which nobody listens.
@@ -246,9 +249,9 @@ mod tests {
     fn a_datagram_to_a_closed_port_is_told_with_its_destination() {
         let (mut port, one, two) = (bound(), closed(), closed());
         assert_eq!(port.unreachable(), None);
-        assert_eq!(port.send(Conn(0), one, b"x"), Sent::Taken);
+        assert_eq!(port.send(Conn(0), approved(one), b"x"), Sent::Taken);
         // The error of the first is told to the second, which is sent all the same.
-        assert_eq!(port.send(Conn(0), two, b"y"), Sent::Taken);
+        assert_eq!(port.send(Conn(0), approved(two), b"y"), Sent::Taken);
         assert!(port.troubled);
         let told: Vec<_> = std::iter::from_fn(|| port.unreachable()).collect();
         assert_eq!(told, [(one, Some(Close::Refused)), (two, Some(Close::Refused))]);
@@ -258,8 +261,8 @@ mod tests {
     #[test]
     fn a_datagram_holds_65_507_bytes_and_not_one_more() {
         let (mut port, peer) = (bound(), bound());
-        assert_eq!(port.send(Conn(0), peer.from, &[0; 65_507]), Sent::Taken);
-        assert_eq!(port.send(Conn(0), peer.from, &[0; 65_508]), Sent::Failed);
+        assert_eq!(port.send(Conn(0), approved(peer.from), &[0; 65_507]), Sent::Taken);
+        assert_eq!(port.send(Conn(0), approved(peer.from), &[0; 65_508]), Sent::Failed);
         let mut buffer = vec![0; 65_536];
         assert_eq!(peer.socket.recv_from(&mut buffer).unwrap().0, 65_507);
     }
@@ -268,9 +271,9 @@ mod tests {
     fn what_waits_is_bounded_and_keeps_its_order() {
         let (mut port, peer) = (bound(), bound());
         for n in 0..256_u32 {
-            assert_eq!(port.wait(Conn(n), peer.from, &[0; 4], true), Sent::Waits { rings: true });
+            assert_eq!(port.wait(Conn(n), approved(peer.from), &[0; 4], true), Sent::Waits { rings: true });
         }
-        assert_eq!(port.send(Conn(256), peer.from, &[0; 4]), Sent::Failed);
+        assert_eq!(port.send(Conn(256), approved(peer.from), &[0; 4]), Sent::Failed);
         let order: Vec<u32> = std::iter::from_fn(|| port.send_waiting()).map(|(waiting, _)| waiting.conn.0).collect();
         assert_eq!(order, (0..256).collect::<Vec<_>>());
         assert_eq!(port.waiting_bytes, 0);

@@ -9,7 +9,7 @@ use proofhouse_core::seed::SplitMix;
 use proofhouse_core::time::{Duration, Time};
 use socket2::{Domain, Protocol, SockRef, Socket as System, Type};
 
-use crate::guard::{addr_of, socket_addr};
+use crate::guard::{Approved, addr_of, socket_addr};
 
 /// A connection of a member.
 pub(super) struct Socket {
@@ -135,14 +135,14 @@ pub(super) fn addr(found: Option<SocketAddr>) -> Addr {
 }
 
 /// Begins to connect; never waits.
-pub(super) fn connect(to: Addr, from: Addr) -> io::Result<TcpStream> {
+pub(super) fn connect(to: Approved, from: Addr) -> io::Result<TcpStream> {
     let socket = System::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_tcp_nodelay(true)?;
     if binds(to, from) {
         socket.bind(&socket_addr(from).into())?;
     }
-    match socket.connect(&socket_addr(to).into()) {
+    match socket.connect(&to.socket_addr().into()) {
         Err(error) if !in_progress(&error) => Err(error),
         _ => Ok(TcpStream::from_std(socket.into())),
     }
@@ -150,9 +150,9 @@ pub(super) fn connect(to: Addr, from: Addr) -> io::Result<TcpStream> {
 
 /// 127.0.0.1 with any port is what the system chooses anyway, and it chooses better: a bound port is taken from all other
 /// destinations too. Off loopback, a 127/8 source would reach nobody.
-fn binds(to: Addr, from: Addr) -> bool {
+fn binds(to: Approved, from: Addr) -> bool {
     let default = from.ip == u32::from(Ipv4Addr::LOCALHOST) && from.port == 0;
-    !default && Ipv4Addr::from(to.ip).is_loopback()
+    !default && to.is_loopback()
 }
 
 fn in_progress(error: &io::Error) -> bool {

@@ -87,6 +87,9 @@ impl Driver<'_> {
         loop {
             let Some(listener) = &self.fleets[fleet].listener else { return };
             let Ok((mut stream, peer)) = listener.accept() else { return };
+            if self.stage.approved.answer(addr(Some(peer))).is_none() {
+                continue; // nobody that we may speak to: it gets not even a word
+            }
             let position = self.next_in_turn(fleet);
             let conn = self.outbox.new_conn();
             let both = Interest::READABLE | Interest::WRITABLE;

@@ -32,14 +32,14 @@ pub(super) fn wait(process: &Process, options: &LiveOptions) -> Result<(), RunEr
     match &process.spec().ready {
         Ready::Tcp(address) => {
             let address = process.place().fill(address);
-            let port = guard::resolve(&address)?.port;
+            let port = guard::port(&address)?;
             let look = move |process: &Process| listener(process.group(), port);
             poll(process, options, &format!("a listener on {address}"), limit, owned(process, port, look))
         }
         Ready::Udp(address) => {
             let address = process.place().fill(address);
             let probe = format!("a socket of datagrams bound to {address}");
-            poll(process, options, &probe, limit, stays(process, guard::resolve(&address)?.port, STAYS, || Ok(false)))
+            poll(process, options, &probe, limit, stays(process, guard::port(&address)?, STAYS, || Ok(false)))
         }
         Ready::After(time) => {
             let watch = Stopwatch::start();
@@ -54,10 +54,10 @@ pub(super) fn wait(process: &Process, options: &LiveOptions) -> Result<(), RunEr
         }
         Ready::Coap(address) => {
             let address = process.place().fill(address);
-            let to = guard::resolve(&address)?;
+            let to = guard::on_loopback(&address)?;
             let answers = move || Ok(ping::ask(to, PING).map_err(RunError::io("send a ping"))? == Echo::Answered);
             let probe = format!("an answer to a CoAP ping at {address}");
-            poll(process, options, &probe, limit, stays(process, to.port, STAYS_MUTE, answers))
+            poll(process, options, &probe, limit, stays(process, to.addr().port, STAYS_MUTE, answers))
         }
     }
 }
