@@ -20,6 +20,7 @@ pub mod canary;
 mod closes_in_time;
 mod counter_rises;
 mod fleet_undisturbed;
+pub mod lateness;
 mod log_injection;
 mod memory_bounded;
 mod never_at;
@@ -30,6 +31,7 @@ mod no_unhandled_exception;
 pub mod preconditions;
 pub mod record;
 mod state_kept;
+pub mod window;
 
 /// A rule. A row: a plain function cannot capture state.
 #[derive(Clone, Copy)]
@@ -108,6 +110,7 @@ pub fn judge_all(
     registry: &Registry,
 ) -> Vec<Judgement> {
     let preconditions = preconditions::check(plan, transcript, control, registry);
+    let lateness = lateness::Lateness::of(transcript);
     let mut all = alloc::vec![preconditions.judgement()];
     let mut asked: Vec<&Expect> = Vec::new();
     for expect in &plan.expects {
@@ -116,7 +119,10 @@ pub fn judge_all(
         }
         asked.push(expect);
         all.push(match registry.oracle(&expect.oracle) {
-            Some(oracle) => tempered(oracle, (oracle.judge)(expect, plan, transcript), &preconditions),
+            Some(oracle) => {
+                let judgement = excused(oracle, (oracle.judge)(expect, plan, transcript), &lateness);
+                tempered(oracle, judgement, &preconditions)
+            }
             None => Judgement::inconclusive(&expect.oracle, "this build knows no such oracle"),
         });
     }
@@ -129,6 +135,21 @@ pub fn judge_all(
         }
     }
     all
+}
+
+/// Where we were stopped before the last thing that a failure rests on, its deadlines may have been ours: only a target that ended has
+/// done so by itself.
+fn excused(oracle: &Oracle, judgement: Judgement, lateness: &lateness::Lateness) -> Judgement {
+    if judgement.verdict != Verdict::Fail || oracle.kind == "crash" {
+        return judgement;
+    }
+    match lateness.stopped() {
+        Some(long) => {
+            let reason = format!("{}; but we ourselves were stopped for {} ms", judgement.reason, long.as_millis());
+            Judgement::inconclusive(oracle.id, reason)
+        }
+        None => judgement,
+    }
 }
 
 /// A failure without its control is a suspicion: the legal variant may have failed for the same reason.

@@ -33,7 +33,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let texts = |key: &str| -> Option<Vec<&str>> {
         Some(expect.keys.find(key)?.as_slice().iter().filter_map(Value::as_text).collect())
     };

@@ -39,7 +39,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "`public` says which paths anybody may know");
     };
     let public: Vec<&str> = public.as_slice().iter().filter_map(Value::as_text).chain([WELL_KNOWN]).collect();
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let (mut hidden, mut evidence, mut open) = (BTreeMap::<String, usize>::new(), Vec::new(), None);
     let (mut links, mut formal) = (0_usize, true);
     let lists = lists(expect, &record);

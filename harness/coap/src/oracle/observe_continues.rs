@@ -39,7 +39,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 const WITHIN: Duration = Duration::from_secs(15);
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
     let Some(attack) = record.attack() else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack for an observation to outlive");

@@ -100,7 +100,7 @@ impl Account {
 }
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let level = match expect.keys.text("bytes") {
         None | Some("udp-payload") => Level::Payload,
         Some("ip") => Level::Ip,

@@ -33,7 +33,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let (mut met, mut violations, mut open) = (Vec::new(), Vec::new(), None);
     let mut failed = BTreeSet::new();
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {

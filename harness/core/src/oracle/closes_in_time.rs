@@ -3,6 +3,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::lateness::InTime;
 use super::record::{Connection, Moment, Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
@@ -49,7 +50,7 @@ enum Fate {
 }
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
     let (mut closed, mut open, mut undecided) = (Vec::new(), Vec::new(), 0_usize);
     for (conn, since) in subjects(expect, &record) {
@@ -131,12 +132,15 @@ fn fleets<'a>(expect: &Expect, record: &Record<'a>) -> Vec<&'a str> {
 }
 
 fn fate(connection: &Connection<'_>, record: &Record<'_>, since: Moment, within: Duration) -> Fate {
-    let deadline = since.at + within;
-    match connection.closed {
-        Some((moment, By::Peer, _)) if moment.at <= deadline => Fate::InTime(moment),
-        Some((moment, _, _)) if moment.at > deadline => Fate::Open(moment),
-        None if record.end >= deadline => Fate::Open(since),
-        _ => Fate::Undecided,
+    let by_peer = connection.closed.filter(|(_, by, _)| *by == By::Peer).map(|(moment, ..)| moment);
+    let by_us = connection.closed.filter(|(_, by, _)| *by != By::Peer).map(|(moment, ..)| moment);
+    if by_us.is_some_and(|ours| ours.at < since.at + within) {
+        return Fate::Undecided;
+    }
+    match record.in_time(connection.fleet, since.at, within, by_peer.map(|moment| moment.at)) {
+        InTime::Yes => by_peer.map_or(Fate::Undecided, Fate::InTime),
+        InTime::No => Fate::Open(by_peer.or(by_us).unwrap_or(since)),
+        InTime::Unknown(_) => Fate::Undecided,
     }
 }
 

@@ -42,7 +42,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "`before` and `after` name the values to compare");
     };
     let rise = expect.keys.int("rise").unwrap_or(1);
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let (firsts, lasts) = (bound(transcript, before), bound(transcript, after));
     let (mut violations, mut evidence) = (Vec::new(), Vec::new());
     for last in &lasts {

@@ -22,7 +22,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let violations: Vec<Violation> = thrown_out(expect, &record).chain(unanswered(expect, &record)).collect();
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);

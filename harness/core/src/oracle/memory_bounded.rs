@@ -54,8 +54,8 @@ const SAMPLES_MIN: usize = 10;
 const T: [f64; 8] = [2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812];
 const T_MANY: f64 = 1.812;
 
-fn judge(expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(plan, transcript);
     let Some((gauge, samples)) = samples(expect, transcript) else {
         return Judgement::inconclusive(ORACLE.id, "nothing was measured");
     };

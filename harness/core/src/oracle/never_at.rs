@@ -30,7 +30,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let (Some(canary), Some(at)) = (expect.keys.text("canary"), expect.keys.text("at")) else {
         return Judgement::inconclusive(ORACLE.id, "`canary` and `at` say what to look for and where");
     };
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let at = At::parse(at);
     let planted = planted(transcript, canary);
     if planted.is_empty() {

@@ -22,8 +22,8 @@ pub(super) const ORACLE: Oracle = Oracle {
     judge,
 };
 
-fn judge(_expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(plan, transcript);
     if let Some(violation) = crash(transcript) {
         return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }

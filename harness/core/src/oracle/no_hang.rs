@@ -1,14 +1,14 @@
 //! The target goes on serving a legal client: after the attack began, the witness completes its round trips.
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use super::record::{Moment, Record};
 use super::{Needs, Oracle};
-use crate::actor::Close;
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
-use crate::time::{Duration, Time, nanos};
-use crate::transcript::{Event, Life, Transcript, Who, WitnessState};
+use crate::time::{Duration, Time};
+use crate::transcript::{Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -23,22 +23,19 @@ pub(super) const ORACLE: Oracle = Oracle {
     judge,
 };
 
-/// 20 times the slowest round trip that a loaded loopback showed (under 250 ms), as the catalogue's policy has it.
+/// 20 times the slowest round trip that a loaded loopback showed (under 250 ms), as the catalogue's policy has it. It is also the
+/// longest silence that a witness waits for in one question.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Our own lateness above which a missed round trip says nothing about the target.
-const LATE_MAX: Duration = Duration::from_secs(1);
+/// Share of the deadline for which one side may have been kept from acting: four fifths of it without an answer are a hang still.
+const LATE_SHARE: u32 = 5;
 
-fn judge(expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(plan, transcript);
     if super::no_crash::death(transcript).is_some() {
         return Judgement::inconclusive(ORACLE.id, "the target ended: that belongs to no-crash");
     }
-    let (first, last) = match record.attack() {
-        Some((first, last)) => (first.at, last.at),
-        None => (Time::ZERO, Time::ZERO),
-    };
     let deadline = expect.duration("deadline", DEADLINE);
-    let each = record.witnesses().into_iter().map(|witness| one(&record, witness, deadline, (first, last)));
+    let each = record.witnesses().into_iter().map(|witness| one(&record, witness, deadline));
     each.reduce(worse)
         .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "the witness was not served after the last stimulus"))
 }
@@ -48,93 +45,113 @@ pub(super) fn worse(a: Judgement, b: Judgement) -> Judgement {
     if a.verdict.and(b.verdict) == a.verdict { a } else { b }
 }
 
-/// What one witness shows, where the attack lasted from `first` to `last`.
-fn one(record: &Record<'_>, witness: &str, deadline: Duration, (first, last): (Time, Time)) -> Judgement {
-    match silence(record, witness, deadline) {
-        Some(Silence { since, .. }) if served_before(record, witness, since.at).is_none() => {
-            Judgement::inconclusive(ORACLE.id, "the witness was never served, before the attack either")
+/// What one witness shows.
+fn one(record: &Record<'_>, witness: &str, deadline: Duration) -> Judgement {
+    let (first, last) = record.attack().map_or((Time::ZERO, Time::ZERO), |(first, last)| (first.at, last.at));
+    let served = record.witness_served_after(witness, last);
+    let mut excuse = None;
+    for silence in silences(record, witness, deadline) {
+        match why_not(record, witness, &silence, first, served.is_some(), deadline) {
+            None => return Judgement::fail(ORACLE.id, alloc::vec![violation(record, witness, &silence, deadline)]),
+            Some(why) => excuse = excuse.or(Some(why)),
         }
-        Some(Silence { late: true, .. }) => {
-            Judgement::inconclusive(ORACLE.id, "a round trip was missed while we ourselves were more than 1 s late")
+    }
+    match (excuse, served) {
+        (Some(why), _) => Judgement::inconclusive(ORACLE.id, why),
+        (None, Some(moment)) => {
+            Judgement::pass(ORACLE.id, alloc::vec![moment.id], "the witness was served after the last stimulus")
         }
-        Some(silence) if silence.since.at < first && record.witness_served_after(witness, last).is_some() => {
-            Judgement::inconclusive(ORACLE.id, "a round trip was missed before the attack began")
-        }
-        Some(silence) => Judgement::fail(ORACLE.id, alloc::vec![violation(record, witness, &silence, deadline)]),
-        None => match record.witness_served_after(witness, last) {
-            Some(moment) => {
-                Judgement::pass(ORACLE.id, alloc::vec![moment.id], "the witness was served after the last stimulus")
-            }
-            None => Judgement::inconclusive(ORACLE.id, "the witness was not served after the last stimulus"),
-        },
+        (None, None) => Judgement::inconclusive(ORACLE.id, "the witness was not served after the last stimulus"),
     }
 }
 
-/// The witness was not served for as long as the deadline, or never again.
+/// A time in which the witness had a question open and was not served.
+#[derive(Clone, Copy)]
 struct Silence {
-    since: Moment,
-    late: bool,
-    how: String,
+    /// When it was asked.
+    from: Time,
+    /// When it was served again, or said that it had not been.
+    until: Moment,
+    /// It was thrown out meanwhile.
+    thrown_out: bool,
+    /// How late the witness says that it was, nanoseconds.
+    late: u64,
 }
 
-fn silence(record: &Record<'_>, witness: &str, deadline: Duration) -> Option<Silence> {
-    let mut lost: Option<Moment> = None;
-    let mut excused = None;
-    for (moment, state) in record.witness(witness) {
+/// What excuses a silence as long as the deadline; `None`: it is a hang.
+fn why_not(
+    record: &Record<'_>,
+    witness: &str,
+    silence: &Silence,
+    first: Time,
+    served_later: bool,
+    deadline: Duration,
+) -> Option<String> {
+    if served_before(record, witness, silence.until.at).is_none() {
+        return Some("the witness was never served, before the attack either".to_string());
+    }
+    if silence.until.at < first && served_later {
+        return Some("a round trip was missed before the attack began".to_string());
+    }
+    let late = record.lateness.between(witness, silence.from, silence.until.at).max(Duration::from_nanos(silence.late));
+    (late > deadline / LATE_SHARE)
+        .then(|| format!("a round trip was missed while we, or the machine, were {} ms late", late.as_millis()))
+}
+
+/// Every silence as long as the deadline, in order.
+fn silences(record: &Record<'_>, witness: &str, deadline: Duration) -> Vec<Silence> {
+    let mut found = Vec::new();
+    let mut open: Option<Silence> = None;
+    for (until, state) in record.witness(witness) {
+        let (took, late) = match state {
+            WitnessState::Served { rtt: took, late } | WitnessState::Missed { waited: took, late } => (took, late),
+            WitnessState::Lost => (0, 0),
+        };
+        let from = Time(until.at.0.saturating_sub(took));
+        let thrown_out = state == WitnessState::Lost;
+        // Each question by itself, since an earlier one that we missed excuses no later one; and all of them together.
+        let own = Silence { from, until, thrown_out, late };
+        found.push(own);
+        let before = open.take().unwrap_or(own);
+        let silence = Silence {
+            from: before.from.min(from),
+            until,
+            thrown_out: before.thrown_out || thrown_out,
+            late: before.late.max(late),
+        };
         match state {
-            WitnessState::Missed { waited, late } => {
-                let late = late > nanos(LATE_MAX);
-                let how = format!("no answer to the witness within {} ms", waited / 1_000_000);
-                let missed = Silence { since: moment, late, how };
-                if !late {
-                    return Some(missed);
-                }
-                // Ours, perhaps; a later one may be the target's.
-                excused = excused.or(Some(missed));
-            }
-            WitnessState::Served { .. } => lost = None,
-            WitnessState::Lost => lost = lost.or(Some(moment)),
+            WitnessState::Served { .. } => found.push(silence),
+            _ => open = Some(silence),
         }
     }
-    // Thrown out once is no hang: a restart does that. It is one when nobody listens any more, or long enough has passed.
-    let gone = |since: &Moment| refused_since(record, witness, *since) || record.end.since(since.at) >= deadline;
-    let how = "the witness was thrown out and never served again".to_string();
-    match lost.filter(|_| !restarted(record.transcript)).filter(gone) {
-        Some(since) => Some(Silence { since, late: false, how }),
-        None => excused,
-    }
+    found.extend(open);
+    found.retain(|silence| silence.until.at.since(silence.from) >= deadline);
+    found
 }
 
 fn served_before(record: &Record<'_>, witness: &str, at: Time) -> Option<Moment> {
     record.witness(witness).find(|(m, state)| m.at < at && matches!(state, WitnessState::Served { .. })).map(|(m, _)| m)
 }
 
-fn refused_since(record: &Record<'_>, witness: &str, since: Moment) -> bool {
-    record.connections.values().any(|connection| {
-        connection.fleet == witness
-            && matches!(connection.closed, Some((moment, _, Close::Refused)) if moment.at >= since.at)
-    })
-}
-
-fn restarted(transcript: &Transcript) -> bool {
-    let starts = |entry: &&crate::transcript::Entry| matches!(entry.event, Event::Life(Life::Started { .. }));
-    transcript.entries.iter().filter(|entry| entry.who == Who::Target).filter(starts).count() > 1
-}
-
 /// The place is the last packet of the attack before the silence.
 fn violation(record: &Record<'_>, witness: &str, silence: &Silence, deadline: Duration) -> Violation {
     let culprit = record
         .stimuli()
-        .filter(|step| step.last().is_some_and(|m| m.at <= silence.since.at))
+        .filter(|step| step.started.is_some_and(|m| m.at <= silence.until.at))
         .max_by_key(|step| step.last());
     let started = culprit.and_then(|step| step.started);
     let conn = culprit.and_then(|step| step.conn);
     let place = conn.zip(started).map_or_else(|| String::from(witness), |(conn, at)| record.place(conn, at.at));
     Violation {
         expected: format!("the witness is served within {} ms", deadline.as_millis()),
-        actual: silence.how.clone(),
+        actual: match silence.thrown_out {
+            true => {
+                format!("it was thrown out, and not served for {} ms", silence.until.at.since(silence.from).as_millis())
+            }
+            false => format!("no answer to the witness for {} ms", silence.until.at.since(silence.from).as_millis()),
+        },
         clause: String::new(),
         place,
-        entries: super::record::ids(started.into_iter().chain([silence.since])),
+        entries: super::record::ids(started.into_iter().chain([silence.until])),
     }
 }

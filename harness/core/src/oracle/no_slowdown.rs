@@ -34,8 +34,8 @@ const ROUNDS_MIN: usize = 20;
 /// Our own lateness above which a round trip says nothing about the target.
 const LATE_MAX: Duration = Duration::from_millis(100);
 
-fn judge(expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    let record = Record::new(plan, transcript);
     let Some((first, _)) = record.attack() else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack to compare before and after");
     };

@@ -23,11 +23,11 @@ pub(super) const ORACLE: Oracle = Oracle {
     judge,
 };
 
-fn judge(_expect: &Expect, _plan: &Plan, transcript: &Transcript) -> Judgement {
+fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if death(transcript).is_some() {
         return Judgement::inconclusive(ORACLE.id, "the target ended: its last words belong to no-crash");
     }
-    let attack = Record::new(transcript).attack().map(|(first, _)| first.id);
+    let attack = Record::new(plan, transcript).attack().map(|(first, _)| first.id);
     let before = |id: EntryId| attack.is_some_and(|attack| id < attack);
     let mut usual: BTreeSet<String> = BTreeSet::new();
     let mut panics: BTreeMap<String, (String, Vec<EntryId>)> = BTreeMap::new();

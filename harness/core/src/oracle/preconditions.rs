@@ -61,7 +61,7 @@ impl Preconditions {
 /// Looks for all of them.
 #[must_use]
 pub fn check(plan: &Plan, transcript: &Transcript, control: Option<&Transcript>, registry: &Registry) -> Preconditions {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let mut found = Preconditions::default();
     for fleet in plan.fleets.iter().filter(|fleet| !is_witness(&fleet.name)) {
         check_fleet(plan, &record, fleet, &mut found);
@@ -232,7 +232,7 @@ fn check_arm(plan: &Plan, control: Option<&Transcript>, registry: &Registry, fou
         found.controls.push("the control arm was not run".to_string());
         return;
     };
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     if let Some((canary, at)) = &arm.canary {
         let name = plan.canaries.get(usize::from(canary.0)).map_or("", |(name, _)| name);
         let at = At::parse(at);

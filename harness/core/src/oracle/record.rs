@@ -4,7 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::lateness::Lateness;
+use super::window::Window;
 use crate::actor::Close;
+use crate::plan::Plan;
 use crate::time::Time;
 use crate::transcript::{By, Entry, Event, Packet, StepState, Transcript, Who, WitnessState};
 use crate::verdict::EntryId;
@@ -90,17 +93,29 @@ pub struct Record<'a> {
     pub steps: BTreeMap<(&'a str, u32, u16), StepRun<'a>>,
     /// Time of the last entry.
     pub end: Time,
+    /// When the attack was on the wire.
+    pub window: Option<Window>,
+    /// When we, or the machine, were late.
+    pub lateness: Lateness,
 }
 
 impl<'a> Record<'a> {
-    /// Gathers.
+    /// Gathers what this plan's trial has recorded.
     #[must_use]
-    pub fn new(transcript: &'a Transcript) -> Record<'a> {
-        let mut record = Record { transcript, connections: BTreeMap::new(), steps: BTreeMap::new(), end: Time::ZERO };
+    pub fn new(plan: &Plan, transcript: &'a Transcript) -> Record<'a> {
+        let mut record = Record {
+            transcript,
+            connections: BTreeMap::new(),
+            steps: BTreeMap::new(),
+            end: Time::ZERO,
+            window: None,
+            lateness: Lateness::of(transcript),
+        };
         for (id, entry) in transcript.iter() {
             record.end = record.end.max(entry.at);
             record.take(id, entry);
         }
+        record.window = Window::of(plan, &record);
         record
     }
 
@@ -152,12 +167,10 @@ impl<'a> Record<'a> {
         self.steps.values().filter(|step| step.part == "stimulus")
     }
 
-    /// The first and the last entry of the attack; `None` where there was none.
+    /// The first and the last moment of the window of attack; `None` where there was none.
     #[must_use]
     pub fn attack(&self) -> Option<(Moment, Moment)> {
-        let first = self.stimuli().filter_map(|step| step.started.or_else(|| step.last())).min()?;
-        let last = self.stimuli().filter_map(StepRun::last).max()?;
-        Some((first, last))
+        self.window.map(|window| (window.first, window.last))
     }
 
     /// The witnesses that had something to say, in the order of their names.

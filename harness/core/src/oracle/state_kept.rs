@@ -38,7 +38,7 @@ struct Exchange<'a> {
 }
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let named = |key: &str| {
         let name = expect.keys.text(key)?;
         plan.marks.iter().position(|(known, _)| known == name).map(|at| MarkId(at as u16))

@@ -23,7 +23,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
     for (asked, answer) in questions(expect, &record) {
         match answer {

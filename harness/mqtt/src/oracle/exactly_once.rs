@@ -55,7 +55,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let Some(fleet) = plan.fleet(at.fleet) else {
         return Judgement::inconclusive(ORACLE.id, format!("there is no fleet {:?}", at.fleet));
     };
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let sent = Sent::of(&record, text);
     if sent.copies.is_empty() {
         return Judgement::inconclusive(ORACLE.id, format!("canary {canary:?} was never sent"));

@@ -27,7 +27,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let logins = logins(&record);
     let filters = Filters::new(&record, &logins);
     let (mut violations, mut evidence) = (Vec::<Violation>::new(), Vec::new());

@@ -24,7 +24,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let (logins, rights) = (logins(&record), Rights::new(plan, transcript));
     let grace = plan.network.delay.most();
     let (mut violations, mut evidence) = (Vec::<Violation>::new(), Vec::new());

@@ -36,7 +36,7 @@ enum Answer {
 }
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
     let (mut violations, mut evidence, mut undecided) = (Vec::new(), Vec::new(), 0);
     for (conn, since) in subjects(expect, &record) {

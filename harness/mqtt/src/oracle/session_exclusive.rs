@@ -30,7 +30,7 @@ const WITHIN: Duration = Duration::from_secs(1);
 const TAKEN_OVER: i64 = 0x8e;
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
     let (mut violations, mut evidence, mut undecided, mut silent) = (Vec::new(), Vec::new(), 0, 0);
     for pair in takeovers(expect, &record) {

@@ -24,7 +24,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let record = Record::new(transcript);
+    let record = Record::new(plan, transcript);
     let needed = expect.share("at_least", 0.99);
     let Some((first, last)) = record.attack().filter(|(first, last)| first.at < last.at) else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack that lasted");

@@ -4,7 +4,7 @@ use crate::scenario::{Scenario, stub_registry};
 use crate::seed::Seed;
 use crate::target::TargetSpec;
 use crate::time::Time;
-use crate::transcript::{By, Event, Life, StepState, Who, WitnessState};
+use crate::transcript::{By, Event, Life, Slipped, StepState, Who, WitnessState};
 use crate::verdict::{EntryId, Verdict};
 use film::Film;
 

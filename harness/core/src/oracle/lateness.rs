@@ -1,0 +1,169 @@
+//! Our own lateness: when one of our loops could not act, or the target waited for a processor.
+//!
+//! No rule compares times by itself. It asks [`Record::in_time`](super::record::Record::in_time) whether something was seen within a
+//! time, and hears yes, no, or why nobody can say.
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::is_witness;
+use super::record::Record;
+use crate::time::{Duration, Time, nanos};
+use crate::transcript::{Event, Slipped, Transcript, Who};
+
+/// Name of the gauge that says how long the target's threads have waited for a processor so far, nanoseconds.
+pub const CPU_WAIT: &str = "cpu-wait-ns";
+/// Bounds are met up to a fiftieth of their length: timers of kernels and of servers are no more exact than that (30.1 s for 30 s).
+const TOLERANCE_SHARE: u32 = 50;
+/// And never less than this: what a loaded machine may take to wake a process.
+const TOLERANCE_MIN: Duration = Duration::from_millis(100);
+/// Whoever was stopped for this long has missed deadlines of its own: the shortest that any rule grants.
+pub const STOPPED_MIN: Duration = Duration::from_secs(1);
+
+/// By how much a bound may be exceeded before it is broken: 2 % of it, and at least 100 ms.
+#[must_use]
+pub fn tolerance(within: Duration) -> Duration {
+    (within / TOLERANCE_SHARE).max(TOLERANCE_MIN)
+}
+
+/// The answer to a question about time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InTime {
+    /// It was seen within the time.
+    Yes,
+    /// It was not, and the target had all of it.
+    No,
+    /// Nobody can say, for this reason.
+    Unknown(String),
+}
+
+/// An interval in which somebody could not act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Slip {
+    of: Slipped,
+    from: Time,
+    until: Time,
+}
+
+/// All intervals of one trial.
+#[derive(Clone, Debug, Default)]
+pub struct Lateness {
+    slips: Vec<Slip>,
+    /// What the target's threads had waited for a processor by then.
+    waited: Vec<(Time, u64)>,
+}
+
+impl Lateness {
+    /// Gathers.
+    #[must_use]
+    pub(super) fn of(transcript: &Transcript) -> Lateness {
+        let mut lateness = Lateness::default();
+        for entry in &transcript.entries {
+            match &entry.event {
+                Event::Slip { of, ns } => {
+                    let from = Time(entry.at.0.saturating_sub(*ns));
+                    lateness.slips.push(Slip { of: *of, from, until: entry.at });
+                }
+                Event::Gauge { name, value } if entry.who == Who::Target && name == CPU_WAIT => {
+                    lateness.waited.push((entry.at, *value));
+                }
+                _ => {}
+            }
+        }
+        lateness
+    }
+
+    /// How long what drives this fleet, or the target, could not act between two moments: the longer of both.
+    #[must_use]
+    pub fn between(&self, fleet: &str, from: Time, until: Time) -> Duration {
+        let ours = if is_witness(fleet) { Slipped::Witnesses } else { Slipped::Fleets };
+        let sum = |of: Slipped| {
+            let slips = self.slips.iter().filter(|slip| slip.of == of);
+            slips.map(|slip| slip.until.min(until).since(slip.from.max(from))).sum::<Duration>()
+        };
+        sum(ours).max(sum(Slipped::Target)).max(self.waited_between(from, until))
+    }
+
+    /// The longest time for which one of our loops was stopped, where that was long enough to miss a deadline.
+    #[must_use]
+    pub fn stopped(&self) -> Option<Duration> {
+        let ours = self.slips.iter().filter(|slip| slip.of != Slipped::Target);
+        ours.map(|slip| slip.until.since(slip.from)).filter(|long| *long >= STOPPED_MIN).max()
+    }
+
+    /// What the target waited between the samples around an interval, at most as long as the interval.
+    fn waited_between(&self, from: Time, until: Time) -> Duration {
+        let before = self.waited.iter().rev().find(|(at, _)| *at <= from).or(self.waited.first());
+        let after = self.waited.iter().find(|(at, _)| *at >= until).or(self.waited.last());
+        let waited = before.zip(after).map_or(0, |((_, before), (_, after))| after.saturating_sub(*before));
+        Duration::from_nanos(waited.min(nanos(until.since(from))))
+    }
+}
+
+impl Record<'_> {
+    /// Whether something that this fleet waited for came within a time: `seen` is when it did, if it ever did. A bound is met up to
+    /// its [`tolerance`]. Where it is not, it is broken only if the record covers the whole time, and neither we nor the target were
+    /// kept from acting for longer than the tolerance.
+    #[must_use]
+    pub fn in_time(&self, fleet: &str, since: Time, within: Duration, seen: Option<Time>) -> InTime {
+        let (spare, deadline) = (tolerance(within), since + within);
+        if seen.is_some_and(|at| at <= deadline + spare) {
+            return InTime::Yes;
+        }
+        if seen.is_none() && self.end < deadline {
+            let left = nanos(deadline - self.end) / 1_000_000;
+            return InTime::Unknown(format!("the record ended {left} ms before the target's time was over"));
+        }
+        let late = self.lateness.between(fleet, since, deadline + spare);
+        if late > spare {
+            return InTime::Unknown(format!(
+                "we were late: for {} ms of {} ms one side could not act",
+                nanos(late) / 1_000_000,
+                nanos(within) / 1_000_000
+            ));
+        }
+        InTime::No
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn lateness(slips: &[(Slipped, u64, u64)], waited: &[(u64, u64)]) -> Lateness {
+        let slip =
+            |(of, from, until): &(Slipped, u64, u64)| Slip { of: *of, from: Time(from * MS), until: Time(until * MS) };
+        let sample = |(at, ms): &(u64, u64)| (Time(at * MS), ms * MS);
+        Lateness { slips: slips.iter().map(slip).collect(), waited: waited.iter().map(sample).collect() }
+    }
+
+    #[track_caller]
+    fn check(lateness: &Lateness, fleet: &str, from: u64, until: u64, ms: u64) {
+        assert_eq!(lateness.between(fleet, Time(from * MS), Time(until * MS)), Duration::from_millis(ms));
+    }
+
+    #[test]
+    fn only_the_part_of_a_slip_that_lies_in_the_interval_counts() {
+        let slips = lateness(&[(Slipped::Fleets, 100, 200), (Slipped::Fleets, 300, 400)], &[]);
+        check(&slips, "foe", 0, 500, 200);
+        check(&slips, "foe", 150, 350, 100);
+        check(&slips, "foe", 200, 300, 0);
+        check(&slips, "witness", 0, 500, 0);
+    }
+
+    #[test]
+    fn a_target_that_waited_for_a_processor_is_not_late_itself() {
+        let starved = lateness(&[], &[(0, 0), (100, 10), (200, 90), (300, 90)]);
+        check(&starved, "foe", 100, 200, 80);
+        check(&starved, "witness", 210, 290, 0);
+        check(&starved, "foe", 150, 160, 10);
+    }
+
+    #[test]
+    fn a_bound_of_thirty_seconds_is_met_after_thirty_point_one_and_not_after_thirty_one() {
+        assert_eq!(tolerance(Duration::from_secs(30)), Duration::from_millis(600));
+        assert_eq!(tolerance(Duration::from_secs(1)), Duration::from_millis(100));
+    }
+}
