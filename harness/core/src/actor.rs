@@ -110,10 +110,16 @@ pub enum Input<'a> {
     /// The connection is over, or could not be opened. The last input for this `Conn`. On datagrams: the peer's port is
     /// unreachable ([`Close::Refused`]), or nothing was heard for so long that the runner forgets the address ([`Close::TimedOut`]).
     Closed(Conn, Close),
+    /// Everything sent on this connection before [`Outbox::flush`] was written to the kernel. Never comes where the connection ends first.
+    Flushed(Conn),
+    /// For witnesses: everybody else has finished. A round begins now, and its end is the last word about the target.
+    Ask,
     /// A wake that was asked for. Wakes are never taken back: an actor whose deadline has moved ignores the early one.
     Timer(TimerId),
     /// A mark that this fleet waits for has been set (by the same member where the counts are equal, else by all).
     Mark(MarkId),
+    /// A mark that this fleet waits for can never be set any more.
+    Void(MarkId),
     /// A value was bound by some fleet, before the mark of the same step.
     Bound(BindId, &'a Value),
     /// For targets: the administrator asks for a change.
@@ -163,6 +169,8 @@ impl<A: Actor> Crowd for Vec<A> {
 pub enum Note {
     /// A moment that other fleets may wait for.
     Mark(MarkId),
+    /// A mark that this member has not set and never will: whoever waits for it waits in vain.
+    Void(MarkId),
     /// A field of an answer, kept for other steps.
     Bind(BindId, Value),
     /// A step of a script changed its state. `detail` says what was seen instead, or which alternative held.
@@ -211,6 +219,8 @@ pub enum Act {
     Open(Conn, EndpointId, Addr),
     /// Bytes `start..end` of the outbox's buffer, to the peer. On datagrams exactly one, which may be empty.
     Send(Conn, usize, usize),
+    /// Say when everything sent before is written.
+    Flush(Conn),
     /// End our side.
     Close(Conn, CloseHow),
     /// Stop (`false`) or go on (`true`) reading: a stopped reader lets its window fill.
@@ -258,6 +268,11 @@ impl Outbox {
         let start = self.bytes.len();
         write(&mut self.bytes);
         self.acts.push(Act::Send(conn, start, self.bytes.len()));
+    }
+
+    /// Asks for [`Input::Flushed`] once everything sent on `conn` so far is written to the kernel: until then it may never reach the peer.
+    pub fn flush(&mut self, conn: Conn) {
+        self.acts.push(Act::Flush(conn));
     }
 
     /// Ends our side. The runner sends no [`Input::Closed`] for a `Fin` or `Reset` of our own: the `Conn` is gone with this call.

@@ -38,35 +38,45 @@ pub struct Heard {
 pub enum News {
     /// The mark holds for it.
     Mark(MarkId),
+    /// The mark will never hold for it.
+    Void(MarkId),
     /// The value is bound; read it with [`Board::value`].
     Bound(BindId),
 }
 
 /// The marks, values and endings of one trial.
+///
+/// A trial has three parts. In the opening only witnesses act, until each has spoken. Then everybody acts, until all that end have
+/// ended or the limit is reached. Then comes the last word: [`Board::last_word`] says when, runners freeze the attack and ask every
+/// witness, and the trial is over once each of them has answered for a round that began after that.
 pub struct Board {
     fleets: Vec<Fleet>,
     marks: Vec<Mark>,
     binds: Vec<Bind>,
     witnesses: Vec<Witness>,
-    /// When the last ending member finished.
-    finished_at: Option<Time>,
+    /// Fleets that end and have members who have not finished.
+    busy: usize,
+    /// When the witnesses were asked for their last word.
+    asked: Option<Time>,
 }
 
 struct Witness {
     fleet: u16,
     /// It has had something to say, good or bad.
     spoke: bool,
-    /// It was served, or missed, a round trip that ended after everybody had finished.
-    witnessed: bool,
+    /// It was served, or missed, a round trip that began after it was asked for its last word.
+    answered: bool,
 }
 
 /// Everybody else waits at most this long for the witness's first word: a target that does not serve it is attacked all the same.
 const WITNESS_FIRST: Duration = Duration::from_secs(2);
-/// A witness that was thrown out has this long, once everybody has finished, to be served again: a session lost and a target lost differ.
-const WITNESS_LAST: Duration = Duration::from_secs(5);
+/// A witness that was asked answers within its own deadline of 5 s, or says that it missed. One that has not spoken after twice that
+/// is stuck by our own fault; the trial then ends without its word, and so without a PASS.
+const WITNESS_LAST: Duration = Duration::from_secs(10);
 
 struct Fleet {
     count: u32,
+    /// Identities, rising.
     members: Vec<u32>,
     ends: bool,
     finished: BTreeSet<u32>,
@@ -76,6 +86,7 @@ struct Mark {
     fleet: u16,
     listeners: Vec<u16>,
     set: BTreeSet<u32>,
+    void: BTreeSet<u32>,
 }
 
 struct Bind {
@@ -102,17 +113,18 @@ impl Board {
             fleet: plan.marks[n].1,
             listeners: fleets_where(plan, |step| step.after.contains(&MarkId(n as u16))),
             set: BTreeSet::new(),
+            void: BTreeSet::new(),
         });
         let binds = (0..plan.binds.len()).map(|n| Bind {
             listeners: fleets_where(plan, |step| step.uses.iter().any(|(_, id)| *id == BindId(n as u16))),
             value: None,
         });
-        let nobody_to_wait_for = fleets.iter().all(|f| !f.ends || f.members.is_empty());
         Board {
             marks: marks.collect(),
             binds: binds.collect(),
             witnesses: plan.fleets.iter().filter(|f| is_witness(&f.name)).map(|f| Witness::new(f.index)).collect(),
-            finished_at: (nobody_to_wait_for && fleets.iter().any(|f| f.ends)).then_some(Time::ZERO),
+            busy: fleets.iter().filter(|f| f.ends && !f.members.is_empty()).count(),
+            asked: None,
             fleets,
         }
     }
@@ -121,22 +133,23 @@ impl Board {
     pub fn note(&mut self, now: Time, fleet: u16, member: u32, note: &Note, heard: &mut Vec<Heard>) {
         match note {
             Note::Mark(id) => self.mark(*id, member, heard),
+            Note::Void(id) => self.void(*id, member, heard),
             Note::Bind(id, value) => self.bind(*id, fleet, member, value, heard),
-            Note::Finished => self.finish(now, fleet, member),
+            Note::Finished => self.finish(fleet, member),
             Note::Witness(state) => self.witness(now, fleet, *state),
             _ => {}
         }
     }
 
-    /// A witness has something to say. Its last word counts once everybody has finished, and only for a round trip that began
-    /// after that.
+    /// A witness has something to say. It is its last word if it was asked for that, and the round trip began afterwards.
     pub fn witness(&mut self, now: Time, fleet: u16, state: WitnessState) {
         let Some(witness) = self.witnesses.iter_mut().find(|witness| witness.fleet == fleet) else { return };
         witness.spoke = true;
-        let Some(finished) = self.finished_at else { return };
-        witness.witnessed |= match state {
-            WitnessState::Served { rtt, .. } => now.0.saturating_sub(rtt) >= finished.0,
-            WitnessState::Missed { .. } => true,
+        let Some(asked) = self.asked else { return };
+        witness.answered |= match state {
+            WitnessState::Served { rtt: took, .. } | WitnessState::Missed { waited: took, .. } => {
+                now.0.saturating_sub(took) >= asked.0
+            }
             WitnessState::Lost => false,
         };
     }
@@ -154,17 +167,27 @@ impl Board {
         self.binds[id.0 as usize].value.as_ref()
     }
 
-    /// Everybody who ends has finished, and each witness has since finished or missed a round trip, or was lost for good.
+    /// Whether it is time for the last word: everybody who ends has finished, or `must` (the limit is reached). True once: from now on
+    /// the attack is over, and every witness is to be asked.
+    pub fn last_word(&mut self, now: Time, must: bool) -> bool {
+        let all_ended = self.busy == 0 && self.fleets.iter().any(|f| f.ends);
+        let due = self.asked.is_none() && (must || all_ended);
+        if due {
+            self.asked = Some(now);
+        }
+        due
+    }
+
+    /// The attack is over and every witness has had its last word, or there is none.
     #[must_use]
     pub fn over(&self, now: Time) -> bool {
-        let lost_for_good = |finished: Time| now >= finished + WITNESS_LAST;
-        self.finished_at.is_some_and(|at| self.witnesses.iter().all(|one| one.witnessed) || lost_for_good(at))
+        self.asked.is_some_and(|at| self.witnesses.iter().all(|one| one.answered) || now >= at + WITNESS_LAST)
     }
 
     /// Somebody who ends has not finished: at the plan's limit, that is worth an entry. False where all fleets are endless.
     #[must_use]
     pub fn unfinished(&self) -> bool {
-        self.finished_at.is_none() && self.fleets.iter().any(|f| f.ends)
+        self.busy > 0
     }
 
     fn mark(&mut self, id: MarkId, member: u32, heard: &mut Vec<Heard>) {
@@ -173,13 +196,31 @@ impl Board {
             return;
         }
         let setter = &self.fleets[mark.fleet as usize];
-        let complete = setter.members.iter().all(|m| mark.set.contains(m));
+        let complete = mark.set.len() >= setter.members.len();
         for &listener in &mark.listeners {
             let fleet = &self.fleets[listener as usize];
             if fleet.count == setter.count {
                 tell(fleet, listener, Some(member), News::Mark(id), heard);
             } else if complete {
                 tell(fleet, listener, None, News::Mark(id), heard);
+            }
+        }
+    }
+
+    /// A mark that a member will never set: the same member of a fleet of the same size, and everybody of another, waits in vain.
+    fn void(&mut self, id: MarkId, member: u32, heard: &mut Vec<Heard>) {
+        let mark = &mut self.marks[id.0 as usize];
+        if mark.set.contains(&member) || !mark.void.insert(member) {
+            return;
+        }
+        let setters = self.fleets[mark.fleet as usize].count;
+        let first = mark.void.len() == 1;
+        for &listener in &mark.listeners {
+            let fleet = &self.fleets[listener as usize];
+            if fleet.count == setters {
+                tell(fleet, listener, Some(member), News::Void(id), heard);
+            } else if first {
+                tell(fleet, listener, None, News::Void(id), heard);
             }
         }
     }
@@ -194,25 +235,28 @@ impl Board {
         }
     }
 
-    fn finish(&mut self, now: Time, fleet: u16, member: u32) {
-        self.fleets[fleet as usize].finished.insert(member);
-        let all = self.fleets.iter().filter(|f| f.ends).all(|f| f.finished.len() >= f.members.len());
-        if all && self.finished_at.is_none() && self.fleets[fleet as usize].ends {
-            self.finished_at = Some(now);
+    fn finish(&mut self, fleet: u16, member: u32) {
+        let fleet = &mut self.fleets[fleet as usize];
+        let new = fleet.finished.insert(member);
+        if new && fleet.ends && fleet.finished.len() == fleet.members.len() {
+            self.busy -= 1;
         }
     }
 }
 
 impl Witness {
     fn new(fleet: u16) -> Witness {
-        Witness { fleet, spoke: false, witnessed: false }
+        Witness { fleet, spoke: false, answered: false }
     }
 }
 
 /// A member of a fleet, or all of it.
 fn tell(fleet: &Fleet, index: u16, only: Option<u32>, news: News, heard: &mut Vec<Heard>) {
-    let members = fleet.members.iter().filter(|m| only.is_none_or(|one| one == **m));
-    heard.extend(members.map(|&member| Heard { fleet: index, member, news }));
+    let told = match only {
+        Some(one) => fleet.members.binary_search(&one).map_or(&[][..], |at| &fleet.members[at..=at]),
+        None => &fleet.members,
+    };
+    heard.extend(told.iter().map(|&member| Heard { fleet: index, member, news }));
 }
 
 fn fleets_where(plan: &Plan, uses: impl Fn(&crate::plan::StepPlan) -> bool) -> Vec<u16> {
@@ -249,10 +293,11 @@ mod tests {
         };
         Board {
             fleets: vec![fleet(3, true), fleet(3, true), fleet(1, false)],
-            marks: vec![Mark { fleet: 0, listeners: vec![listener], set: BTreeSet::new() }],
+            marks: vec![Mark { fleet: 0, listeners: vec![listener], set: BTreeSet::new(), void: BTreeSet::new() }],
             binds: vec![Bind { listeners: vec![listener], value: None }],
             witnesses: vec![Witness::new(2)],
-            finished_at: None,
+            busy: 2,
+            asked: None,
         }
     }
 
@@ -292,15 +337,28 @@ mod tests {
         assert_eq!(board.value(BindId(0)), Some(&Value::Int(7)));
     }
 
-    /// All six members finish at 100 ms; then the witness says these, each at a time in ms.
+    #[test]
+    fn a_mark_that_can_never_be_set_is_told_once() {
+        let mut same = board(None, 1);
+        assert_eq!(told(&mut same, 2, &Note::Void(MarkId(0))), [(1, 2)]);
+        assert_eq!(told(&mut same, 2, &Note::Void(MarkId(0))), []);
+        let mut other = board(None, 2);
+        assert_eq!(told(&mut other, 0, &Note::Mark(MarkId(0))), []);
+        assert_eq!(told(&mut other, 0, &Note::Void(MarkId(0))), [], "it is set");
+        assert_eq!(told(&mut other, 1, &Note::Void(MarkId(0))), [(2, 0)], "all can never have set it");
+        assert_eq!(told(&mut other, 2, &Note::Void(MarkId(0))), []);
+    }
+
+    /// All six members finish at 100 ms, and the witness is asked then; it says these, each at a time in ms.
     fn over_after(words: &[(u64, WitnessState)], asked_at: u64) -> bool {
         let mut board = board(None, 1);
         let at = |ms: u64| Time(ms * 1_000_000);
         for (fleet, member) in (0..2).flat_map(|fleet| (0..3).map(move |member| (fleet, member))) {
-            assert!(board.unfinished());
+            assert!(board.unfinished() && !board.last_word(at(99), false));
             board.note(at(100), fleet, member, &Note::Finished, &mut Vec::new());
         }
         assert!(!board.unfinished());
+        assert!(board.last_word(at(100), false) && !board.last_word(at(100), false), "asked once");
         for (ms, word) in words {
             board.witness(at(*ms), 2, *word);
         }
@@ -311,20 +369,37 @@ mod tests {
         WitnessState::Served { rtt: crate::time::nanos(rtt), late: 0 }
     }
 
+    fn missed(waited: Duration) -> WitnessState {
+        WitnessState::Missed { waited: crate::time::nanos(waited), late: 0 }
+    }
+
     #[test]
     fn a_trial_is_over_once_the_witness_was_served_after_everybody_had_finished() {
         assert!(!over_after(&[], 110));
         assert!(over_after(&[(110, served(10 * MS))], 110));
         assert!(!over_after(&[(110, served(11 * MS))], 110), "that round trip began too early");
-        assert!(over_after(&[(110, WitnessState::Missed { waited: 0, late: 0 })], 110));
     }
 
     #[test]
-    fn a_witness_that_is_thrown_out_has_five_seconds_to_come_back() {
+    fn a_miss_counts_only_where_the_question_came_after_everybody_had_finished() {
+        assert!(over_after(&[(5_100, missed(5_000 * MS))], 5_100));
+        assert!(!over_after(&[(5_099, missed(5_000 * MS))], 5_099));
+    }
+
+    #[test]
+    fn a_witness_that_is_thrown_out_still_owes_its_last_word() {
         let lost = (110, WitnessState::Lost);
-        assert!(!over_after(&[lost], 5_099));
-        assert!(over_after(&[lost], 5_100));
+        assert!(!over_after(&[lost], 10_099));
+        assert!(over_after(&[lost], 10_100), "it is stuck, and that is our own fault");
         assert!(over_after(&[lost, (300, served(MS))], 300));
+    }
+
+    #[test]
+    fn the_limit_asks_for_the_last_word_although_somebody_is_busy() {
+        let mut board = board(None, 1);
+        assert!(!board.last_word(Time(7), false));
+        assert!(board.last_word(Time(7), true));
+        assert!(board.unfinished());
     }
 
     #[test]

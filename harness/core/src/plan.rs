@@ -339,6 +339,12 @@ impl FleetPlan {
         self.keys.find(key).and_then(|value| crate::spread::numbers(value).ok()).unwrap_or(Spread::Fixed(default))
     }
 
+    /// Whether everything that it sends is the attack: a behaviour, not a script whose steps say which are.
+    #[must_use]
+    pub fn is_stimulus_traffic(&self) -> bool {
+        self.part == Some(Part::Stimulus) && self.steps.is_empty()
+    }
+
     /// The identities that take part, in order.
     pub fn members(&self) -> impl Iterator<Item = u32> + '_ {
         let all = if self.only.is_some() { 0..0 } else { 0..self.count };

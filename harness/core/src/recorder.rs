@@ -255,7 +255,7 @@ impl Recorder {
             Note::Witness(state) => Event::Witness(*state),
             Note::Gauge(name, value) => Event::Gauge { name: (*name).to_string(), value: *value },
             Note::Finished => Event::Finished,
-            Note::Label(..) | Note::Log(_) | Note::Exit(_) => return None,
+            Note::Void(_) | Note::Label(..) | Note::Log(_) | Note::Exit(_) => return None,
         })
     }
 

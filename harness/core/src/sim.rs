@@ -115,8 +115,6 @@ struct Sim<'a> {
 enum End {
     /// Everybody who ends has, and the witness has had the last word.
     Over,
-    /// The plan's limit.
-    Limit,
     /// Nothing is left that could happen, and somebody has not finished.
     Stuck,
     /// Time stands still.
@@ -198,8 +196,12 @@ impl<'a> Sim<'a> {
         let at_once_max = AT_ONCE_MAX.0 + AT_ONCE_MAX.1 * u64::from(self.actors.target());
         while let Some(item) = self.queue.pop() {
             if item.at > self.limit_at {
-                self.now = self.limit_at;
-                return End::Limit;
+                self.queue.push(item.at, item.what);
+                self.limit();
+                if self.over {
+                    return End::Over;
+                }
+                continue;
             }
             self.at_once = if item.at > self.now { 0 } else { self.at_once + 1 };
             self.now = item.at.max(self.now);
@@ -241,6 +243,9 @@ impl<'a> Sim<'a> {
                 self.tell(who, Input::Done(if done { Ok(()) } else { Err("the target has ended") }));
             }
             Happening::Tick => self.tick(),
+            Happening::Flushed(conn) => self.flushed(conn),
+            Happening::Ask(who) => self.tell(who, Input::Ask),
+            Happening::Void(who, id) => self.tell(who, Input::Void(id)),
         }
     }
 
@@ -262,8 +267,33 @@ impl<'a> Sim<'a> {
             }
         }
         self.start_when_due();
-        self.over |= self.board.over(self.now);
+        self.end_when_due(false);
         self.push(self.now + TICK, Happening::Tick);
+    }
+
+    /// The plan's limit: whoever has not finished is stopped, and the witnesses have the last word all the same.
+    fn limit(&mut self) {
+        self.now = self.limit_at;
+        self.limit_at = Time::NEVER;
+        if self.board.unfinished() {
+            self.recorder.entry(self.now, Who::Harness, Event::Limit);
+        }
+        self.actors.freeze(|fleet| !is_witness(&fleet.name), &self.plan.fleets);
+        self.end_when_due(true);
+    }
+
+    /// Asks the witnesses for their last word once everybody has finished (`must`: whoever has not), and sees whether all is said.
+    fn end_when_due(&mut self, must: bool) {
+        if self.board.last_word(self.now, must) {
+            self.limit_at = Time::NEVER;
+            self.actors.freeze(FleetPlan::is_stimulus_traffic, &self.plan.fleets);
+            for witness in self.plan.fleets.iter().filter(|fleet| is_witness(&fleet.name)) {
+                for member in witness.members() {
+                    self.push(self.now, Happening::Ask(self.actors.who(witness.index, member)));
+                }
+            }
+        }
+        self.over |= self.board.over(self.now);
     }
 
     /// Loads what the next events of the running bucket will need, all at once: the loads overlap.
@@ -295,7 +325,7 @@ impl<'a> Sim<'a> {
     /// The last entries. A trial that did not come to its end says why, and that it did not.
     fn finish(mut self, end: End) -> Transcript {
         let why = match end {
-            End::Over | End::Limit => None,
+            End::Over => None,
             End::Stuck => Some(("nothing-left-after-events", self.events)),
             End::Standstill => Some(("events-at-one-moment", self.at_once)),
             End::Interrupted => Some(("interrupted-after-events", self.events)),
@@ -303,12 +333,7 @@ impl<'a> Sim<'a> {
         if let Some((name, value)) = why {
             self.recorder.entry(self.now, Who::Harness, Event::Calibration { name: name.to_string(), value });
         }
-        let cut_short = match end {
-            End::Over => false,
-            End::Limit => self.board.unfinished(),
-            End::Stuck | End::Standstill | End::Interrupted => true,
-        };
-        if cut_short {
+        if why.is_some() {
             self.recorder.entry(self.now, Who::Harness, Event::Limit);
         }
         if self.actors.target_lives() {

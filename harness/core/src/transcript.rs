@@ -124,6 +124,18 @@ pub enum WitnessState {
     Lost,
 }
 
+/// Who was late by our own fault, or by that of a machine that had no time for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Slipped {
+    /// The loop that drives all fleets but the witnesses.
+    Fleets,
+    /// The loop that drives the witnesses.
+    Witnesses,
+    /// The target waited for a processor that others used.
+    Target,
+}
+
 /// Life of the target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "state")]
@@ -335,6 +347,13 @@ pub enum Event {
         name: String,
         /// The number.
         value: u64,
+    },
+    /// For this long before the entry, one of ours could not act: what it saw late may have come in time.
+    Slip {
+        /// Which one.
+        of: Slipped,
+        /// Nanoseconds; the interval ends at the entry's own time.
+        ns: u64,
     },
     /// A member has nothing more to do.
     Finished,

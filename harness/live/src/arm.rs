@@ -174,9 +174,19 @@ impl Arm<'_> {
                 let (heard, hears) = channel();
                 cues.witness = Some(hears);
                 let interrupt = Arc::clone(&self.options.interrupt);
-                let its = Cues { interrupt, heard: Some((heard, driver.waker())), ..Cues::default() };
-                Witness::start(scope, stage, header, places, its)
+                let (ask, asked) = channel();
+                let heard = Some((heard, driver.waker()));
+                let its = Cues { interrupt, heard, asked: Some(asked), ..Cues::default() };
+                (Witness::start(scope, stage, header, places, its), ask)
             });
+            let witness = match witness {
+                Some((witness, ask)) => {
+                    let witness = witness?;
+                    cues.ask = Some((ask, witness.waker()));
+                    Some(witness)
+                }
+                None => None,
+            };
             if let Some((process, accounts)) = target {
                 let (orders, to_do) = channel();
                 let (done, replies) = channel();

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
+use mio::Waker;
 use proofhouse_core::board::is_witness;
 use proofhouse_core::transcript::{Entry, Event, Header, Transcript, Who};
 
@@ -13,14 +14,16 @@ use crate::error::RunError;
 pub(crate) struct Witness<'scope> {
     stop: Stop,
     thread: ScopedJoinHandle<'scope, Result<Transcript, RunError>>,
+    waker: Arc<Waker>,
 }
 
 /// Tells them to stop, on every way out: a scope waits for its threads also when it is left by a panic.
-struct Stop(Arc<AtomicBool>);
+struct Stop(Arc<AtomicBool>, Arc<Waker>);
 
 impl Drop for Stop {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
+        let _ = self.1.wake();
     }
 }
 
@@ -37,18 +40,24 @@ impl<'scope> Witness<'scope> {
         header: Header,
         places: Vec<u16>,
         mut cues: Cues<'env>,
-    ) -> Witness<'scope> {
+    ) -> Result<Witness<'scope>, RunError> {
         let stop = Arc::new(AtomicBool::new(false));
         cues.stop = Some(Arc::clone(&stop));
+        let mut driver = Driver::new(stage, header, &places)?;
+        let waker = driver.waker();
         let thread = scope.spawn(move || {
-            let mut driver = Driver::new(stage, header, &places)?;
             driver.run(cues)?;
             let name = "witness-slip-max-ns".to_string();
             let value = proofhouse_core::time::nanos(driver.slip());
             driver.entry(Who::Harness, Event::Calibration { name, value });
             Ok(driver.finish())
         });
-        Witness { stop: Stop(stop), thread }
+        Ok(Witness { stop: Stop(stop, Arc::clone(&waker)), thread, waker })
+    }
+
+    /// Wakes their loop.
+    pub(crate) fn waker(&self) -> Arc<Waker> {
+        Arc::clone(&self.waker)
     }
 
     /// Ends them, and puts what they saw among the rest: by time, their connections numbered after all others.

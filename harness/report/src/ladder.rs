@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proofhouse_core::finding::Finding;
-use proofhouse_core::transcript::{By, Bytes, Entry, Event, Life, Packet, StepState, Transcript, Who, WitnessState};
+use proofhouse_core::transcript::{
+    By, Bytes, Entry, Event, Life, Packet, Slipped, StepState, Transcript, Who, WitnessState,
+};
 use proofhouse_core::value::unhex;
 use serde::Serialize;
 
@@ -313,10 +315,19 @@ fn aside(event: &Event) -> String {
             format!("{party} {} {grant}", if *allow { "may" } else { "may no longer" })
         }
         Event::Bound { name, value } => format!("{name} = {value}"),
+        Event::Slip { of, ns } => format!("{} could not act for {} ms", slipped(*of), ns / 1_000_000),
         Event::Limit => "the trial's time was over".into(),
         Event::Finished => "finished".into(),
         Event::Totals(fields) => format!("totals: {fields}"),
         Event::Sent(_) | Event::Received(_) => String::new(),
+    }
+}
+
+fn slipped(of: Slipped) -> &'static str {
+    match of {
+        Slipped::Fleets => "our own loop",
+        Slipped::Witnesses => "the witness's loop",
+        Slipped::Target => "the target",
     }
 }
 

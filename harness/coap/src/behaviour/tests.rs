@@ -80,7 +80,7 @@ impl Stage {
                 Act::Wake(at, id) => self.wakes.push((at, id)),
                 Act::Note(note) => self.notes.push(note),
                 Act::Close(conn, _) => drop(self.open.remove(&conn)),
-                Act::Reading(..) => {}
+                Act::Reading(..) | Act::Flush(_) => {}
             }
         }
         for conn in opened {

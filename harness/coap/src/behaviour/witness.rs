@@ -42,6 +42,8 @@ struct Witness {
     token: String,
     opened: u32,
     failures: u32,
+    /// It owes the last word: asked for at this time.
+    asked: Option<Time>,
 }
 
 /// What it waits for.
@@ -67,6 +69,7 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Cro
         token: String::new(),
         opened: 0,
         failures: 0,
+        asked: None,
     };
     Box::new(fleet.members().map(witness).collect::<Vec<Witness>>())
 }
@@ -84,6 +87,7 @@ impl Actor for Witness {
                 _ => {}
             },
             Input::Timer(PATIENCE) => self.patience(now, out),
+            Input::Ask => self.last_word(now, out),
             Input::Timer(RETRY) => match self.stage {
                 Stage::Away(until) if now >= until => self.open(out),
                 _ => {}
@@ -126,20 +130,39 @@ impl Witness {
         }
         self.failures = 0;
         let (rtt, late) = (nanos(now - began), nanos(began - planned));
+        self.asked = None;
         out.note(Note::Witness(WitnessState::Served { rtt, late }));
         let next = (began + EVERY).max(now);
         self.stage = Stage::Resting(next);
         out.wake(next, NEXT);
     }
 
+    /// The attack is over: a round begins now, whatever an older question waits for. Where nobody listens, it has the same time to be
+    /// served.
+    fn last_word(&mut self, now: Time, out: &mut Outbox) {
+        self.asked = Some(now);
+        match self.stage {
+            Stage::Opening | Stage::Away(_) => out.wake(now + DEADLINE, PATIENCE),
+            Stage::Resting(_) | Stage::Asking(..) => self.ask(now, now, out),
+        }
+    }
+
     /// A deadline may have passed.
     fn patience(&mut self, now: Time, out: &mut Outbox) {
+        if let (Some(asked), Stage::Opening | Stage::Away(_)) = (self.asked, self.stage)
+            && now >= asked + DEADLINE
+        {
+            self.asked = None;
+            let late = nanos(now.since(asked + DEADLINE));
+            return out.note(Note::Witness(WitnessState::Missed { waited: nanos(now - asked), late }));
+        }
         let Stage::Asking(planned, began) = self.stage else { return };
         if now < began + DEADLINE {
             return;
         }
         // Woken late, we may have slept through the answer: that is our lateness too.
         let late = nanos(began - planned).max(nanos(now.since(began + DEADLINE)));
+        self.asked = None;
         out.note(Note::Witness(WitnessState::Missed { waited: nanos(now - began), late }));
         self.ask(now, now, out);
     }

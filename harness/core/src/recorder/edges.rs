@@ -179,7 +179,7 @@ impl Edges {
                 fleet.finished += 1;
                 fleet.scripted
             }
-            Note::Mark(_) | Note::Bind(..) => fleet.scripted,
+            Note::Mark(_) | Note::Void(_) | Note::Bind(..) => fleet.scripted,
             _ => true,
         }
     }

@@ -96,7 +96,7 @@ impl Actor for Member {
                 }
             }
             Input::Done(result) => self.obeyed(result, out),
-            Input::Order(_) => {}
+            Input::Order(_) | Input::Ask | Input::Flushed(_) | Input::Void(_) => {}
         }
         self.advance(now, out);
     }

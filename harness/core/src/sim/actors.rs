@@ -6,7 +6,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::actor::{Actor, Addr, Crowd, EndpointId, Input, Outbox};
-use crate::plan::Plan;
+use crate::plan::{FleetPlan, Plan};
 use crate::protocol::Transport;
 use crate::registry::Registry;
 use crate::time::Time;
@@ -29,6 +29,8 @@ struct Fleet {
     transport: Transport,
     /// The endpoint on which its members listen, and who gets the next connection.
     listens: Option<(EndpointId, u32)>,
+    /// Its part in the trial is over: it is handed nothing more.
+    frozen: bool,
 }
 
 impl Actors {
@@ -47,7 +49,7 @@ impl Actors {
             let crowd = (behaviour.crowd)(fleet, plan, registry);
             let only = fleet.only.clone();
             let part = only.as_ref().map_or(fleet.count, |only| only.len() as u32);
-            fleets.push(Fleet { crowd, base: len, len: part, only, address, transport, listens });
+            fleets.push(Fleet { crowd, base: len, len: part, only, address, transport, listens, frozen: false });
             len += part;
         }
         Actors { fleets, target: Some(target), len }
@@ -85,9 +87,18 @@ impl Actors {
         if who < self.len {
             let fleet = self.fleet(who);
             let fleet = &mut self.fleets[fleet];
-            fleet.crowd.handle(who - fleet.base, now, input, out);
+            if !fleet.frozen {
+                fleet.crowd.handle(who - fleet.base, now, input, out);
+            }
         } else if let Some(target) = &mut self.target {
             target.handle(now, input, out);
+        }
+    }
+
+    /// Hands nothing more to these fleets.
+    pub(super) fn freeze(&mut self, which: impl Fn(&FleetPlan) -> bool, plans: &[FleetPlan]) {
+        for (fleet, plan) in self.fleets.iter_mut().zip(plans) {
+            fleet.frozen |= which(plan);
         }
     }
 

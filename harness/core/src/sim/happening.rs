@@ -25,6 +25,11 @@ pub(super) enum Happening {
     Order(u32),
     Done(u32, bool),
     Tick,
+    /// Everything that the owner of this end sent before it asked is written.
+    Flushed(Conn),
+    /// The witness is asked for its last word.
+    Ask(u32),
+    Void(u32, MarkId),
 }
 
 /// 2^28 actors, or ends of connections that are in use at once: 268 million.
@@ -47,6 +52,9 @@ impl Happening {
             Happening::Order(place) => (10, 0, place),
             Happening::Done(who, done) => (11, who, u32::from(done)),
             Happening::Tick => (12, 0, 0),
+            Happening::Flushed(conn) => (13, conn.0, 0),
+            Happening::Ask(who) => (14, who, 0),
+            Happening::Void(who, id) => (15, who, u32::from(id.0)),
         };
         assert!(who <= WHO_MAX, "{who} actors or connections: the simulator numbers them up to {WHO_MAX}");
         kind << 60 | u64::from(who) << 32 | u64::from(which)
@@ -68,7 +76,10 @@ impl Happening {
             9 => Happening::Bound(who, which),
             10 => Happening::Order(which),
             11 => Happening::Done(who, which == 1),
-            _ => Happening::Tick,
+            12 => Happening::Tick,
+            13 => Happening::Flushed(Conn(who)),
+            14 => Happening::Ask(who),
+            _ => Happening::Void(who, MarkId(which as u16)),
         }
     }
 }
@@ -97,6 +108,9 @@ mod tests {
             Happening::Done(7, true),
             Happening::Done(7, false),
             Happening::Tick,
+            Happening::Flushed(last),
+            Happening::Ask(WHO_MAX),
+            Happening::Void(7, MarkId(u16::MAX)),
         ];
         let closes = CLOSES.map(|how| Happening::Closed(last, how));
         for happening in all.into_iter().chain(closes) {

@@ -32,12 +32,13 @@ impl Sim<'_> {
             let who = self.actors.who(one.fleet, one.member);
             let news = match one.news {
                 News::Mark(id) => Happening::Mark(who, id),
+                News::Void(id) => Happening::Void(who, id),
                 News::Bound(_) => Happening::Bound(who, self.bound.len() as u32 - 1),
             };
             self.push(self.now, news);
         }
         self.heard = heard;
-        self.over |= self.board.over(self.now);
+        self.end_when_due(false);
     }
 
     fn note_of_target(&mut self, note: Note) {

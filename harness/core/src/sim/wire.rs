@@ -89,6 +89,7 @@ impl Sim<'_> {
             match act {
                 Act::Open(conn, endpoint, from) => self.open(who, conn, endpoint, from),
                 Act::Send(conn, start, end) => self.send(who, conn, &bytes[start..end]),
+                Act::Flush(conn) => self.flush(who, conn),
                 Act::Close(conn, how) => self.close(who, conn, how),
                 Act::Reading(conn, on) => self.reading(conn, on),
                 Act::Wake(at, id) => self.push(at.max(self.now), Happening::Timer(who, id)),
@@ -223,6 +224,22 @@ impl Sim<'_> {
             self.ends[peer].in_flight += 1;
             self.push(at, Happening::Bytes(peer, message));
         }
+    }
+
+    /// What is sent is written at once; the answer comes when the actor at work has returned.
+    fn flush(&mut self, who: u32, conn: Conn) {
+        if let Some(end) = self.ends.find(conn).filter(|end| end.sends() && end.who == who) {
+            end.in_flight += 1;
+            self.push(self.now, Happening::Flushed(conn));
+        }
+    }
+
+    pub(super) fn flushed(&mut self, conn: Conn) {
+        self.ends[conn].in_flight -= 1;
+        if self.ends[conn].sends() {
+            self.tell(self.ends[conn].who, Input::Flushed(conn));
+        }
+        self.free(conn);
     }
 
     fn close(&mut self, who: u32, conn: Conn, how: CloseHow) {

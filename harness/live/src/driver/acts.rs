@@ -22,6 +22,7 @@ impl Driver<'_> {
                 Act::Send(conn, start, end) => {
                     return self.send_datagram(now, fleet, position, *conn, &bytes[*start..*end]);
                 }
+                Act::Flush(conn) => return self.flush_peer(*conn),
                 Act::Close(conn, how) => return self.close_peer(now, *conn, *how),
                 Act::Reading(conn, on) => return self.reading_peer(*conn, *on),
                 Act::Wake(..) | Act::Note(_) => {}
@@ -30,6 +31,7 @@ impl Driver<'_> {
         match act {
             Act::Open(conn, to, from) => self.open(now, fleet, position, *conn, *to, *from),
             Act::Send(conn, start, end) => self.send(now, fleet, position, *conn, &bytes[*start..*end]),
+            Act::Flush(conn) => self.say_when_written(*conn),
             Act::Close(conn, how) => self.close(now, *conn, *how),
             Act::Reading(conn, on) => self.reading(*conn, *on),
             Act::Wake(at, id) => self.timers.push(*at, Due::Wake(fleet, position, *id)),
@@ -102,8 +104,14 @@ impl Driver<'_> {
                 }
             }
         }
-        self.recorder.sent(now, index, member, conn, bytes);
         self.flush(conn);
+    }
+
+    fn say_when_written(&mut self, conn: Conn) {
+        if let Some(socket) = self.slots.get(conn) {
+            socket.tell_written = true;
+            self.flush(conn);
+        }
     }
 
     fn close(&mut self, now: Time, conn: Conn, how: CloseHow) {

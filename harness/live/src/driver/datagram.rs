@@ -105,6 +105,13 @@ impl Driver<'_> {
         self.hold(now, conn, &scatter, bytes, || Way::Out(Arc::clone(&socket), to));
     }
 
+    /// A datagram is written when it is sent, or never.
+    pub(super) fn flush_peer(&mut self, conn: Conn) {
+        if self.peers.get(conn).is_some() {
+            self.pending.push_back(Pending::Flushed(conn, self.peers.age(conn)));
+        }
+    }
+
     /// Puts one datagram on the wire.
     pub(super) fn emit(&mut self, conn: Conn, bytes: &[u8]) {
         let Some(peer) = self.peers.get(conn) else { return };

@@ -98,6 +98,10 @@ pub struct Cues<'a> {
     pub witness: Option<Receiver<Word>>,
     /// Where this driver's own witnesses are heard.
     pub heard: Option<Ear>,
+    /// How this driver asks the witnesses for their last word.
+    pub ask: Option<(Sender<()>, Arc<Waker>)>,
+    /// Where this driver's own witnesses are asked for it.
+    pub asked: Option<Receiver<()>>,
     /// Whether the target has ended by itself.
     pub ended: Option<&'a (dyn Fn() -> bool + Sync)>,
 }
@@ -141,12 +145,16 @@ struct Fleet {
     /// We listen: the target connects to the next member in turn.
     listener: Option<TcpListener>,
     accepted: u32,
+    /// Its part in the trial is over: it is handed nothing more.
+    frozen: bool,
 }
 
 /// An input that waits for the actor at work to return.
 enum Pending {
     /// A socket of datagrams stands, at this age of its association.
     Opened(Conn, u32),
+    /// What was sent on a connection is written, at this age of it.
+    Flushed(Conn, u32),
     Heard(Heard),
     Closed(usize, u32, Conn, Close),
     Order(Request),
@@ -232,6 +240,7 @@ impl<'a> Driver<'a> {
             path: shapes(&plan.network).then(|| Path::new(&plan.network)),
             listener: if plan.plays_server { self.listen(plan, transport)? } else { None },
             accepted: 0,
+            frozen: false,
         })
     }
 
@@ -254,6 +263,9 @@ impl<'a> Driver<'a> {
 
     /// Hands one input to one actor, and does what it asks.
     fn deliver(&mut self, fleet: usize, position: u32, input: Input<'_>) {
+        if self.fleets[fleet].frozen {
+            return;
+        }
         let now = self.stage.clock.now();
         self.fleets[fleet].crowd.handle(position, now, input, &mut self.outbox);
         if self.outbox.is_empty() {

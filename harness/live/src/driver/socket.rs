@@ -25,6 +25,8 @@ pub(super) struct Socket {
     pub(super) out: VecDeque<Chunk>,
     /// Our direction ends once `out` is written.
     pub(super) half: bool,
+    /// The actor wants to know when `out` is written.
+    pub(super) tell_written: bool,
     /// It has ended.
     pub(super) shut: bool,
     /// A write has failed like this; the system says so only once.
@@ -100,6 +102,7 @@ impl Socket {
             early: Vec::new(),
             out: VecDeque::new(),
             half: false,
+            tell_written: false,
             shut: false,
             broken: None,
             reading: true,

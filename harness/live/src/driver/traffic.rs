@@ -8,9 +8,9 @@ use proofhouse_core::link::Passage;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::By;
 
-use super::Driver;
 use super::socket::{Link, Phase, Socket, addr, close_of};
 use super::timers::Due;
+use super::{Driver, Pending};
 
 /// One read.
 pub(super) const READ_MAX: usize = 64 << 10;
@@ -128,17 +128,28 @@ impl Driver<'_> {
         if socket.phase == Phase::Connecting || socket.shut {
             return;
         }
+        let (index, member) =
+            (self.fleets[socket.fleet].index, self.fleets[socket.fleet].members[socket.position as usize]);
         while let Some(chunk) = socket.out.front_mut().filter(|chunk| chunk.release <= now) {
-            match socket.stream.write(&chunk.bytes[chunk.written..]) {
-                Ok(n) => chunk.written += n,
+            let written = match socket.stream.write(&chunk.bytes[chunk.written..]) {
+                Ok(n) => n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => return self.broken(conn, close_of(&error)),
+            };
+            let before = if self.recycles { 0 } else { chunk.written };
+            chunk.written += written;
+            let whole = chunk.written == chunk.bytes.len();
+            // A record of edges counts messages, so there a message is told once, when it is whole.
+            if whole || !self.recycles {
+                self.recorder.sent(now, index, member, conn, &chunk.bytes[before..chunk.written]);
             }
-            if chunk.written < chunk.bytes.len() {
-                continue;
+            if whole {
+                socket.out.pop_front();
             }
-            socket.out.pop_front();
+        }
+        if socket.out.is_empty() && std::mem::take(&mut socket.tell_written) {
+            self.pending.push_back(Pending::Flushed(conn, age));
         }
         if !socket.out.is_empty() || !(socket.half || socket.phase == Phase::Leaving) {
             return;

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use mio::{Events, Token};
 use proofhouse_core::actor::{Close, Conn, Input};
 use proofhouse_core::board::{Heard, News, is_witness, start_of};
-use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::transcript::{Event, Who};
+use proofhouse_core::time::{Duration, Time, nanos};
+use proofhouse_core::transcript::{Event, Slipped, Who};
 
 use super::timers::Due;
 use super::{Cues, Driver, Pending, Reply, Request, WAKER};
@@ -16,6 +16,11 @@ const NAP: Duration = Duration::from_millis(50);
 /// How long a trial goes on after the target has ended by itself: everybody sees the connections go, and the first attempts to come
 /// back fail. More would only repeat that.
 const AFTERMATH: Duration = Duration::from_secs(2);
+
+/// Lateness of the loop that is worth an entry: several times what a busy system takes to wake a thread.
+const SLIP_MIN: Duration = Duration::from_millis(10);
+/// Rounds of reading before deadlines: 64 of 256 KiB are all that one connection may bring.
+const ROUNDS_MAX: u32 = 64;
 
 /// When this driver ends.
 struct Ends {
@@ -33,23 +38,49 @@ impl Driver<'_> {
     pub fn run(&mut self, mut cues: Cues<'_>) -> Result<(), RunError> {
         let mut events = Events::with_capacity(1024);
         let mut ends = Ends { limit: None, ended: None };
+        let of = if cues.stop.is_some() { Slipped::Witnesses } else { Slipped::Fleets };
         self.start_the_witnesses();
+        let mut awake = self.stage.clock.now();
         loop {
-            self.timers_due();
-            self.pending(&mut cues);
-            self.read_ready();
-            self.listen_to(&mut cues);
-            if self.is_over(&mut ends, &cues)? {
-                return Ok(());
-            }
-            let nap = self.nap();
+            // Deadlines up to this moment fire in this turn: after everything that had come by then was read.
+            let due = self.stage.clock.now();
+            let nap = self.nap(due);
             match self.poll.poll(&mut events, Some(nap)) {
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 polled => polled.map_err(RunError::io("poll the sockets"))?,
             }
+            let woken = self.stage.clock.now();
+            self.slipped(of, woken, due.since(awake).max(woken.since(due + nap)));
+            awake = woken;
             for event in &events {
                 self.ring(event);
             }
+            self.read_all();
+            self.listen_to(&mut cues);
+            self.pending(&mut cues);
+            self.timers_due(due);
+            self.pending(&mut cues);
+            if self.is_over(&mut ends, &cues)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The loop could not act for this long: it slept longer than it wanted to, or its last turn took that long.
+    fn slipped(&mut self, of: Slipped, now: Time, late: Duration) {
+        if late >= SLIP_MIN {
+            self.slip = self.slip.max(late);
+            self.recorder.entry(now, Who::Harness, Event::Slip { of, ns: nanos(late) });
+        }
+    }
+
+    /// Reads everything that has come, or as much as all connections may bring.
+    fn read_all(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            if self.ready.len() == 0 {
+                return;
+            }
+            self.read_ready();
         }
     }
 
@@ -102,14 +133,32 @@ impl Driver<'_> {
             self.start(now, ends);
             return Ok(false);
         };
-        if now >= limit && self.board.unfinished() {
-            self.recorder.entry(now, Who::Harness, Event::Limit);
-        }
+        self.last_word(now, now >= limit, cues);
         if ends.ended.is_none() && cues.ended.is_some_and(|ended| ended()) {
             ends.ended = Some(now);
         }
         let aftermath = ends.ended.is_some_and(|at| now >= at + AFTERMATH);
-        Ok(now >= limit || aftermath || self.board.over(now))
+        Ok(aftermath || self.board.over(now))
+    }
+
+    /// The attack is over once everybody has finished, or at the limit: it is frozen, and the witnesses are asked.
+    fn last_word(&mut self, now: Time, limit: bool, cues: &Cues<'_>) {
+        let cut_short = self.board.unfinished();
+        if !self.board.last_word(now, limit) {
+            return;
+        }
+        if limit && cut_short {
+            self.recorder.entry(now, Who::Harness, Event::Limit);
+        }
+        for fleet in &mut self.fleets {
+            let plan = &self.stage.plan.fleets[fleet.index as usize];
+            fleet.frozen = limit || plan.is_stimulus_traffic();
+        }
+        if let Some((ask, waker)) = &cues.ask {
+            // Witnesses that are gone have said why.
+            let _ = ask.send(());
+            let _ = waker.wake();
+        }
     }
 
     /// Everybody but the witnesses starts, once each of them has shown that the target serves.
@@ -123,11 +172,9 @@ impl Driver<'_> {
         }
     }
 
-    fn timers_due(&mut self) {
+    fn timers_due(&mut self, now: Time) {
         // Those that the due ones set for the same moment have their turn after the sockets.
-        let now = self.stage.clock.now();
-        while let Some((at, due)) = self.timers.pop(now) {
-            self.slip = self.slip.max(now.since(at));
+        while let Some((_, due)) = self.timers.pop(now) {
             self.due(due);
         }
     }
@@ -162,6 +209,7 @@ impl Driver<'_> {
             match pending {
                 Pending::Heard(heard) => self.hear(heard),
                 Pending::Opened(conn, age) => self.port_opened(conn, age),
+                Pending::Flushed(conn, age) => self.written(conn, age),
                 Pending::Closed(fleet, position, conn, how) => {
                     self.deliver(fleet, position, Input::Closed(conn, how));
                     self.recycle(conn);
@@ -178,11 +226,26 @@ impl Driver<'_> {
         }
     }
 
+    /// The actor learns that what it sent is written, unless the connection has ended since.
+    fn written(&mut self, conn: Conn, age: u32) {
+        let stream = self.slots.get(conn).map(|socket| (socket.fleet, socket.position));
+        let who = match stream {
+            Some(who) => Some(who).filter(|_| self.slots.age(conn) == age),
+            None => {
+                self.peers.get(conn).map(|peer| (peer.fleet, peer.position)).filter(|_| self.peers.age(conn) == age)
+            }
+        };
+        if let Some((fleet, position)) = who {
+            self.deliver(fleet, position, Input::Flushed(conn));
+        }
+    }
+
     fn hear(&mut self, heard: Heard) {
         let Some(fleet) = self.fleets.iter().position(|f| f.index == heard.fleet) else { return };
-        let Some(position) = self.fleets[fleet].members.iter().position(|m| *m == heard.member) else { return };
+        let Ok(position) = self.fleets[fleet].members.binary_search(&heard.member) else { return };
         match heard.news {
             News::Mark(id) => self.deliver(fleet, position as u32, Input::Mark(id)),
+            News::Void(id) => self.deliver(fleet, position as u32, Input::Void(id)),
             News::Bound(id) => {
                 let Some(value) = self.board.value(id).cloned() else { return };
                 self.deliver(fleet, position as u32, Input::Bound(id, &value));
@@ -219,9 +282,20 @@ impl Driver<'_> {
                 self.board.witness(at, fleet, state);
             }
         }
+        if cues.asked.as_ref().is_some_and(|asked| asked.try_recv().is_ok()) {
+            self.ask_witnesses();
+        }
         let replies = cues.admin.as_ref().map(|(_, replies)| replies.try_iter().collect()).unwrap_or_default();
         for reply in Vec::<Reply>::into_iter(replies) {
             self.reply(reply);
+        }
+    }
+
+    fn ask_witnesses(&mut self) {
+        for fleet in 0..self.fleets.len() {
+            for position in 0..self.fleets[fleet].members.len() as u32 {
+                self.deliver(fleet, position, Input::Ask);
+            }
         }
     }
 
@@ -237,11 +311,10 @@ impl Driver<'_> {
         self.deliver(fleet, position, Input::Done(result.as_ref().copied().map_err(String::as_str)));
     }
 
-    fn nap(&self) -> Duration {
+    fn nap(&self, now: Time) -> Duration {
         if self.ready.len() > 0 || !self.pending.is_empty() {
             return Duration::ZERO;
         }
-        let now = self.stage.clock.now();
         self.timers.next_at().map_or(NAP, |at| at.since(now).min(NAP))
     }
 }

@@ -30,6 +30,8 @@ struct Witness {
     client: Client,
     stage: Stage,
     seq: u32,
+    /// It owes the last word: asked for at this time.
+    asked: Option<Time>,
 }
 
 /// What it waits for.
@@ -53,6 +55,7 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Cro
             client: Client::new(profile.clone(), shared.clone(), identity, seed),
             stage: Stage::Joining(Time::ZERO),
             seq: 0,
+            asked: None,
         }
     };
     Box::new(fleet.members().map(witness).collect::<Vec<Witness>>())
@@ -70,6 +73,7 @@ impl Actor for Witness {
     fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Start => self.join(now, out),
+            Input::Ask => return self.last_word(now, out),
             Input::Timer(NEXT) => return self.next(now, out),
             Input::Timer(PATIENCE) => return self.patience(now, out),
             _ => {}
@@ -97,6 +101,7 @@ impl Actor for Witness {
         }
         if let (true, Stage::Asking(planned, began)) = (heard.came_back, self.stage) {
             let (rtt, late) = (nanos(now - began), nanos(began - planned));
+            self.asked = None;
             out.note(Note::Witness(WitnessState::Served { rtt, late }));
             let next = (began + EVERY).max(now);
             self.stage = Stage::Resting(next);
@@ -133,8 +138,25 @@ impl Witness {
         out.wake(now + DEADLINE, PATIENCE);
     }
 
+    /// The attack is over: a round begins now, whatever an older question waits for. Who has no connection has the same time to get
+    /// one and be served.
+    fn last_word(&mut self, now: Time, out: &mut Outbox) {
+        self.asked = Some(now);
+        match self.stage {
+            Stage::Joining(_) => out.wake(now + DEADLINE, PATIENCE),
+            Stage::Resting(_) | Stage::Asking(..) => self.ask(now, now, out),
+        }
+    }
+
     /// A deadline may have passed.
     fn patience(&mut self, now: Time, out: &mut Outbox) {
+        if let (Some(asked), Stage::Joining(_)) = (self.asked, self.stage)
+            && now >= asked + DEADLINE
+        {
+            self.asked = None;
+            let late = nanos(now.since(asked + DEADLINE));
+            return out.note(Note::Witness(WitnessState::Missed { waited: nanos(now - asked), late }));
+        }
         let (since, late) = match self.stage {
             Stage::Joining(since) => (since, 0),
             Stage::Asking(planned, began) => (began, nanos(began - planned)),
@@ -145,6 +167,7 @@ impl Witness {
         }
         // Woken late, we may have slept through the answer: that is our lateness too.
         let late = late.max(nanos(now.since(since + DEADLINE)));
+        self.asked = self.asked.filter(|_| matches!(self.stage, Stage::Joining(_)));
         out.note(Note::Witness(WitnessState::Missed { waited: nanos(now - since), late }));
         if matches!(self.stage, Stage::Joining(_)) {
             self.client.abandon(now, out);

@@ -269,7 +269,7 @@ impl<A: Actor> Server<A> {
                     Act::Note(Note::Log(line)) => eprintln!("{line}"),
                     Act::Note(Note::Exit(code)) => self.exit = Some(*code),
                     Act::Note(_) => {}
-                    Act::Open(..) => eprintln!("not served here: {act:?}"),
+                    Act::Open(..) | Act::Flush(_) => eprintln!("not served here: {act:?}"),
                 }
             }
             self.out.restore(acts, bytes);

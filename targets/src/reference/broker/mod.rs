@@ -183,7 +183,7 @@ impl Actor for Broker {
             Input::Closed(conn, how) => self.lost(conn, how, now, out),
             Input::Timer(id) => self.timer(id, now, out),
             Input::Order(order) => self.order(order, now, out),
-            Input::Start | Input::Opened(_) | Input::Mark(_) | Input::Bound(..) | Input::Done(_) => {}
+            _ => {} // not a target's, or nothing to it
         }
     }
 

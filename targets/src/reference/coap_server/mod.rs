@@ -129,7 +129,7 @@ impl Actor for CoapServer {
             Input::Bytes(conn, datagram) => self.datagram(conn, datagram, now, out),
             Input::Closed(conn, _) => self.gone(conn),
             Input::Timer(_) => self.timer(now, out),
-            Input::Start | Input::Opened(_) | Input::Mark(_) | Input::Bound(..) | Input::Order(_) | Input::Done(_) => {}
+            _ => {} // not a target's, or nothing to it
         }
     }
 

@@ -104,6 +104,9 @@ impl Actor for Puppet {
             Input::Done(Ok(())) => "done",
             Input::Done(Err(_)) => "failed",
             Input::Order(_) => "order",
+            Input::Flushed(_) => "flushed",
+            Input::Ask => "ask",
+            Input::Void(_) => "void",
         };
         let words = self.fleet.keys.text(key).unwrap_or_default().to_string();
         for word in words.split_whitespace() {
