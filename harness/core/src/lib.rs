@@ -20,6 +20,7 @@ pub mod finding;
 pub mod guidance;
 pub mod link;
 pub mod oracle;
+pub mod part;
 pub mod plan;
 pub mod protocol;
 pub mod queue;

@@ -12,6 +12,7 @@ use crate::value::{Fields, Value};
 mod estimate;
 mod order;
 
+pub use crate::part::Part;
 pub use order::{Order, StepRef};
 
 /// Place of a mark in [`Plan::marks`].
@@ -215,15 +216,6 @@ pub struct FleetPlan {
     pub keys: Fields,
     /// Link faults; the scenario's unless the fleet has its own.
     pub network: Network,
-}
-
-/// Whether a step is the legal variant or the attack.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The legal variant: must succeed.
-    Control,
-    /// The attack: must reach the target.
-    Stimulus,
 }
 
 /// One action of a script.

@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use crate::actor::{Addr, Close, Conn, Note};
-use crate::plan::{FleetPlan, Part, Plan, Record};
+use crate::plan::{FleetPlan, Part, Plan, Record, StepPlan};
 use crate::protocol::{Describe, From};
 use crate::registry::Registry;
 use crate::time::Time;
@@ -70,7 +70,7 @@ struct Fleet {
 
 struct Step {
     verb: String,
-    part: &'static str,
+    part: Option<Part>,
 }
 
 struct Names {
@@ -241,7 +241,7 @@ impl Recorder {
                     verb: step.map_or_else(|| facts.behaviour.clone(), |step| step.verb.clone()),
                     conn: conn.map(|conn| self.number(conn)),
                     state: *state,
-                    part: step.map(|step| step.part.to_string()).unwrap_or_default(),
+                    part: step.and_then(|step| step.part),
                     detail: detail.clone(),
                 }
             }
@@ -342,13 +342,8 @@ impl Recorder {
 
 impl Fleet {
     fn new(fleet: &FleetPlan, registry: &Registry) -> Fleet {
-        let part = |part: Option<Part>| match part.or(fleet.part) {
-            Some(Part::Control) => "control",
-            Some(Part::Stimulus) => "stimulus",
-            None => "",
-        };
-        let steps =
-            fleet.steps.iter().map(|step| (step.index, Step { verb: step.verb.clone(), part: part(step.part) }));
+        let step = |step: &StepPlan| Step { verb: step.verb.clone(), part: step.part.or(fleet.part) };
+        let steps = fleet.steps.iter().map(|planned| (planned.index, step(planned)));
         Fleet {
             name: fleet.name.clone(),
             behaviour: fleet.behaviour.clone(),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actor::{Addr, Close, Conn};
 use crate::admin::Order;
+use crate::part::Part;
 use crate::seed::Seed;
 use crate::time::Time;
 use crate::value::{Fields, Value};
@@ -275,9 +276,9 @@ pub enum Event {
         conn: Option<u32>,
         /// What became of it.
         state: StepState,
-        /// `control`, `stimulus` or empty.
-        #[serde(default, skip_serializing_if = "String::is_empty")]
-        part: String,
+        /// What it is for, where the script says so.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        part: Option<Part>,
         /// What matched, or what came instead.
         #[serde(default, skip_serializing_if = "String::is_empty")]
         detail: String,

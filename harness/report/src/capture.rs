@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proofhouse_core::actor::{Addr, Close};
 use proofhouse_core::finding::Finding;
+use proofhouse_core::part::Part;
 use proofhouse_core::transcript::{By, Bytes, Event, StepState, Transcript, Who};
 use proofhouse_core::value::unhex;
 
@@ -234,12 +235,12 @@ impl<'a> Notes<'a> {
     fn aside(&mut self, event: &Event) {
         let (at, text) = match event {
             Event::Step { index, verb, conn: Some(conn), state: StepState::Started, part, .. } => {
-                self.begun.insert(*conn, step(*index, verb, part));
+                self.begun.insert(*conn, step(*index, verb, *part));
                 return;
             }
             Event::Step { index, verb, conn: Some(conn), state, part, detail } => {
                 let how = if *state == StepState::Met { "met" } else { "UNMET" };
-                (self.last_on.get(conn).copied(), format!("{} {how}: {detail}", step(*index, verb, part)))
+                (self.last_on.get(conn).copied(), format!("{} {how}: {detail}", step(*index, verb, *part)))
             }
             Event::Mark { name } => (self.last, format!("mark {name}")),
             Event::Seen { canary, conn } => (self.last_on.get(conn).copied(), format!("canary {canary} seen")),
@@ -268,8 +269,11 @@ fn is_packet(event: &Event) -> bool {
         || matches!(event, Event::Closed { by: By::Us | By::Peer, how: Close::Fin | Close::Reset, .. })
 }
 
-fn step(index: u16, verb: &str, part: &str) -> String {
-    if part.is_empty() { format!("step {index} {verb}") } else { format!("step {index} {verb} ({part})") }
+fn step(index: u16, verb: &str, part: Option<Part>) -> String {
+    match part {
+        None => format!("step {index} {verb}"),
+        Some(part) => format!("step {index} {verb} ({part})"),
+    }
 }
 
 fn kinds(bytes: &Bytes) -> String {

@@ -7,7 +7,8 @@ use proofhouse_core::finding::Finding;
 use proofhouse_core::transcript::{
     By, Bytes, Entry, Event, Life, Packet, Slipped, StepState, Transcript, Who, WitnessState,
 };
-use proofhouse_core::value::unhex;
+use proofhouse_core::part::Part;
+use proofhouse_core::transcript::{By, Bytes, Entry, Event, Life, Packet, StepState, Transcript, Who, WitnessState};use proofhouse_core::value::unhex;
 use serde::Serialize;
 
 use crate::words::{cut, visible};
@@ -54,8 +55,8 @@ pub struct Line {
     pub what: String,
     /// Its fields.
     pub fields: String,
-    /// `stimulus`, `control` or empty: the part of the step that sent it.
-    pub part: String,
+    /// What the step that sent it is for.
+    pub part: Option<Part>,
     /// It shows the violation.
     pub hot: bool,
     /// It is to be called so: the message, where there is one, or else what was noted.
@@ -77,7 +78,7 @@ pub struct Dump {
 struct Draft<'a> {
     id: u32,
     entry: &'a Entry,
-    part: &'a str,
+    part: Option<Part>,
     hot: bool,
     violation: bool,
 }
@@ -110,13 +111,13 @@ impl Ladder {
 /// Everything that a ladder can show, each with the part of the step that caused it.
 fn drafts<'a>(transcript: &'a Transcript, finding: &Finding) -> Vec<Draft<'a>> {
     let hot: BTreeSet<u32> = finding.entries.iter().map(|id| id.0).collect();
-    let mut parts: BTreeMap<u32, &str> = BTreeMap::new();
+    let mut parts: BTreeMap<u32, Option<Part>> = BTreeMap::new();
     let mut drafts = Vec::new();
     for (id, entry) in transcript.iter() {
-        let mut part = "";
+        let mut part = None;
         match &entry.event {
             Event::Step { conn: Some(conn), state: StepState::Started, part, .. } => {
-                parts.insert(*conn, part);
+                parts.insert(*conn, *part);
             }
             Event::Sent(bytes) => part = parts.get(&bytes.conn).copied().unwrap_or_default(),
             _ => {}
@@ -189,7 +190,7 @@ fn parties<'a>(drafts: &[Draft<'a>], transcript: &Transcript, finding: &Finding)
         let Who::Member(fleet, _) = &draft.entry.who else { continue };
         let rank = match () {
             () if draft.hot || shows.contains(&draft.entry.who) => 0,
-            () if draft.part == "stimulus" => 1,
+            () if draft.part == Some(Part::Stimulus) => 1,
             () if fleet.starts_with("witness") => continue,
             () => 2,
         };
@@ -221,7 +222,7 @@ fn kept(drafts: &[Draft<'_>]) -> BTreeSet<usize> {
         near
     });
     let edges = (0..EDGE).chain(drafts.len().saturating_sub(EDGE)..drafts.len());
-    let attack = (0..drafts.len()).filter(|at| drafts[*at].part == "stimulus");
+    let attack = (0..drafts.len()).filter(|at| drafts[*at].part == Some(Part::Stimulus));
     let rest = 0..drafts.len();
     let mut kept = BTreeSet::new();
     for at in hot.iter().copied().take(LINES_MAX / 2).chain(edges).chain(around).chain(attack).chain(rest) {
@@ -243,7 +244,7 @@ fn gap(lines: &mut Vec<Line>, left_out: &mut usize) {
             party: 0,
             what: crate::words::count(*left_out, "line") + " left out",
             fields: String::new(),
-            part: String::new(),
+            part: None,
             hot: false,
             violation: false,
         });
@@ -263,7 +264,7 @@ fn line(draft: &Draft<'_>, parties: &[&Who]) -> Line {
         party: column(parties, &draft.entry.who).expect("only those with a column are drawn"),
         what: visible(&what),
         fields: cut(&visible(&fields), TEXT_MAX),
-        part: draft.part.into(),
+        part: draft.part,
         hot: draft.hot,
         violation: draft.violation,
     }
@@ -362,7 +363,7 @@ fn dumps(drafts: &[Draft<'_>]) -> Vec<Dump> {
         }
     }
     if chosen.is_empty() {
-        chosen.extend(messages.iter().filter(|d| d.part == "stimulus").take(2).map(|d| d.id));
+        chosen.extend(messages.iter().filter(|d| d.part == Some(Part::Stimulus)).take(2).map(|d| d.id));
     }
     messages.into_iter().filter(|d| chosen.contains(&d.id)).take(6).map(dump).collect()
 }

@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 
 use proofhouse_core::actor::{Addr, Close};
 use proofhouse_core::finding::Finding;
+use proofhouse_core::part::Part;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::seed::Seed;
 use proofhouse_core::time::Time;
@@ -79,7 +80,7 @@ pub(crate) fn transcript() -> Transcript {
         verb: "connect".into(),
         conn: Some(3),
         state,
-        part: "stimulus".into(),
+        part: Some(Part::Stimulus),
         detail: "connack".into(),
     };
     let (us, target) = (Addr::new([127, 0, 0, 1], 40_000), Addr::new([127, 0, 0, 1], 1883));

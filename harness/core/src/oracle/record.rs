@@ -8,7 +8,7 @@ use super::lateness::Lateness;
 use super::window::Window;
 use crate::actor::Close;
 use crate::plan::Plan;
-use crate::time::Time;
+use crate::part::Part;use crate::time::Time;
 use crate::transcript::{By, Entry, Event, Packet, StepState, Transcript, Who, WitnessState};
 use crate::verdict::EntryId;
 
@@ -47,8 +47,8 @@ pub struct StepRun<'a> {
     pub index: u16,
     /// The verb.
     pub verb: &'a str,
-    /// `control`, `stimulus` or empty.
-    pub part: &'a str,
+    /// What it is for, where the script says so.
+    pub part: Option<Part>,
     /// The connection that it worked on.
     pub conn: Option<u32>,
     /// When it began.
@@ -143,7 +143,7 @@ impl<'a> Record<'a> {
                     member: *member,
                     index: *index,
                     verb,
-                    part,
+                    part: *part,
                     conn: None,
                     started: None,
                     ended: None,
@@ -164,7 +164,7 @@ impl<'a> Record<'a> {
 
     /// Steps of the attack.
     pub fn stimuli(&self) -> impl Iterator<Item = &StepRun<'a>> {
-        self.steps.values().filter(|step| step.part == "stimulus")
+        self.steps.values().filter(|step| step.part == Some(Part::Stimulus))
     }
 
     /// The first and the last moment of the window of attack; `None` where there was none.

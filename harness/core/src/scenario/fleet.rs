@@ -20,7 +20,6 @@ use crate::value::{Fields, Value};
 const SCRIPT: &str = "script";
 const ADMIN: &str = "admin";
 
-pub(super) const PARTS: [(&str, Part); 2] = [("control", Part::Control), ("stimulus", Part::Stimulus)];
 
 pub(super) fn all(keys: &mut Keys<'_>, cx: &Context<'_>) -> Result<Vec<FleetPlan>, Stop> {
     let nobody = Mistake::new(keys.span(), "nobody takes part: a scenario has at least one [fleet.x]");
@@ -50,7 +49,7 @@ fn one(mut keys: Keys<'_>, name: &str, index: u16, cx: &Context<'_>) -> Result<F
         fleet: name,
         protocol,
         version: &place.version,
-        part: keys.word("part", &PARTS)?,
+        part: keys.word("part", &Part::WORDS)?,
         resources: place.endpoint.map(|endpoint| &endpoint.resources),
     };
     let steps = steps(&mut keys, &doing, &speaker, cx)?;

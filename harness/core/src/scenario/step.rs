@@ -5,7 +5,6 @@ use alloc::vec::Vec;
 
 use super::alternative;
 use super::context::{Context, Stop};
-use super::fleet::PARTS;
 use crate::document::{Keys, Located, Mistake, Span};
 use crate::plan::{Alternative, BindId, MarkId, Part, StepPlan};
 use crate::protocol::{Protocol, Verb};
@@ -56,7 +55,7 @@ fn keys(value: &mut Located, index: u16, speaker: &Speaker<'_>, cx: &Context<'_>
     let mark = keys.text("mark")?;
     let mark =
         mark.map(|mark| cx.names.mark(&format!("{}.{mark}", speaker.fleet), keys.span_of("mark"))).transpose()?;
-    let part = keys.word("part", &PARTS)?.or(speaker.part);
+    let part = keys.word("part", &Part::WORDS)?.or(speaker.part);
     let speaks_as = keys.text("as")?;
     let speaks_as = speaks_as.map(|party| cx.names.party(&party, keys.span_of("as"))).transpose()?;
     let any = alternative::all(&mut keys, speaker.fleet, cx)?;

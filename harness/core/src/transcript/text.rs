@@ -5,6 +5,7 @@ use core::fmt::Write;
 
 use super::{By, Bytes, Event, Life, Packet, StepState, Transcript, WitnessState};
 use crate::actor::Close;
+use crate::part::Part;
 
 /// Characters of undecoded bytes and of single values that a line shows.
 const SHOWN_MAX: usize = 96;
@@ -52,7 +53,7 @@ fn said(event: &Event) -> (&'static str, String) {
 /// Events that are about no connection.
 fn aside(event: &Event) -> String {
     match event {
-        Event::Step { index, verb, state, part, detail, .. } => step(*index, verb, *state, part, detail),
+        Event::Step { index, verb, state, part, detail, .. } => step(*index, verb, *state, *part, detail),
         Event::Mark { name } => format!("mark {name}"),
         Event::Bound { name, value } => format!("bound {name} = {}", short(&value.to_string())),
         Event::Ordered { order } => format!("order {order:?}"),
@@ -98,7 +99,7 @@ fn describe(packet: &Packet, line: &mut String) {
     }
 }
 
-fn step(index: u16, verb: &str, state: StepState, part: &str, detail: &str) -> String {
+fn step(index: u16, verb: &str, state: StepState, part: Option<Part>, detail: &str) -> String {
     let state = match state {
         StepState::Started => "started",
         StepState::Met => "met",
@@ -106,7 +107,7 @@ fn step(index: u16, verb: &str, state: StepState, part: &str, detail: &str) -> S
         StepState::Unsaid => "UNSAID",
     };
     let mut line = format!("step {index} {verb} {state}");
-    if !part.is_empty() {
+    if let Some(part) = part {
         let _ = write!(line, " ({part})");
     }
     if !detail.is_empty() {

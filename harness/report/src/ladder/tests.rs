@@ -1,5 +1,6 @@
 use super::*;
 use crate::samples;
+use proofhouse_core::part::Part;
 use proofhouse_core::time::Time;
 use proofhouse_core::verdict::EntryId;
 
@@ -20,7 +21,7 @@ fn parties_are_columns_and_the_target_is_the_last() {
             ("note", "closed by target: fin", false),
         ]
     );
-    assert_eq!(ladder.lines[1].part, "stimulus");
+    assert_eq!(ladder.lines[1].part, Some(Part::Stimulus));
 }
 
 #[test]

@@ -27,7 +27,7 @@ mod world {
     pub(super) use alloc::vec::Vec;
     pub(super) use proofhouse_core::actor::{Addr, Close};
     pub(super) use proofhouse_core::oracle::Oracle;
-    pub(super) use proofhouse_core::plan::{Part, Plan};
+    pub(super) use proofhouse_core::plan::Plan;
     pub(super) use proofhouse_core::seed::Seed;
     pub(super) use proofhouse_core::time::Time;
     pub(super) use proofhouse_core::transcript::{

@@ -112,13 +112,8 @@ impl Film {
     ) -> &mut Film {
         let of = self.plan.fleet(fleet).unwrap_or_else(|| panic!("no fleet {fleet:?}"));
         let step = of.steps.iter().find(|step| step.index == index).expect("the plan has this step");
-        let part = match step.part.or(of.part) {
-            Some(Part::Control) => "control",
-            Some(Part::Stimulus) => "stimulus",
-            None => "",
-        };
-        let event =
-            Event::Step { index, verb: step.verb.clone(), conn, state, part: part.to_string(), detail: String::new() };
+        let part = step.part.or(of.part);
+        let event = Event::Step { index, verb: step.verb.clone(), conn, state, part, detail: String::new() };
         self.entry(Who::Member(fleet.to_string(), member), event)
     }
 

@@ -1,6 +1,7 @@
 //! Each rule on films cut by hand: it catches what it is for, spares what is sound, and does not pass on what it has not seen.
 use super::*;
 use crate::scenario::{Scenario, stub_registry};
+use crate::part::Part;
 use crate::seed::Seed;
 use crate::target::TargetSpec;
 use crate::time::Time;
@@ -19,7 +20,7 @@ mod whole;
 mod world {
     pub(super) use crate::actor::{Addr, Close};
     pub(super) use crate::oracle::Oracle;
-    pub(super) use crate::plan::{Part, Plan};
+    pub(super) use crate::plan::Plan;
     pub(super) use crate::seed::Seed;
     pub(super) use crate::time::Time;
     pub(super) use crate::transcript::{

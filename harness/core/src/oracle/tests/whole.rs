@@ -35,8 +35,8 @@ fn without(mut film: Film, gone: impl Fn(&Event) -> bool) -> Film {
     cut
 }
 
-fn is_step(event: &Event, part: &str) -> bool {
-    matches!(event, Event::Step { part: p, .. } if p == part)
+fn is_step(event: &Event, part: Part) -> bool {
+    matches!(event, Event::Step { part: p, .. } if *p == Some(part))
 }
 
 #[test]
@@ -52,14 +52,14 @@ fn a_sound_trial_passes_and_shows_what_it_rests_on() {
 
 #[test]
 fn nothing_passes_without_its_control() {
-    let judgements = all(&without(good(), |event| is_step(event, "control")));
+    let judgements = all(&without(good(), |event| is_step(event, Part::Control)));
     assert_says(of(&judgements, ID), Verdict::Inconclusive, "control honest step 0 (hello) was never reached");
     assert_eq!(verdict(&judgements), Verdict::Inconclusive);
 }
 
 #[test]
 fn nothing_passes_without_its_stimulus() {
-    let judgements = all(&without(good(), |event| is_step(event, "stimulus")));
+    let judgements = all(&without(good(), |event| is_step(event, Part::Stimulus)));
     assert_says(of(&judgements, ID), Verdict::Inconclusive, "stimulus foe step 1 (send) was never reached");
     assert_ne!(verdict(&judgements), Verdict::Pass);
 }
@@ -110,13 +110,13 @@ fn bad() -> Film {
 #[test]
 fn a_violation_fails_where_its_control_was_met_and_is_a_suspicion_where_not() {
     assert_says(of(&all(&bad()), "closes-in-time"), Verdict::Fail, "still open");
-    let judgements = all(&without(bad(), |event| is_step(event, "control")));
+    let judgements = all(&without(bad(), |event| is_step(event, Part::Control)));
     assert_says(of(&judgements, "closes-in-time"), Verdict::Inconclusive, "but its control failed");
 }
 
 #[test]
 fn a_crash_stands_by_itself() {
-    let mut film = without(bad(), |event| is_step(event, "control"));
+    let mut film = without(bad(), |event| is_step(event, Part::Control));
     film.life(Life::Signalled { signal: 6 });
     assert_eq!(verdict(&all(&film)), Verdict::Fail);
     assert_says(of(&all(&film), "no-crash"), Verdict::Fail, "signal 6");

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::actor::{Addr, Close};
 use crate::admin::Order;
+use crate::part::Part;
 use crate::seed::Seed;
 use crate::time::Time;
 use crate::transcript::{By, Bytes, Entry, Event, Life, Packet, StepState, Who, WitnessState};
@@ -76,14 +77,14 @@ fn addr() -> impl Strategy<Value = Addr> {
 
 fn step() -> impl Strategy<Value = Event> {
     let state = proptest::sample::select(vec![StepState::Started, StepState::Met, StepState::Unmet, StepState::Unsaid]);
-    let part = proptest::sample::select(vec!["", "control", "stimulus"]);
+    let part = proptest::sample::select(vec![None, Some(Part::Control), Some(Part::Stimulus)]);
     (any::<u16>(), text(), any::<Option<u32>>(), state, part, text()).prop_map(
         |(index, verb, conn, state, part, detail)| Event::Step {
             index,
             verb,
             conn,
             state,
-            part: part.to_string(),
+            part,
             detail,
         },
     )
