@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use proofhouse_core::severity;
 use serde::{Deserialize, Serialize};
 
 use crate::exit_code;
@@ -579,11 +580,11 @@ impl Level {
     }
 
     /// Whether a finding of `level` counts.
-    pub fn counts(self, level: &str) -> bool {
+    pub fn counts(self, level: severity::Level) -> bool {
         match self {
-            Level::Must => level == "must",
-            Level::Should => matches!(level, "must" | "should"),
-            Level::Hardening => true,
+            Level::Must => level >= severity::Level::Must,
+            Level::Should => level >= severity::Level::Should,
+            Level::Hardening => level >= severity::Level::Hardening,
             Level::Never => false,
         }
     }

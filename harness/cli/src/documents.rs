@@ -138,14 +138,14 @@ pub fn scene(scenario: &proofhouse_core::scenario::Scenario) -> Scene {
         title: scenario.title.clone(),
         attack: about.attack.clone(),
         guidance: about.guidance.clone(),
-        level: about.level.clone(),
+        level: about.level,
     }
 }
 
 fn rules(registry: &Registry) -> BTreeMap<String, Rule> {
     let rule = |oracle: &proofhouse_core::oracle::Oracle| Rule {
         doc: oracle.doc.into(),
-        kind: oracle.kind.into(),
+        kind: oracle.kind.to_string(),
         clauses: oracle.clauses.iter().map(|clause| (*clause).to_owned()).collect(),
     };
     registry.oracles().map(|oracle| (oracle.id.into(), rule(oracle))).collect()

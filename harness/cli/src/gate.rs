@@ -19,8 +19,8 @@ pub fn spared(finding: &Finding, asked: &Asked, accepted: &Accepted) -> Option<S
     if finding.verdict != "fail" {
         return Some(Spared::Suspicion);
     }
-    if !asked.fail_on.counts(&finding.level) {
-        return Some(Spared::Level(finding.level.clone()));
+    if !asked.fail_on.counts(finding.level) {
+        return Some(Spared::Level(finding.level));
     }
     if asked.baseline.contains(&finding.signature) {
         return Some(Spared::Baseline);

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::severity::{FindingKind, Level};
 use crate::verdict::{EntryId, Violation};
 
 /// How many entries a finding names at most; thousands of connections may show one and the same violation.
@@ -20,10 +21,10 @@ pub struct Finding {
     pub signature: String,
     /// `fail`, or `inconclusive` for a suspicion that did not repeat often enough.
     pub verdict: String,
-    /// crash, hang, resource, disclosure, auth, config, conformance, exception, amplification.
-    pub kind: String,
-    /// `must`, `should`, `hardening`.
-    pub level: String,
+    /// What class of defect it is.
+    pub kind: FindingKind,
+    /// How much it weighs.
+    pub level: Level,
     /// Title of the scenario.
     pub title: String,
     /// Id of the scenario.
@@ -68,10 +69,10 @@ pub struct Finding {
 
 /// The stable id of a violation: a hash of kind, oracle, clause and place. Never seed, scenario file, address, port or version.
 #[must_use]
-pub fn signature(kind: &str, oracle: &str, violation: &Violation) -> String {
+pub fn signature(kind: FindingKind, oracle: &str, violation: &Violation) -> String {
     use sha2::{Digest, Sha256};
     let mut hash = Sha256::new();
-    for part in [kind, oracle, &violation.clause, &violation.place] {
+    for part in [kind.name(), oracle, &violation.clause, &violation.place] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
     }

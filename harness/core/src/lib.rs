@@ -30,6 +30,7 @@ pub mod results;
 pub mod scenario;
 pub mod script;
 pub mod seed;
+pub mod severity;
 pub mod shrink;
 pub mod sim;
 pub mod spread;

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
 use crate::registry::Registry;
+use crate::severity::FindingKind;
 use crate::time::Duration;
 use crate::transcript::Transcript;
 use crate::value::{Fields, Value};
@@ -44,8 +45,8 @@ pub struct Oracle {
     pub clauses: &'static [&'static str],
     /// What the record must be good for.
     pub needs: Needs,
-    /// Kind of finding that a violation is: `crash`, `hang`, `conformance`, ...
-    pub kind: &'static str,
+    /// Kind of finding that a violation is.
+    pub kind: FindingKind,
     /// Keys of `[[expect]]` that it knows, beside `oracle` and `of`.
     pub keys: &'static [Key],
     /// Whether it reads the outcome of every `expect` step of the fleets in `of`.
@@ -59,7 +60,7 @@ impl Oracle {
     /// Every other rule compares an attack with its legal variant, and has nothing to compare with then.
     #[must_use]
     pub fn stands_alone(&self) -> bool {
-        matches!(self.kind, "crash" | "hang" | "exception" | "disclosure")
+        self.kind.is_breakdown() || self.kind == FindingKind::Disclosure
     }
 }
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use crate::actor::Addr;
 use crate::document::Located;
 use crate::seed::Seed;
+use crate::severity::{FindingKind, Level};
 use crate::spread::Spread;
 use crate::time::Duration;
 use crate::value::{Fields, Value};
@@ -81,14 +82,14 @@ pub struct About {
     pub guidance: Vec<String>,
     /// Clauses, as `mqtt5:3.1.4-3`.
     pub spec: Vec<String>,
-    /// `must`, `should` or `hardening`: moves the gate, never the verdict.
-    pub level: String,
+    /// How much a finding weighs: moves the gate, never the verdict.
+    pub level: Level,
     /// CWE numbers.
     pub cwe: Vec<u32>,
     /// CVSS v4 vector; may be empty.
     pub cvss: String,
-    /// Kind of finding: crash, hang, resource, disclosure, auth, config, conformance, exception, amplification; may be empty (the oracle's own).
-    pub kind: String,
+    /// Kind of finding, where it is not the oracle's own.
+    pub kind: Option<FindingKind>,
 }
 
 /// How the bytes of a send are cut.

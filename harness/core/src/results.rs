@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
 use crate::finding::Finding;
+use crate::severity::{FindingKind, Level};
 use crate::verdict::Verdict;
 
 /// Version of `results.json`. Older ones are read for ever.
@@ -55,10 +56,10 @@ pub struct FindingRow {
     pub signature: String,
     /// `fail`, or `inconclusive` for a suspicion.
     pub verdict: String,
-    /// crash, hang, resource, disclosure, auth, config, conformance, exception, amplification.
-    pub kind: String,
-    /// must, should, hardening.
-    pub level: String,
+    /// What class of defect it is.
+    pub kind: FindingKind,
+    /// How much it weighs.
+    pub level: Level,
     /// Title of the scenario.
     pub title: String,
     /// Id of the scenario.

@@ -86,7 +86,7 @@ fn status(trial: &TrialRow, found: &[&Found]) -> TestCaseStatus {
         Verdict::Fail => match (counted.first(), found.first()) {
             (Some(found), _) => {
                 let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-                status.set_type(visible(&found.finding.kind));
+                status.set_type(found.finding.kind.name());
                 let all: Vec<String> = counted.iter().map(|f| describe(f)).collect();
                 status.set_description(all.join("\n\n"));
                 (status, format!("{}: {}", found.finding.id, found.finding.actual))
@@ -121,7 +121,7 @@ fn properties(run: &Run, trial: &TrialRow, seeds: usize, found: &[&Found]) -> Ve
     if let Some(scene) = run.scenes.get(&trial.scenario) {
         all.push(("title", scene.title.clone()));
         all.push(("attack", scene.attack.clone()));
-        all.push(("level", scene.level.clone()));
+        all.push(("level", scene.level.to_string()));
         all.push(("guidance", scene.guidance.join(" ")));
     }
     for f in found {

@@ -8,7 +8,7 @@ use proofhouse_core::transcript::{
     By, Bytes, Entry, Event, Life, Packet, Slipped, StepState, Transcript, Who, WitnessState,
 };
 use proofhouse_core::part::Part;
-use proofhouse_core::transcript::{By, Bytes, Entry, Event, Life, Packet, StepState, Transcript, Who, WitnessState};use proofhouse_core::value::unhex;
+use proofhouse_core::value::unhex;
 use serde::Serialize;
 
 use crate::words::{cut, visible};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use proofhouse_core::finding::Finding;
 use proofhouse_core::guidance::Row;
 use proofhouse_core::results::{Results, TrialRow};
+use proofhouse_core::severity::Level;
 use proofhouse_core::verdict::Verdict;
 use serde::{Deserialize, Serialize};
 
@@ -79,7 +80,7 @@ pub enum Spared {
     /// It did not repeat often enough.
     Suspicion,
     /// Its level is below `--fail-on`.
-    Level(String),
+    Level(Level),
     /// A run before has found it already.
     Baseline,
     /// The target file accepts it, for this reason.
@@ -106,8 +107,8 @@ pub struct Scene {
     pub attack: String,
     /// Guidance rows.
     pub guidance: Vec<String>,
-    /// `must`, `should` or `hardening`.
-    pub level: String,
+    /// How much a finding weighs.
+    pub level: Level,
 }
 
 /// What a report says about a rule.
@@ -115,7 +116,7 @@ pub struct Scene {
 pub struct Rule {
     /// One line.
     pub doc: String,
-    /// Kind of finding.
+    /// Kind of finding; empty for a rule that this build does not know.
     pub kind: String,
     /// Clauses that it decides.
     pub clauses: Vec<String>,

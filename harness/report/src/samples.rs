@@ -6,6 +6,7 @@ use proofhouse_core::finding::Finding;
 use proofhouse_core::part::Part;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::seed::Seed;
+use proofhouse_core::severity::{FindingKind, Level};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{By, Bytes, Entry, Event, Header, Packet, StepState, Transcript, Who};
 use proofhouse_core::value::Fields;
@@ -31,15 +32,15 @@ pub(crate) fn trial(n: u32, scenario: &str, case: &str, verdict: Verdict, reason
     }
 }
 
-pub(crate) fn finding(scenario: &str, case: &str, level: &str) -> Finding {
-    let signature = proofhouse_core::value::hex(&[level.len() as u8; 32]);
+pub(crate) fn finding(scenario: &str, case: &str, level: Level) -> Finding {
+    let signature = proofhouse_core::value::hex(&[level.name().len() as u8; 32]);
     Finding {
         format: 1,
         id: format!("F-{}", &signature[..8]),
         signature,
         verdict: "fail".into(),
-        kind: "conformance".into(),
-        level: level.into(),
+        kind: FindingKind::Conformance,
+        level,
         title: "A reused client id displaces the first session".into(),
         scenario: scenario.into(),
         case: case.into(),
@@ -119,7 +120,7 @@ pub(crate) fn scene(guidance: &str) -> Scene {
         title: "A reused client id displaces the first session".into(),
         attack: "MC-03".into(),
         guidance: vec![guidance.into()],
-        level: "must".into(),
+        level: Level::Must,
     }
 }
 
@@ -135,8 +136,8 @@ pub(crate) fn run() -> Run {
         trial(8, "mqtt/me-01-length", "", Verdict::Error, "bug in Proofhouse: none, this is a sample"),
     ];
     let findings = vec![
-        found(finding("mqtt/mc-03-takeover", "5", "must"), None),
-        found(finding("mqtt/md-02-half-open", "", "should"), Some(Spared::Level("should".into()))),
+        found(finding("mqtt/mc-03-takeover", "5", Level::Must), None),
+        found(finding("mqtt/md-02-half-open", "", Level::Should), Some(Spared::Level(Level::Should))),
     ];
     let rows = include_str!("../../../scenarios/guidance/rows.toml");
     Run {

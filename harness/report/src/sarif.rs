@@ -6,6 +6,7 @@
 //! Every path is below the run's folder, the base `RUN`.
 use std::collections::BTreeMap;
 
+use proofhouse_core::severity::Level;
 use serde_json::{Value, json};
 
 use crate::run::{Found, Rule, Run, Spared};
@@ -95,7 +96,7 @@ fn result(run: &Run, found: &Found, rules: &[(&str, Vec<&Found>)]) -> ResultRow 
         rule_id: f.oracle.clone(),
         rule_index: rules.iter().position(|(id, _)| *id == f.oracle).expect("every finding's oracle is a rule"),
         kind: if suspicion { "review" } else { "fail" },
-        level: if suspicion { "none" } else { level(&f.level) },
+        level: if suspicion { "none" } else { level(f.level) },
         message: text(&message),
         locations: vec![Location {
             physical_location: Physical { artifact_location: at("scenario.toml"), region: Region { start_line: 1 } },
@@ -179,11 +180,11 @@ fn location(found: &Found, name: &str) -> ArtifactLocation {
     ArtifactLocation { uri: uri(&format!("{}/{name}", found.path)), uri_base_id: BASE }
 }
 
-fn level(level: &str) -> &'static str {
+fn level(level: Level) -> &'static str {
     match level {
-        "must" => "error",
-        "should" => "warning",
-        _ => "note",
+        Level::Must => "error",
+        Level::Should => "warning",
+        Level::Hardening => "note",
     }
 }
 

@@ -31,7 +31,7 @@ pub fn run(args: &List) -> Result<ExitCode, Failure> {
         }
         (What::Oracles, true) => clauses(registry.oracles().map(|o| (o.id, o.clauses.to_vec()))),
         (What::Scenarios, false) => scenarios.iter().map(|scenario| of_scenario(scenario)).collect(),
-        (What::Oracles, false) => registry.oracles().map(|o| row([o.id, o.kind, o.doc])).collect(),
+        (What::Oracles, false) => registry.oracles().map(|o| row([o.id, o.kind.name(), o.doc])).collect(),
         (What::Targets, _) => targets(&registry)?,
         (What::Flaws, _) => registry.flaws.iter().map(|(name, doc)| row([name, doc])).collect(),
         (What::Guidance, _) => guidance(&scenarios)?,
@@ -59,7 +59,7 @@ fn clauses<'a>(all: impl Iterator<Item = (&'a str, Vec<&'a str>)>) -> Vec<Row> {
 
 fn of_scenario(scenario: &Scenario) -> Row {
     let cases = format!("{} case(s)", scenario.cases.len());
-    row([&scenario.id, &scenario.about.attack, &scenario.about.level, &cases, &scenario.title])
+    row([&scenario.id, &scenario.about.attack, scenario.about.level.name(), &cases, &scenario.title])
 }
 
 fn targets(registry: &Registry) -> Result<Vec<Row>, Failure> {

@@ -7,6 +7,7 @@ use proofhouse_core::oracle::record::{Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Part, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -18,7 +19,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "every request of these fleets to a protected resource is refused with a 4.xx, reset, or not answered; never granted",
     clauses: &["RFC 7252 §5.9.2.2", "RFC 7252 §5.9.2.4"],
     needs: Needs::Full,
-    kind: "auth",
+    kind: FindingKind::Auth,
     keys: &[
         Key {
             name: "protected",

@@ -8,6 +8,7 @@ use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -21,7 +22,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "what /.well-known/core lists to these fleets is public: every link is on the policy's list",
     clauses: &["RFC 7252 §11.3"],
     needs: Needs::Full,
-    kind: "disclosure",
+    kind: FindingKind::Disclosure,
     keys: &[
         Key {
             name: "public",

@@ -10,6 +10,7 @@ use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -23,7 +24,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "after the attack these observers are notified at least once more in time, and no answer ends their observation",
     clauses: &["RFC 7641 §3.6", "RFC 7252 §4.2"],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[
         Key {
             name: "within",

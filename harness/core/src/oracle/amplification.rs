@@ -12,6 +12,7 @@ use super::record::{Moment, Record, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::time::Duration;
 use crate::transcript::{Bytes, Event, Transcript};
 use crate::value::Value;
@@ -22,7 +23,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "an address that was never validated receives at most so many times the bytes that it sent",
     clauses: &["RFC 7252 §11.3"],
     needs: Needs::Full,
-    kind: "amplification",
+    kind: FindingKind::Amplification,
     keys: &[
         Key { name: "factor_max", kind: Kind::Float, doc: "most bytes received for each byte sent; default 3.0" },
         Key {

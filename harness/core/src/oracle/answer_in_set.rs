@@ -8,6 +8,7 @@ use super::record::{Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Alternative, Expect, FleetPlan, Part, Plan, StepPlan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::time::Time;
 use crate::transcript::{StepState, Transcript};
 use crate::value::Value;
@@ -18,7 +19,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "every `expect` of these fleets' steps is met: the answer is in the set that the scenario lists",
     clauses: &[],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[
         Key { name: "attack", kind: Kind::Text, doc: "the attack in words, for people: \"a CON GET of version 0\"" },
         Key {

@@ -8,6 +8,7 @@ use super::record::{Connection, Moment, Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::time::Duration;
 use crate::transcript::{By, Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
@@ -17,7 +18,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "the target ends every connection of these fleets that carried a stimulus (without one: every connection) within this time",
     clauses: &[],
     needs: Needs::Edges,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[
         Key { name: "within", kind: Kind::Duration, doc: "from the last stimulus, or from the opening; default 5s" },
         Key { name: "at_least", kind: Kind::Percent, doc: "share of the connections that must be ended; default 100%" },

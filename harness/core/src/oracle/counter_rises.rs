@@ -10,6 +10,7 @@ use super::record::{Moment, Record, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::transcript::{Event, StepState, Transcript, Who};
 use crate::value::Value;
 use crate::verdict::{Judgement, Violation};
@@ -19,7 +20,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "a counter that a read before and a read after the attack have bound has risen by exactly so much",
     clauses: &["RFC 7252 §4.5"],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[
         Key { name: "before", kind: Kind::Text, doc: "the value that the first read bound: `fleet.name`" },
         Key { name: "after", kind: Kind::Text, doc: "the value that the last read bound: `fleet.name`" },

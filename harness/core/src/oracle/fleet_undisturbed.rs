@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::record::{Connection, Record, StepRun, ids};
 use super::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, Part, Plan};
+use crate::severity::FindingKind;
 use crate::transcript::{By, Event, StepState, Transcript, Who};
 use crate::verdict::{EntryId, Judgement, Violation};
 
@@ -15,7 +16,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "no member of these fleets is disconnected by the target, refused, or left without an answer",
     clauses: &[],
     needs: Needs::Edges,
-    kind: "resource",
+    kind: FindingKind::Resource,
     keys: &[],
     reads_steps: true,
     judge,

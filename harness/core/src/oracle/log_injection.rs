@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::transcript::{Event, Life, Transcript};
 use crate::value::Value;
 use crate::verdict::{EntryId, Judgement, Violation};
@@ -20,7 +21,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "what stands behind a control character in a name that a peer sends neither begins a line of the target's log nor brings that character to a terminal",
     clauses: &[],
     needs: Needs::Edges,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[
         Key {
             name: "canary",

@@ -8,6 +8,7 @@ use super::record::{Moment, Record, ids};
 use super::{Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::time::Time;
 use crate::transcript::{Event, Transcript};
 use crate::verdict::{Judgement, Violation};
@@ -17,7 +18,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "the target's memory stops growing: at most this much above its baseline, or no slope with 95 % confidence",
     clauses: &[],
     needs: Needs::Quiet,
-    kind: "resource",
+    kind: FindingKind::Resource,
     keys: &[
         Key {
             name: "gauge",

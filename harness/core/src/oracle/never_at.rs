@@ -8,6 +8,7 @@ use super::record::{Crossing, Record, ids, kind_of};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::transcript::{Event, Transcript};
 use crate::verdict::{EntryId, Judgement, Violation};
 
@@ -16,7 +17,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "a canary that was sent never arrives at a fleet (`fleet`, or `fleet:filter` for some of its topics or paths)",
     clauses: &[],
     needs: Needs::Full,
-    kind: "disclosure",
+    kind: FindingKind::Disclosure,
     keys: &[
         Key { name: "canary", kind: Kind::Text, doc: "name of the canary" },
         Key { name: "at", kind: Kind::Text, doc: "`fleet`, or `fleet:filter`" },

@@ -7,6 +7,7 @@ use super::record::{Moment, Record};
 use super::{Needs, Oracle};
 use crate::admin::Order;
 use crate::plan::{Expect, Plan};
+use crate::severity::FindingKind;
 use crate::time::Time;
 use crate::transcript::{Event, Life, Transcript};
 use crate::verdict::{EntryId, Judgement, Violation};
@@ -16,7 +17,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "the target's process neither exits nor dies by a signal before we stop it",
     clauses: &[],
     needs: Needs::Edges,
-    kind: "crash",
+    kind: FindingKind::Crash,
     keys: &[],
     reads_steps: false,
     judge,

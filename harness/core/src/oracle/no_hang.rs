@@ -7,6 +7,7 @@ use super::record::{Moment, Record};
 use super::{Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::time::{Duration, Time};
 use crate::transcript::{Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
@@ -17,7 +18,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     clauses: &[],
     // Not Quiet: five seconds are long enough for a machine that does other work too, and our own lateness is looked at.
     needs: Needs::Edges,
-    kind: "hang",
+    kind: FindingKind::Hang,
     keys: &[Key { name: "deadline", kind: Kind::Duration, doc: "longest time without an answer; default 5s" }],
     reads_steps: false,
     judge,

@@ -7,6 +7,7 @@ use super::record::{Moment, Record, ids};
 use super::{Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::time::{Duration, Time, nanos};
 use crate::transcript::{Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
@@ -16,7 +17,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "the witness's round trips (99th percentile) are not much slower once the attack has begun",
     clauses: &[],
     needs: Needs::Quiet,
-    kind: "resource",
+    kind: FindingKind::Resource,
     keys: &[
         Key { name: "factor", kind: Kind::Int, doc: "how many times slower is too slow; default 5" },
         Key { name: "floor", kind: Kind::Duration, doc: "a round trip up to this is never too slow; default 50ms" },

@@ -9,6 +9,7 @@ use super::no_crash::{death, template};
 use super::record::Record;
 use super::{Needs, Oracle};
 use crate::plan::{Expect, Plan};
+use crate::severity::FindingKind;
 use crate::transcript::{Event, Life, Transcript};
 use crate::verdict::{EntryId, Judgement, Violation};
 
@@ -17,7 +18,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "the target's log holds no panic, sanitizer report or unhandled exception",
     clauses: &[],
     needs: Needs::Edges,
-    kind: "exception",
+    kind: FindingKind::Exception,
     keys: &[],
     reads_steps: false,
     judge,

@@ -10,6 +10,7 @@ use super::record::{Crossing, Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, MarkId, Plan};
 use crate::protocol::{Key, Kind};
+use crate::severity::FindingKind;
 use crate::transcript::{Packet, StepState, Transcript};
 use crate::value::Value;
 use crate::verdict::{Judgement, Violation};
@@ -19,7 +20,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "two steps that say the same, one before the attack and one after it, get the same answer",
     clauses: &[],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[
         Key { name: "before", kind: Kind::Text, doc: "mark of the step before: `fleet.mark`" },
         Key { name: "after", kind: Kind::Text, doc: "mark of the step after: `fleet.mark`" },

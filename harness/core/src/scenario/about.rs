@@ -1,33 +1,20 @@
 //! Facts about a scenario for reports.
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::document::{Keys, Mistake};
 use crate::plan::About;
-
-const LEVELS: [(&str, &str); 3] = [("must", "must"), ("should", "should"), ("hardening", "hardening")];
-
-const KINDS: [(&str, &str); 9] = [
-    ("crash", "crash"),
-    ("hang", "hang"),
-    ("resource", "resource"),
-    ("disclosure", "disclosure"),
-    ("auth", "auth"),
-    ("config", "config"),
-    ("conformance", "conformance"),
-    ("exception", "exception"),
-    ("amplification", "amplification"),
-];
+use crate::severity::{FindingKind, Level};
 
 pub(super) fn read(keys: &mut Keys<'_>) -> Result<About, Mistake> {
     Ok(About {
         attack: keys.text("attack")?.unwrap_or_default(),
         guidance: words(keys, "guidance")?,
         spec: spec(keys)?,
-        level: keys.word("level", &LEVELS)?.unwrap_or("must").to_string(),
+        level: keys.word("level", &Level::WORDS)?.unwrap_or_default(),
         cwe: cwe(keys)?,
         cvss: cvss(keys)?,
-        kind: keys.word("kind", &KINDS)?.unwrap_or_default().to_string(),
+        kind: keys.word("kind", &FindingKind::WORDS)?,
     })
 }
 

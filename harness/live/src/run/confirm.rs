@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use proofhouse_core::document::Located;
 use proofhouse_core::finding::{ENTRIES_MAX, Finding};
 use proofhouse_core::plan::Plan;
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::shrink::shrink;
 use proofhouse_core::target::{TargetKind, TargetSpec};
 use proofhouse_core::transcript::Transcript;
@@ -38,7 +39,7 @@ pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: 
     if let Some(capability) = plan.id.strip_prefix(PROBE) {
         let _ = gate::declaration(capability, target, &mut outcome.judgements, runner.registry);
     }
-    let found = resume::signatures(&plan.about.kind, &outcome.judgements, runner.registry);
+    let found = resume::signatures(plan.about.kind, &outcome.judgements, runner.registry);
     let violation = found.into_iter().find(|(id, ..)| id == signature).map(|(.., violation)| violation);
     Some(Replay { violation, digest: outcome.transcript.digest(), outcome })
 }
@@ -85,7 +86,7 @@ impl Campaign<'_> {
         self.reporter.tell(Progress::Confirming(all.len()));
         let alone = |s: &Suspicion| {
             let shared = matches!(job_of(jobs, s).target.kind, TargetKind::Remote);
-            self.is_quiet(&s.oracle) || shared && matches!(s.kind.as_str(), "crash" | "hang")
+            self.is_quiet(&s.oracle) || shared && matches!(s.kind, FindingKind::Crash | FindingKind::Hang)
         };
         let (alone, crowd): (Vec<Suspicion>, Vec<Suspicion>) = all.into_iter().partition(alone);
         for (group, workers) in [(&crowd, self.settings.jobs), (&alone, 1)] {
@@ -271,8 +272,8 @@ impl Campaign<'_> {
             id: format!("F-{}", &suspicion.signature[..8]),
             signature: suspicion.signature.clone(),
             verdict: if confirmed { "fail" } else { "inconclusive" }.into(),
-            kind: suspicion.kind.clone(),
-            level: about.level.clone(),
+            kind: suspicion.kind,
+            level: about.level,
             title: plan.title.clone(),
             scenario: plan.id.clone(),
             case: plan.case.clone(),

@@ -114,8 +114,8 @@ pub fn doubted(why: &str, judgements: &mut Vec<Judgement>, registry: &Registry) 
 
 /// A failure that no missing capability explains.
 fn is_trouble(registry: &Registry, judgement: &Judgement) -> bool {
-    let kind = registry.oracle(&judgement.oracle).map_or("", |oracle| oracle.kind);
-    judgement.verdict == Verdict::Fail && matches!(kind, "crash" | "hang" | "exception")
+    let breakdown = registry.oracle(&judgement.oracle).is_some_and(|oracle| oracle.kind.is_breakdown());
+    judgement.verdict == Verdict::Fail && breakdown
 }
 
 /// How the id of a probe begins; the capability follows.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proofhouse_core::finding::{Finding, signature};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::verdict::{Judgement, Verdict, Violation};
 
 use super::campaign::Job;
@@ -58,7 +59,7 @@ pub struct Suspicion {
     /// Signature of the violation.
     pub signature: String,
     /// Kind of finding.
-    pub kind: String,
+    pub kind: FindingKind,
     /// Id of the oracle.
     pub oracle: String,
     /// The violation as that trial showed it.
@@ -70,30 +71,32 @@ pub struct Suspicion {
 /// Every signature in a trial's judgements, with what it stands for.
 #[must_use]
 pub fn signatures(
-    about_kind: &str,
+    about_kind: Option<FindingKind>,
     judgements: &[Judgement],
     registry: &Registry,
-) -> Vec<(String, String, String, Violation)> {
+) -> Vec<(String, FindingKind, String, Violation)> {
     let mut all = Vec::new();
     for judgement in judgements.iter().filter(|j| j.verdict == Verdict::Fail) {
         let kind = kind(about_kind, &judgement.oracle, registry);
         for violation in &judgement.violations {
-            let id = signature(&kind, &judgement.oracle, violation);
-            all.push((id, kind.clone(), judgement.oracle.clone(), violation.clone()));
+            let id = signature(kind, &judgement.oracle, violation);
+            all.push((id, kind, judgement.oracle.clone(), violation.clone()));
         }
     }
     all
 }
 
 /// Kind of finding: a generic oracle knows its own, else the scenario's word counts, else the oracle's.
-fn kind(about: &str, oracle: &str, registry: &Registry) -> String {
+fn kind(about: Option<FindingKind>, oracle: &str, registry: &Registry) -> FindingKind {
     let row = registry.oracle(oracle);
-    let generic = proofhouse_core::oracle::GENERIC.iter().any(|o| o.id == oracle && matches!(o.kind, "crash" | "hang"));
+    let generic = proofhouse_core::oracle::GENERIC
+        .iter()
+        .any(|o| o.id == oracle && matches!(o.kind, FindingKind::Crash | FindingKind::Hang));
     match row {
-        _ if oracle == DECLARATION => "config".into(),
-        Some(row) if generic || about.is_empty() => row.kind.into(),
-        Some(_) => about.into(),
-        None => "conformance".into(),
+        _ if oracle == DECLARATION => FindingKind::Config,
+        Some(row) if generic => row.kind,
+        Some(row) => about.unwrap_or(row.kind),
+        None => FindingKind::Conformance,
     }
 }
 
@@ -110,7 +113,7 @@ pub fn suspicions(jobs: &[Job], records: &[Record], registry: &Registry) -> Vec<
     let mut all = Vec::new();
     for (n, (row, judgements)) in Done::of(records).trials {
         let Some(job) = jobs.iter().find(|job| job.n == n) else { continue };
-        for (signature, kind, oracle, violation) in signatures(&job.scenario.about.kind, &judgements, registry) {
+        for (signature, kind, oracle, violation) in signatures(job.scenario.about.kind, &judgements, registry) {
             if known.insert((row.target.clone(), signature.clone())) {
                 all.push(Suspicion { trial: n, signature, kind, oracle, violation, wall_ms: row.wall_ms });
             }

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -16,7 +17,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "every SUBSCRIBE and UNSUBSCRIBE of these fleets is answered with one code for each filter, and no QoS above the one asked for",
     clauses: &["MQTT5 3.8.4-6", "MQTT5 3.8.4-7", "MQTT5 3.10.4-5", "MQTT3 3.8.4-5", "MQTT3 3.10.4-5"],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[CLAUSE],
     reads_steps: true,
     judge,

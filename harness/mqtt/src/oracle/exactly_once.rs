@@ -15,6 +15,7 @@ use proofhouse_core::oracle::record::{Crossing, Moment, Record, StepRun, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{StepState, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -26,7 +27,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "a canary that the server has acknowledged is delivered once at every member of a fleet",
     clauses: &["MQTT5 4.3.3-10", "MQTT3 4.3.3-2", "MQTT5 4.5.0-1", "MQTT3 4.5.0-1"],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[
         Key { name: "canary", kind: Kind::Text, doc: "name of the canary" },
         Key { name: "at", kind: Kind::Text, doc: "`fleet`, or `fleet:filter`" },

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids, kind_of};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -20,7 +21,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "every message that arrives at these fleets is on a topic that one of its reader's filters matches, byte for byte",
     clauses: &["MQTT5 3.3.2-3", "MQTT5 4.7.2-1", "MQTT5 4.7.3-4", "MQTT3 3.3.2-3", "MQTT3 4.7.2-1", "MQTT3 4.7.3-4"],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[CLAUSE],
     reads_steps: false,
     judge,

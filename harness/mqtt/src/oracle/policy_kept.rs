@@ -13,6 +13,7 @@ use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Entry, Event, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -24,7 +25,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "a canary arrives only at parties that may read its topic, and only from parties that may write it, at the time it arrives",
     clauses: &[],
     needs: Needs::Full,
-    kind: "disclosure",
+    kind: FindingKind::Disclosure,
     keys: &[
         Key {
             name: "within",

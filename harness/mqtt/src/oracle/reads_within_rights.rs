@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use proofhouse_core::oracle::record::{Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::{Judgement, Violation};
 
@@ -17,7 +18,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "every message that arrives at these fleets is on a topic that its reader's party may read, whoever sent it",
     clauses: &[],
     needs: Needs::Full,
-    kind: "disclosure",
+    kind: FindingKind::Disclosure,
     keys: &[CLAUSE],
     reads_steps: false,
     judge,

@@ -7,6 +7,7 @@ use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{By, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -18,7 +19,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "a connection of these fleets that carries the attack gets no CONNACK with success: it is refused, or ended in time",
     clauses: &["MQTT5 3.1.4-2"],
     needs: Needs::Full,
-    kind: "auth",
+    kind: FindingKind::Auth,
     keys: &[Key { name: "within", kind: Kind::Duration, doc: "from the stimulus; default 5s" }, CLAUSE],
     reads_steps: true,
     judge,

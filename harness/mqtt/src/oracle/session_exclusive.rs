@@ -7,6 +7,7 @@ use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{By, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
@@ -18,7 +19,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "after a second log-in with the same client id and user, the first connection is ended",
     clauses: &["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"],
     needs: Needs::Full,
-    kind: "conformance",
+    kind: FindingKind::Conformance,
     keys: &[Key { name: "within", kind: Kind::Duration, doc: "from the second CONNACK; default 1s" }],
     reads_steps: true,
     judge,

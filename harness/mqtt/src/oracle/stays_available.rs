@@ -6,6 +6,7 @@ use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, FleetPlan, Plan};
 use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::{Time, nanos};
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::{EntryId, Judgement, Violation};
@@ -17,7 +18,7 @@ pub(super) const ORACLE: Oracle = Oracle {
     doc: "from the first to the last stimulus, each member of these fleets is connected for at least this share of the time",
     clauses: &[],
     needs: Needs::Full,
-    kind: "resource",
+    kind: FindingKind::Resource,
     keys: &[Key { name: "at_least", kind: Kind::Percent, doc: "share of the time; default 99%" }, CLAUSE],
     reads_steps: false,
     judge,

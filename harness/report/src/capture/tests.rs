@@ -1,6 +1,8 @@
 use pcap_file::pcapng::blocks::enhanced_packet::EnhancedPacketOption;
 use pcap_file::pcapng::{Block, PcapNgReader};
 
+use proofhouse_core::severity::Level;
+
 use super::*;
 use crate::samples;
 
@@ -39,7 +41,7 @@ fn ports(packet: &[u8]) -> (u16, u16) {
 
 #[test]
 fn a_stream_has_its_handshake_its_numbers_and_its_end() {
-    let finding = samples::finding("mqtt/a", "5", "must");
+    let finding = samples::finding("mqtt/a", "5", Level::Must);
     let all = packets(&capture(&samples::transcript(), &finding, &tcp_fleet()));
     let seen: Vec<(u16, u8, u32, u32, usize)> =
         all.iter().map(|(_, p, _)| (ports(p).0, p[33], u32_at(p, 24), u32_at(p, 28), p.len() - 40)).collect();
@@ -61,14 +63,14 @@ fn a_stream_has_its_handshake_its_numbers_and_its_end() {
 
 #[test]
 fn times_are_nanoseconds_of_the_trial() {
-    let finding = samples::finding("mqtt/a", "5", "must");
+    let finding = samples::finding("mqtt/a", "5", Level::Must);
     let all = packets(&capture(&samples::transcript(), &finding, &tcp_fleet()));
     assert_eq!((all[0].0, all[3].0, all[4].0), (0, 2_000_246, 3_000_369));
 }
 
 #[test]
 fn comments_name_step_part_mark_and_violation() {
-    let finding = samples::finding("mqtt/a", "5", "must");
+    let finding = samples::finding("mqtt/a", "5", Level::Must);
     let all = packets(&capture(&samples::transcript(), &finding, &tcp_fleet()));
     assert_eq!(all[3].2, ["mqtt/mc-03-takeover foe/0 main connect", "step 0 connect (stimulus)"]);
     assert_eq!(
@@ -87,7 +89,7 @@ fn long_payloads_are_segmented_and_lose_nothing() {
     let mut transcript = samples::transcript();
     let Event::Sent(bytes) = &mut transcript.entries[2].event else { panic!("it was sent") };
     bytes.hex = "ab".repeat(65_536);
-    let all = packets(&capture(&transcript, &samples::finding("mqtt/a", "5", "must"), &tcp_fleet()));
+    let all = packets(&capture(&transcript, &samples::finding("mqtt/a", "5", Level::Must), &tcp_fleet()));
     let data: Vec<&Vec<u8>> = all.iter().map(|(_, p, _)| p).filter(|p| ports(p).0 == 40_000 && p.len() > 40).collect();
     assert_eq!(data.iter().map(|p| p.len() - 40).sum::<usize>(), 65_536);
     assert!(data.iter().all(|p| p.len() <= 1_500), "no packet is longer than a path carries");
@@ -101,14 +103,14 @@ fn bytes_that_the_transcript_cut_away_leave_a_gap_that_is_said() {
     let mut transcript = samples::transcript();
     let Event::Sent(bytes) = &mut transcript.entries[2].event else { panic!("it was sent") };
     bytes.len = Some(1_018);
-    let all = packets(&capture(&transcript, &samples::finding("mqtt/a", "5", "must"), &tcp_fleet()));
+    let all = packets(&capture(&transcript, &samples::finding("mqtt/a", "5", Level::Must), &tcp_fleet()));
     assert!(all[3].2.iter().any(|c| c.starts_with("1000 more bytes followed")), "{:?}", all[3].2);
     assert_eq!(u32_at(&all[4].1, 28), 1_019, "the answer acknowledges all of them");
 }
 
 #[test]
 fn a_datagram_is_one_packet_and_opens_nothing() {
-    let all = packets(&capture(&samples::transcript(), &samples::finding("coap/a", "", "must"), &udp_fleet(false)));
+    let all = packets(&capture(&samples::transcript(), &samples::finding("coap/a", "", Level::Must), &udp_fleet(false)));
     let seen: Vec<((u16, u16), usize)> = all.iter().map(|(_, p, _)| (ports(p), p.len() - 28)).collect();
     assert_eq!(seen, [((40_000, 1_883), 18), ((1_883, 40_000), 4)]);
     assert!(all.iter().all(|(_, p, _)| p[9] == 17));
@@ -116,7 +118,7 @@ fn a_datagram_is_one_packet_and_opens_nothing() {
 
 #[test]
 fn a_fleet_that_listens_answers_from_the_address_that_was_called() {
-    let all = packets(&capture(&samples::transcript(), &samples::finding("coap/a", "", "must"), &udp_fleet(true)));
+    let all = packets(&capture(&samples::transcript(), &samples::finding("coap/a", "", Level::Must), &udp_fleet(true)));
     assert_eq!(ports(&all[0].1), (1_883, 40_000));
 }
 
@@ -131,7 +133,7 @@ fn fleets_come_from_the_printed_plan() {
 
 #[test]
 fn text_from_outside_cannot_steer_a_terminal() {
-    let mut finding = samples::finding("mqtt/a", "5", "must");
+    let mut finding = samples::finding("mqtt/a", "5", Level::Must);
     finding.actual = samples::HOSTILE.into();
     let all = packets(&capture(&samples::transcript(), &finding, &tcp_fleet()));
     let said = all.iter().flat_map(|(.., c)| c).find(|c| c.starts_with("VIOLATION")).expect("it is said");

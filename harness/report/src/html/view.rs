@@ -1,5 +1,6 @@
 //! What the template of `report.html` is given: words and numbers, nothing to decide.
 use proofhouse_core::results::TrialRow;
+use proofhouse_core::severity::{FindingKind, Level};
 use proofhouse_core::verdict::Verdict;
 use serde::Serialize;
 
@@ -62,8 +63,8 @@ struct Finding {
     open: bool,
     title: String,
     suspicion: bool,
-    level: String,
-    kind: String,
+    level: Level,
+    kind: FindingKind,
     spared: String,
     summary: Vec<(&'static str, String)>,
     expected: String,
@@ -233,8 +234,8 @@ fn finding(found: &Found, open: bool) -> Finding {
         open,
         title: visible(&f.title),
         suspicion: f.verdict != "fail",
-        level: visible(&f.level),
-        kind: visible(&f.kind),
+        level: f.level,
+        kind: f.kind,
         spared: found.spared.as_ref().map(|why| visible(&why.to_string())).unwrap_or_default(),
         summary,
         expected: cut(&visible(&f.expected), TEXT_MAX),

@@ -26,7 +26,7 @@ fn the_level_follows_the_scenarios() {
     let results = &log["runs"][0]["results"];
     assert_eq!((&results[0]["level"], &results[1]["level"]), (&json!("error"), &json!("warning")));
     assert_eq!(results[0]["kind"], "fail");
-    assert_eq!(level("hardening"), "note");
+    assert_eq!(level(Level::Hardening), "note");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! `results.json`: from the types that write it, read where they are declared, so that no field can be forgotten.
+use proofhouse_core::severity::{FindingKind, Level};
 use serde_json::{Map, Value, json};
 
 use super::DRAFT;
@@ -17,6 +18,8 @@ pub fn results() -> Value {
     top["$schema"] = DRAFT.into();
     top["title"] = "Proofhouse results".into();
     definitions.insert("Verdict".into(), json!({ "enum": VERDICTS }));
+    definitions.insert("Level".into(), json!({ "enum": Level::WORDS.map(|(word, _)| word) }));
+    definitions.insert("FindingKind".into(), json!({ "enum": FindingKind::WORDS.map(|(word, _)| word) }));
     top["$defs"] = definitions.into();
     top
 }

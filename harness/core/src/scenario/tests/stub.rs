@@ -6,6 +6,7 @@ use crate::actor::Crowd;
 use crate::oracle::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, StepPlan};
 use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Key, Kind, Protocol, Transport, Verb};
+use crate::severity::FindingKind;
 use crate::target::{AccountSpec, Endpoint, Given, TargetKind};
 use crate::transcript::Transcript;
 use crate::value::Value;
@@ -65,7 +66,7 @@ const fn oracle(id: &'static str, needs: Needs, keys: &'static [Key], reads_step
     fn judge(_: &Expect, _: &Plan, _: &Transcript) -> Judgement {
         unreachable!("the loader judges nothing")
     }
-    Oracle { id, doc: "", clauses: &[], needs, kind: "conformance", keys, reads_steps, judge }
+    Oracle { id, doc: "", clauses: &[], needs, kind: FindingKind::Conformance, keys, reads_steps, judge }
 }
 
 const ORACLES: &[Oracle] = &[
