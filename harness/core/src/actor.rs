@@ -2,98 +2,15 @@
 //!
 //! An actor is sans-io: it is handed the time and one input, and its only effect is its [`Outbox`]. The simulator and the
 //! live driver run the same actors unchanged.
-use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
-use core::net::Ipv4Addr;
-
-use serde::{Deserialize, Serialize};
 
 use crate::admin::Order;
-use crate::plan::{BindId, CanaryId, MarkId};
 use crate::time::Time;
-use crate::transcript::{StepState, WitnessState};
 use crate::value::Value;
 
-/// One end of a connection; on datagrams one association: a socket of ours and one peer address. Given out by
-/// [`Outbox::open`] or by [`Input::Accepted`]; unique among everything open in one trial, and used again only after it was closed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Conn(pub u32);
-
-/// An IPv4 address and port. In live runs always loopback, unless the guard was told otherwise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Addr {
-    /// The address, as a big-endian number: `0x7f00_0001` is 127.0.0.1.
-    pub ip: u32,
-    /// The port; 0 where the system chooses.
-    pub port: u16,
-}
-
-impl Addr {
-    /// An address from its four bytes and a port.
-    #[must_use]
-    pub fn new(ip: [u8; 4], port: u16) -> Addr {
-        Addr { ip: u32::from_be_bytes(ip), port }
-    }
-}
-
-impl fmt::Display for Addr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", Ipv4Addr::from(self.ip), self.port)
-    }
-}
-
-impl From<Addr> for String {
-    fn from(addr: Addr) -> String {
-        alloc::format!("{addr}")
-    }
-}
-
-impl TryFrom<String> for Addr {
-    type Error = &'static str;
-    fn try_from(text: String) -> Result<Addr, Self::Error> {
-        let (ip, port) = text.rsplit_once(':').ok_or("an address reads 127.0.0.1:1883")?;
-        let ip: Ipv4Addr = ip.parse().map_err(|_| "not an IPv4 address")?;
-        Ok(Addr { ip: u32::from(ip), port: port.parse().map_err(|_| "not a port")? })
-    }
-}
-
-/// Names one of an actor's timers; what it means is the actor's own business.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TimerId(pub u32);
-
-/// Which endpoint of the target an actor connects to: the place among the endpoints of its target file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct EndpointId(pub u16);
-
-/// How a connection ended, or failed to begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Close {
-    /// The peer's orderly end of stream.
-    Fin,
-    /// The peer's reset, or our own.
-    Reset,
-    /// Nothing listens there.
-    Refused,
-    /// No answer to the attempt to connect.
-    TimedOut,
-    /// Our own side had no descriptor or port left: says nothing about the target.
-    LocalLimit,
-}
-
-/// How an actor closes its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CloseHow {
-    /// Orderly: everything sent before still arrives.
-    Fin,
-    /// At once, with a reset.
-    Reset,
-    /// Only our direction ends; we keep reading.
-    Half,
-}
+pub use crate::connection::{Addr, Close, CloseHow};
+pub use crate::ids::{BindId, Conn, EndpointId, MarkId, TimerId};
+pub use crate::note::Note;
 
 /// What happened to an actor.
 #[derive(Clone, Copy, Debug)]
@@ -162,54 +79,6 @@ impl<A: Actor> Crowd for Vec<A> {
     fn len(&self) -> u32 {
         u32::try_from(<[A]>::len(self)).expect("a fleet has at most u32::MAX members")
     }
-}
-
-/// What an actor wants recorded, or tells the runner.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Note {
-    /// A moment that other fleets may wait for.
-    Mark(MarkId),
-    /// A mark that this member has not set and never will: whoever waits for it waits in vain.
-    Void(MarkId),
-    /// A field of an answer, kept for other steps.
-    Bind(BindId, Value),
-    /// A step of a script changed its state. `detail` says what was seen instead, or which alternative held.
-    Step {
-        /// Index of the step in the fleet's script.
-        index: u16,
-        /// The connection that it works on, where it has one.
-        conn: Option<Conn>,
-        /// What became of it.
-        state: StepState,
-        /// For people, and for oracles that show it: what matched or what came instead.
-        detail: String,
-    },
-    /// The script's name for a connection that it has just asked to open; noted right after [`Outbox::open`], and only where it is
-    /// not `main`.
-    Label(Conn, String),
-    /// A canary left this member in plain sight, by its own will.
-    Planted(CanaryId, Conn),
-    /// An administrator's order for the target; answered by [`Input::Done`].
-    Order(Order),
-    /// The target says that a grant took effect (`allow`) or ended.
-    Grant {
-        /// Name of the party.
-        party: String,
-        /// The right as scenarios write it: `subscribe cmd/#`.
-        grant: String,
-        /// Given, or taken away.
-        allow: bool,
-    },
-    /// The witness finished or missed a round trip.
-    Witness(WitnessState),
-    /// A measured number, with its unit in the name: `queue-bytes`.
-    Gauge(&'static str, u64),
-    /// A line of the target's log.
-    Log(String),
-    /// The target ended, with this exit code.
-    Exit(i32),
-    /// This member has nothing more to do.
-    Finished,
 }
 
 /// One effect of an actor, in the order it was asked for.

@@ -4,8 +4,9 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::actor::Note;
-use crate::plan::{BindId, MarkId, Plan};
+use crate::ids::{BindId, MarkId};
+use crate::note::Note;
+use crate::plan::Plan;
 use crate::registry::Registry;
 use crate::time::{Duration, Time};
 use crate::transcript::WitnessState;

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ids::EntryId;
 use crate::severity::{FindingKind, Level};
-use crate::verdict::{EntryId, Violation};
+use crate::verdict::Violation;
 
 /// How many entries a finding names at most; thousands of connections may show one and the same violation.
 pub const ENTRIES_MAX: usize = 64;

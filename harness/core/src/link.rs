@@ -3,7 +3,7 @@
 //! Faults act at the transport's own level. On a stream nothing is lost, doubled or reordered: a loss shows as the delay
 //! of one retransmission, and what follows waits behind it ([`Path::fate`]). Datagrams suffer all of it, and a late one waits
 //! for nobody ([`Path::scatter`]).
-use crate::actor::Close;
+use crate::connection::Close;
 use crate::plan::Network;
 use crate::seed::{Rng, SplitMix};
 use crate::spread::Spread;

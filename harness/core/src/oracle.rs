@@ -141,7 +141,7 @@ pub fn judge_all(
 /// Where we were stopped before the last thing that a failure rests on, its deadlines may have been ours: only a target that ended has
 /// done so by itself.
 fn excused(oracle: &Oracle, judgement: Judgement, lateness: &lateness::Lateness) -> Judgement {
-    if judgement.verdict != Verdict::Fail || oracle.kind == "crash" {
+    if judgement.verdict != Verdict::Fail || oracle.kind == FindingKind::Crash {
         return judgement;
     }
     match lateness.stopped() {

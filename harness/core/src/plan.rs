@@ -2,7 +2,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::actor::Addr;
+use crate::connection::Addr;
 use crate::document::Located;
 use crate::seed::Seed;
 use crate::severity::{FindingKind, Level};
@@ -13,18 +13,9 @@ use crate::value::{Fields, Value};
 mod estimate;
 mod order;
 
+pub use crate::ids::{BindId, CanaryId, MarkId};
 pub use crate::part::Part;
 pub use order::{Order, StepRef};
-
-/// Place of a mark in [`Plan::marks`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct MarkId(pub u16);
-/// Place of a bound value in [`Plan::binds`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct BindId(pub u16);
-/// Place of a canary in [`Plan::canaries`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct CanaryId(pub u16);
 
 /// Everything that is decided before a trial begins.
 #[derive(Clone, Debug, PartialEq)]
@@ -126,7 +117,7 @@ pub struct Network {
     /// Share of datagrams that arrive with one bit flipped, 0.0 to 1.0.
     pub corrupt: f64,
     /// The link ends this long after the connection opened.
-    pub cut: Option<(Duration, crate::actor::Close)>,
+    pub cut: Option<(Duration, crate::connection::Close)>,
     /// Nothing passes in this window after the connection opened: start and length.
     pub stall: Option<(Duration, Duration)>,
     /// At most this many bytes per second in each direction; 0: no limit.
@@ -192,7 +183,7 @@ pub struct FleetPlan {
     /// Endpoint by name; the first one of the protocol and version unless the scenario names one.
     pub endpoint: String,
     /// Its place among the target's endpoints.
-    pub endpoint_id: crate::actor::EndpointId,
+    pub endpoint_id: crate::ids::EndpointId,
     /// The endpoint asks who is there: parties send their credentials. Otherwise nobody sends any.
     pub authenticated: bool,
     /// We listen and the target connects.

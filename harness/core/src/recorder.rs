@@ -9,7 +9,9 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
-use crate::actor::{Addr, Close, Conn, Note};
+use crate::connection::{Addr, Close};
+use crate::ids::Conn;
+use crate::note::Note;
 use crate::plan::{FleetPlan, Part, Plan, Record, StepPlan};
 use crate::protocol::{Describe, From};
 use crate::registry::Registry;

@@ -8,10 +8,12 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::actor::{Actor, Addr, Conn, Input, Outbox};
+use crate::actor::{Actor, Input, Outbox};
 use crate::admin::Order;
 use crate::board::{Board, Heard, is_witness, start_of};
-use crate::plan::{BindId, FleetPlan, Plan, Record};
+use crate::connection::Addr;
+use crate::ids::{BindId, Conn};
+use crate::plan::{FleetPlan, Plan, Record};
 use crate::queue::Queue;
 use crate::recorder::Recorder;
 use crate::registry::Registry;

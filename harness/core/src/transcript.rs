@@ -4,13 +4,13 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::actor::{Addr, Close, Conn};
 use crate::admin::Order;
+use crate::connection::{Addr, Close};
+use crate::ids::{Conn, EntryId};
 use crate::part::Part;
 use crate::seed::Seed;
 use crate::time::Time;
 use crate::value::{Fields, Value};
-use crate::verdict::EntryId;
 
 mod io;
 mod text;

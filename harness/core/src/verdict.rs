@@ -4,6 +4,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::ids::EntryId;
+
 /// What a rule, a trial or a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -58,11 +60,6 @@ impl Verdict {
         }
     }
 }
-
-/// Index of an entry in its transcript.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EntryId(pub u32);
 
 /// One breach of a rule, with what shows it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proofhouse_core::finding::Finding;
+use proofhouse_core::part::Part;
 use proofhouse_core::transcript::{
     By, Bytes, Entry, Event, Life, Packet, Slipped, StepState, Transcript, Who, WitnessState,
 };
-use proofhouse_core::part::Part;
 use proofhouse_core::value::unhex;
 use serde::Serialize;
 

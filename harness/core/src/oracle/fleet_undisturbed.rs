@@ -6,10 +6,11 @@ use alloc::vec::Vec;
 
 use super::record::{Connection, Record, StepRun, ids};
 use super::{Needs, Oracle};
+use crate::ids::EntryId;
 use crate::plan::{Expect, FleetPlan, Part, Plan};
 use crate::severity::FindingKind;
 use crate::transcript::{By, Event, StepState, Transcript, Who};
-use crate::verdict::{EntryId, Judgement, Violation};
+use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "fleet-undisturbed",
@@ -82,7 +83,8 @@ fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
 fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
     let bad = |state: StepState| matches!(state, StepState::Unmet | StepState::Unsaid);
     let ours = |conn: Option<u32>| conn.is_some_and(|conn| record.is_limited(conn));
-    let asked = move |step: &&StepRun<'_>| expect.is_about(step.fleet) && step.part != Some(Part::Stimulus) && !ours(step.conn);
+    let asked =
+        move |step: &&StepRun<'_>| expect.is_about(step.fleet) && step.part != Some(Part::Stimulus) && !ours(step.conn);
     record.steps.values().filter(asked).filter_map(move |step| {
         let (moment, _) = step.ended.filter(|(_, state)| bad(*state))?;
         Some(Violation {

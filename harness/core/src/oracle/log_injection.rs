@@ -9,12 +9,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{CLAUSE, Needs, Oracle};
+use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::transcript::{Event, Life, Transcript};
 use crate::value::Value;
-use crate::verdict::{EntryId, Judgement, Violation};
+use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "log-injection",

@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 use super::canary::{At, name_of, sightings};
 use super::record::{Crossing, Record, ids, kind_of};
 use super::{CLAUSE, Needs, Oracle};
+use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::transcript::{Event, Transcript};
-use crate::verdict::{EntryId, Judgement, Violation};
+use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "never-at",

@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 use super::record::{Moment, Record};
 use super::{Needs, Oracle};
 use crate::admin::Order;
+use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
 use crate::time::Time;
 use crate::transcript::{Event, Life, Transcript};
-use crate::verdict::{EntryId, Judgement, Violation};
+use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "no-crash",

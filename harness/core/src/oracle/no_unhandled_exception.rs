@@ -8,10 +8,11 @@ use alloc::vec::Vec;
 use super::no_crash::{death, template};
 use super::record::Record;
 use super::{Needs, Oracle};
+use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
 use crate::transcript::{Event, Life, Transcript};
-use crate::verdict::{EntryId, Judgement, Violation};
+use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "no-unhandled-exception",

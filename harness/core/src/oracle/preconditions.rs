@@ -7,14 +7,15 @@ use alloc::vec::Vec;
 use super::canary::{At, carries, covers, name_of as packet_name, sightings};
 use super::is_witness;
 use super::record::{Connection, Moment, Record, ids};
-use crate::actor::Close;
-use crate::plan::{Alternative, CanaryId, FleetPlan, Part, Plan, Record as Kept, StepPlan};
+use crate::connection::Close;
+use crate::ids::{CanaryId, EntryId};
+use crate::plan::{Alternative, FleetPlan, Part, Plan, Record as Kept, StepPlan};
 use crate::recorder::RECORD_LIMIT;
 use crate::registry::Registry;
 use crate::time::Time;
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
 use crate::value::Value;
-use crate::verdict::{EntryId, Judgement};
+use crate::verdict::Judgement;
 
 /// Id under which the preconditions are judged.
 pub const ID: &str = "preconditions";

@@ -6,11 +6,12 @@ use alloc::vec::Vec;
 
 use super::lateness::Lateness;
 use super::window::Window;
-use crate::actor::Close;
+use crate::connection::Close;
+use crate::part::Part;
+use crate::ids::EntryId;
 use crate::plan::Plan;
-use crate::part::Part;use crate::time::Time;
+use crate::time::Time;
 use crate::transcript::{By, Entry, Event, Packet, StepState, Transcript, Who, WitnessState};
-use crate::verdict::EntryId;
 
 /// An entry and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

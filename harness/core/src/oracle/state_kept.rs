@@ -8,7 +8,8 @@ use alloc::vec::Vec;
 
 use super::record::{Crossing, Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
-use crate::plan::{Expect, MarkId, Plan};
+use crate::ids::MarkId;
+use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::transcript::{Packet, StepState, Transcript};

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use memchr::memmem;
 
-use crate::actor::Conn;
+use crate::ids::Conn;
 
 /// The trial's canaries, and for each connection the bytes that may be the beginning of one.
 pub(super) struct Canaries {

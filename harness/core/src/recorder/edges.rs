@@ -3,7 +3,9 @@ use alloc::collections::VecDeque;
 use alloc::format;
 use alloc::vec::Vec;
 
-use crate::actor::{Close, Conn, Note};
+use crate::connection::Close;
+use crate::ids::Conn;
+use crate::note::Note;
 use crate::plan::FleetPlan;
 use crate::time::Time;
 use crate::transcript::{By, StepState};

@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::actor::{CloseHow, Input, Outbox};
+use crate::actor::{Input, Outbox};
+use crate::connection::CloseHow;
 use crate::plan::FleetPlan;
 use crate::sim::tests::toy::{MS, count, echo, fleet, header, lines, plan, registry, run};
 use crate::transcript::{Bytes, StepState};

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use super::context::Context;
 use crate::document::{Keys, Located, Mistake, Node};
-use crate::plan::{Alternative, BindId};
+use crate::ids::BindId;
+use crate::plan::Alternative;
 use crate::value::Value;
 
 /// The outcomes of a step; none where it awaits only its natural answer.

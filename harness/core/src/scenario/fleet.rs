@@ -7,9 +7,9 @@ use core::net::Ipv4Addr;
 use super::context::{Context, Stop};
 use super::step::{self, Speaker};
 use super::{network, party};
-use crate::actor::EndpointId;
 use crate::board::{WITNESS, is_witness};
 use crate::document::{Keys, Mistake, Span};
+use crate::ids::EndpointId;
 use crate::plan::{FleetPlan, Part, SOURCES_MAX, Source};
 use crate::protocol::{Behaviour, Kind, Protocol};
 use crate::target::Endpoint;
@@ -19,7 +19,6 @@ use crate::value::{Fields, Value};
 /// Behaviours that every protocol has, beside what the registry lists.
 const SCRIPT: &str = "script";
 const ADMIN: &str = "admin";
-
 
 pub(super) fn all(keys: &mut Keys<'_>, cx: &Context<'_>) -> Result<Vec<FleetPlan>, Stop> {
     let nobody = Mistake::new(keys.span(), "nobody takes part: a scenario has at least one [fleet.x]");

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use super::witness;
 use crate::document::{Located, Mistake, Span};
-use crate::plan::{BindId, CanaryId, MarkId};
+use crate::ids::{BindId, CanaryId, MarkId};
 
 /// The names that a file gives.
 #[derive(Default)]

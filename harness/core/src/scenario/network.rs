@@ -1,7 +1,7 @@
 //! Link faults: `[network]`, or `network = { .. }` of a fleet.
 use alloc::format;
 
-use crate::actor::Close;
+use crate::connection::Close;
 use crate::document::{Keys, Mistake, Span};
 use crate::plan::Network;
 use crate::protocol::Transport;

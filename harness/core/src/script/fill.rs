@@ -2,7 +2,8 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::plan::{Alternative, BindId, StepPlan};
+use crate::ids::BindId;
+use crate::plan::{Alternative, StepPlan};
 use crate::value::{Fields, Value, hex};
 
 /// What can be filled in.

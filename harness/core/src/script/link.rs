@@ -3,7 +3,9 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use crate::actor::{Close, CloseHow, Conn, Outbox, TimerId};
+use crate::actor::Outbox;
+use crate::connection::{Close, CloseHow};
+use crate::ids::{Conn, TimerId};
 use crate::plan::Segments;
 use crate::protocol::{Dialog, Transport};
 use crate::time::{Duration, Time};

@@ -1,7 +1,7 @@
 //! Whether a packet is what a step awaits. Pure: packets and expectations in, a decision out.
 use alloc::string::{String, ToString};
 
-use crate::actor::Close;
+use crate::connection::Close;
 use crate::plan::Alternative;
 use crate::protocol::Awaits;
 use crate::time::Duration;
@@ -33,7 +33,7 @@ pub(super) struct Wanted<'a> {
     pub(super) natural: Option<&'a Awaits>,
     pub(super) class: Class<'a>,
     /// The characters of each alternative's canary.
-    pub(super) canary: &'a dyn Fn(crate::plan::CanaryId) -> &'a str,
+    pub(super) canary: &'a dyn Fn(crate::ids::CanaryId) -> &'a str,
 }
 
 impl Wanted<'_> {

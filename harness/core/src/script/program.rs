@@ -63,7 +63,7 @@ impl Program {
     }
 
     /// The 32 characters of a canary.
-    pub(super) fn canary(&self, id: crate::plan::CanaryId) -> &str {
+    pub(super) fn canary(&self, id: crate::ids::CanaryId) -> &str {
         self.plan.canaries.get(usize::from(id.0)).map_or("", |(_, text)| text)
     }
 }

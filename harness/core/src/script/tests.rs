@@ -3,8 +3,11 @@ use std::string::ToString;
 use std::vec;
 
 use super::*;
-use crate::actor::{Act, Actor, Addr, Close, CloseHow, Conn, EndpointId, Input, Note, Outbox, TimerId};
-use crate::plan::{Alternative, BindId, CanaryId, MarkId, Network, Part, Segments, Source, StepPlan};
+use crate::actor::{Act, Actor, Input, Outbox};
+use crate::connection::{Addr, Close, CloseHow};
+use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
+use crate::note::Note;
+use crate::plan::{Alternative, Network, Part, Segments, Source, StepPlan};
 use crate::protocol::{Awaits, Dialog, From, Protocol, Transport};
 use crate::seed::Seed;
 use crate::time::{Duration, Time};

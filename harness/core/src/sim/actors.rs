@@ -5,7 +5,9 @@
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-use crate::actor::{Actor, Addr, Crowd, EndpointId, Input, Outbox};
+use crate::actor::{Actor, Crowd, Input, Outbox};
+use crate::connection::Addr;
+use crate::ids::EndpointId;
 use crate::plan::{FleetPlan, Plan};
 use crate::protocol::Transport;
 use crate::registry::Registry;

@@ -4,7 +4,8 @@ use super::Sim;
 use super::ends::State;
 use super::happening::Happening;
 use super::wire::UNUSED;
-use crate::actor::{Addr, Close, Conn};
+use crate::connection::{Addr, Close};
+use crate::ids::Conn;
 use crate::link::{Fault, Passage, Scatter, WIRE};
 
 impl Sim<'_> {

@@ -1,7 +1,7 @@
 //! Both ends of every connection, in one slab: 24 bytes each.
 use alloc::vec::Vec;
 
-use crate::actor::Conn;
+use crate::ids::Conn;
 use crate::time::Time;
 
 /// How far one end is.

@@ -1,6 +1,6 @@
 //! What can happen, packed into one word: 4 bits of kind, 28 of whom it is about, 32 of which.
-use crate::actor::{Close, Conn, TimerId};
-use crate::plan::MarkId;
+use crate::connection::Close;
+use crate::ids::{Conn, MarkId, TimerId};
 
 /// A message in the slab of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,8 +3,9 @@ use alloc::string::ToString;
 
 use super::Sim;
 use super::happening::Happening;
-use crate::actor::{Input, Note};
+use crate::actor::Input;
 use crate::board::News;
+use crate::note::Note;
 use crate::transcript::{Event, Life, Who, printable};
 
 impl Sim<'_> {

@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use std::sync::{Arc, Mutex};
 
 use super::*;
-use crate::actor::{Addr, Close, CloseHow, EndpointId, Note, TimerId};
+use crate::connection::{Addr, Close, CloseHow};
+use crate::ids::{EndpointId, TimerId};
+use crate::note::Note;
 use crate::plan::{FleetPlan, Network, Party};
 use crate::seed::Seed;
 use crate::spread::Spread;

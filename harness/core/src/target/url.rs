@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use core::net::Ipv4Addr;
 
 use super::{Endpoint, TargetKind, TargetSpec, read};
-use crate::actor::Addr;
+use crate::connection::Addr;
 use crate::registry::Registry;
 use crate::value::Fields;
 

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use core::fmt::Write;
 
 use super::{By, Bytes, Event, Life, Packet, StepState, Transcript, WitnessState};
-use crate::actor::Close;
+use crate::connection::Close;
 use crate::part::Part;
 
 /// Characters of undecoded bytes and of single values that a line shows.

@@ -110,7 +110,8 @@ fn bytes_that_the_transcript_cut_away_leave_a_gap_that_is_said() {
 
 #[test]
 fn a_datagram_is_one_packet_and_opens_nothing() {
-    let all = packets(&capture(&samples::transcript(), &samples::finding("coap/a", "", Level::Must), &udp_fleet(false)));
+    let all =
+        packets(&capture(&samples::transcript(), &samples::finding("coap/a", "", Level::Must), &udp_fleet(false)));
     let seen: Vec<((u16, u16), usize)> = all.iter().map(|(_, p, _)| (ports(p), p.len() - 28)).collect();
     assert_eq!(seen, [((40_000, 1_883), 18), ((1_883, 40_000), 4)]);
     assert!(all.iter().all(|(_, p, _)| p[9] == 17));

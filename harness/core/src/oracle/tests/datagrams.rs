@@ -1,6 +1,6 @@
 //! What strangers get for what they send.
 use super::*;
-use crate::actor::Addr;
+use crate::connection::Addr;
 use crate::oracle::amplification::ORACLE;
 use crate::value::Value;
 

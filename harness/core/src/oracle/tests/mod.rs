@@ -1,12 +1,13 @@
 //! Each rule on films cut by hand: it catches what it is for, spares what is sound, and does not pass on what it has not seen.
 use super::*;
-use crate::scenario::{Scenario, stub_registry};
+use crate::ids::EntryId;
 use crate::part::Part;
+use crate::scenario::{Scenario, stub_registry};
 use crate::seed::Seed;
 use crate::target::TargetSpec;
 use crate::time::Time;
 use crate::transcript::{By, Event, Life, Slipped, StepState, Who, WitnessState};
-use crate::verdict::{EntryId, Verdict};
+use crate::verdict::Verdict;
 use film::Film;
 
 mod datagrams;
@@ -18,7 +19,7 @@ mod whole;
 
 /// What films are cut from.
 mod world {
-    pub(super) use crate::actor::{Addr, Close};
+    pub(super) use crate::connection::{Addr, Close};
     pub(super) use crate::oracle::Oracle;
     pub(super) use crate::plan::Plan;
     pub(super) use crate::seed::Seed;

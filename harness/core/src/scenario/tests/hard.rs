@@ -251,7 +251,7 @@ fn a_strangers_frame_uses_what_another_fleet_was_told() {
     let foe = plan.fleet("foe").expect("foe");
     assert_eq!(foe.source(0, 0).ip, 0x7f00_0003);
     assert_eq!(plan.binds, ["watcher.n1.mid", "watcher.n1.token"]);
-    assert_eq!(foe.steps[0].uses, [("$watcher.n1.mid".to_string(), crate::plan::BindId(0))]);
+    assert_eq!(foe.steps[0].uses, [("$watcher.n1.mid".to_string(), crate::ids::BindId(0))]);
     let path = plan.fleets[0].steps[0].fields.text("path");
     assert_eq!(path, Some("/time"), "the target says what is observable");
     assert!(plan.tree.plain().to_string().contains("{resource.observable}"), "the print stays good for other targets");

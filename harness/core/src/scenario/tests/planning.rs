@@ -214,7 +214,7 @@ fn the_control_arm_skips_what_it_goes_without() {
     assert!(plan.fleets[0].steps.iter().all(|step| !step.skip));
     let arm = plan.control_arm().expect("an arm");
     assert_eq!(arm.fleets[0].steps.iter().map(|step| step.skip).collect::<Vec<_>>(), [false, true, false]);
-    assert_eq!(plan.control.expect("an arm").canary, Some((crate::plan::CanaryId(0), "foe:a/#".to_string())));
+    assert_eq!(plan.control.expect("an arm").canary, Some((crate::ids::CanaryId(0), "foe:a/#".to_string())));
 }
 
 #[test]

@@ -3,7 +3,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Member, OPEN_MAX, OPENING, ORDER_MIN, Phase, STEP, Words, dialog_timer, pace_timer};
-use crate::actor::{CloseHow, Conn, Note, Outbox};
+use crate::actor::Outbox;
+use crate::connection::CloseHow;
+use crate::ids::Conn;
+use crate::note::Note;
 use crate::plan::{Part, Segments, StepPlan};
 use crate::protocol::Transport;
 use crate::script::fill::Fill;

@@ -3,7 +3,10 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::{Await, GOODBYE, Member, OPEN_MAX, Phase, STEP, dialog_timer};
-use crate::actor::{Close, CloseHow, Conn, Note, Outbox, TimerId};
+use crate::actor::Outbox;
+use crate::connection::{Close, CloseHow};
+use crate::ids::{Conn, TimerId};
+use crate::note::Note;
 use crate::plan::{Alternative, StepPlan};
 use crate::protocol::Awaits;
 use crate::script::fill::Fill;

@@ -6,7 +6,10 @@ use core::time::Duration;
 
 use super::toy::{CLEAN, MS, count, echo, fleet, lines, plan, run, told};
 use super::{WIRE, check, over};
-use crate::actor::{Close, CloseHow, EndpointId, Input, Note, Outbox};
+use crate::actor::{Input, Outbox};
+use crate::connection::{Close, CloseHow};
+use crate::ids::EndpointId;
+use crate::note::Note;
 use crate::plan::{FleetPlan, Network, Plan};
 use crate::time::Time;
 use crate::transcript::Event;
@@ -105,7 +108,7 @@ fn the_target_may_send_datagrams_first() {
     let mut listens = grams(1, &[("accepted", ""), ("bytes", "tell finish")]);
     listens.plays_server = true;
     let calls = |_: Time, input: Input<'_>, out: &mut Outbox| match input {
-        Input::Start => drop(out.open(EndpointId(0), crate::actor::Addr::new([127, 0, 0, 1], 0))),
+        Input::Start => drop(out.open(EndpointId(0), crate::connection::Addr::new([127, 0, 0, 1], 0))),
         Input::Opened(conn) => out.send(conn, |buf| buf.extend_from_slice(b"\x02hi")),
         _ => {}
     };

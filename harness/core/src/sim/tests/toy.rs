@@ -6,10 +6,13 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::actor::{Actor, CloseHow, Conn, Crowd, EndpointId, Input, Note, Outbox, TimerId};
+use crate::actor::{Actor, Crowd, Input, Outbox};
 use crate::admin::Order;
+use crate::connection::CloseHow;
 use crate::document::{Located, Node, Span};
-use crate::plan::{BindId, CanaryId, FleetPlan, MarkId, Network, Plan, Record, Segments, Source, StepPlan};
+use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
+use crate::note::Note;
+use crate::plan::{FleetPlan, Network, Plan, Record, Segments, Source, StepPlan};
 use crate::protocol::{Behaviour, Describe, From, Protocol, Transport};
 use crate::registry::Registry;
 use crate::seed::Seed;

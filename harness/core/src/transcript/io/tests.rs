@@ -4,8 +4,8 @@ use proptest::collection::vec as many;
 use proptest::prelude::*;
 
 use super::*;
-use crate::actor::{Addr, Close};
 use crate::admin::Order;
+use crate::connection::{Addr, Close};
 use crate::part::Part;
 use crate::seed::Seed;
 use crate::time::Time;
@@ -78,16 +78,8 @@ fn addr() -> impl Strategy<Value = Addr> {
 fn step() -> impl Strategy<Value = Event> {
     let state = proptest::sample::select(vec![StepState::Started, StepState::Met, StepState::Unmet, StepState::Unsaid]);
     let part = proptest::sample::select(vec![None, Some(Part::Control), Some(Part::Stimulus)]);
-    (any::<u16>(), text(), any::<Option<u32>>(), state, part, text()).prop_map(
-        |(index, verb, conn, state, part, detail)| Event::Step {
-            index,
-            verb,
-            conn,
-            state,
-            part,
-            detail,
-        },
-    )
+    (any::<u16>(), text(), any::<Option<u32>>(), state, part, text())
+        .prop_map(|(index, verb, conn, state, part, detail)| Event::Step { index, verb, conn, state, part, detail })
 }
 
 fn event() -> impl Strategy<Value = Event> {
