@@ -213,6 +213,19 @@ impl Recorder {
         self.transcript.entries.push(Entry { at, who, event });
     }
 
+    /// What was recorded so far; the record goes on, in the middle of whatever connections are open. Only for records of everything.
+    #[must_use]
+    pub fn take(&mut self) -> Transcript {
+        debug_assert!(self.edges.is_none(), "totals of edges cover a whole record");
+        self.size = 0;
+        Transcript { header: self.transcript.header.clone(), entries: core::mem::take(&mut self.transcript.entries) }
+    }
+
+    /// Keeps every message from now on, whatever the plan says: for the few that are never many.
+    pub fn record_all(&mut self) {
+        self.edges = None;
+    }
+
     /// The record, with totals of fleets recorded on edges.
     #[must_use]
     pub fn finish(mut self) -> Transcript {

@@ -67,6 +67,8 @@ pub struct ProcessSpec {
     pub version: Option<(Vec<String>, String)>,
     /// What a user types to install it.
     pub install: Option<String>,
+    /// Rounds that one start may play: 1 for a fresh process in every trial, more with `reuse = "campaign"`.
+    pub rounds: u32,
 }
 
 /// How a target shows that it is ready.

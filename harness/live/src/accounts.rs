@@ -78,6 +78,33 @@ impl Accounts {
         Ok(())
     }
 
+    /// Turns the accounts of the round before into those of another plan while the target runs: the old ones go with their rights, the
+    /// new ones are made, and the target reads its files again.
+    ///
+    /// # Errors
+    /// `Account` where the target file cannot take back what it gave: such a target needs a fresh start for every plan.
+    pub fn replace(&mut self, plan: &Plan, process: &Process) -> Result<(), RunError> {
+        let authenticated = plan.fleets.iter().any(|fleet| fleet.authenticated);
+        let Some(spec) = self.spec.clone().filter(|_| authenticated && self.parties != plan.parties) else {
+            return Ok(());
+        };
+        let failed = |reason| RunError::Account { doing: "take back the accounts of the round before".into(), reason };
+        for (party, right) in std::mem::take(&mut self.held) {
+            let (change, filter, who) = self.right(&spec, &party, &right).map_err(failed)?;
+            if is_file(change) {
+                self.unmake(change, &who, filter).map_err(failed)?;
+            }
+        }
+        for old in self.parties.clone() {
+            self.remove(&spec, &old).map_err(failed)?;
+        }
+        self.parties.clone_from(&plan.parties);
+        self.seed = plan.seed;
+        self.prepare()?;
+        let reread = |reason| RunError::Account { doing: "make the target read its accounts".into(), reason };
+        spec.reload.as_ref().map_or(Ok(()), |how| reload(how, process)).map_err(reread)
+    }
+
     /// Does what an administrator orders on the running target, and waits until it is in effect.
     ///
     /// # Errors

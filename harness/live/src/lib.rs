@@ -1,18 +1,18 @@
 //! Sockets, processes and clocks: the same actors over a real network.
 //!
-//! Reading order: [`arm`] (one arm of a trial), [`driver`] (one poll loop for all fleets), [`process`] (the target's life),
+//! Reading order: [`lab`] (a started target and the rounds in it), [`driver`] (one poll loop for all fleets), [`process`] (the target's life),
 //! [`accounts`] (who may log in), [`guard`] (where traffic may go), [`supervisor`] (what outlives a `kill -9`), [`run`] (many trials).
 //! This is the only crate that reads a clock, the environment or a socket.
 #![forbid(unsafe_code)]
 
 pub mod accounts;
-pub mod arm;
 pub mod blank;
 pub mod clock;
 pub mod digest;
 pub mod driver;
 pub mod error;
 pub mod guard;
+pub mod lab;
 mod limits;
 mod mask;
 pub mod options;
@@ -22,8 +22,8 @@ pub mod run;
 pub mod supervisor;
 mod witness;
 
-pub use arm::{preflight, run_live};
 pub use error::RunError;
+pub use lab::{Lab, preflight, run_live};
 pub use limits::descriptors;
 pub use options::LiveOptions;
 pub use supervisor::supervise;

@@ -1,7 +1,7 @@
 //! Real secrets never reach a file: every occurrence becomes as many `*`.
 use std::collections::BTreeMap;
 
-use proofhouse_core::transcript::{Bytes, Event, Life, Transcript};
+use proofhouse_core::transcript::{Bytes, Entry, Event, Life, Transcript};
 use proofhouse_core::value::{Fields, Value, hex, unhex};
 
 /// The secrets of a trial: passwords from outside. Passwords that we made up are not among them.
@@ -32,6 +32,15 @@ impl Secrets {
                 } else {
                     at += 1;
                 }
+            }
+        }
+    }
+
+    /// Masks what a target has logged.
+    pub(crate) fn entries(&self, entries: &mut [Entry]) {
+        for entry in entries {
+            if let Event::Life(Life::Log { line } | Life::Panic { line }) = &mut entry.event {
+                *line = self.text(line);
             }
         }
     }

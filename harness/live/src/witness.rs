@@ -1,82 +1,111 @@
-//! The witnesses on a thread of their own, so that the load of the trial does not delay them: what they find slow is slow.
+//! The witnesses on a thread of their own, so that the load of a round does not delay them: what they find slow is slow. They live as
+//! long as the lab, and are asked anew in every round.
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{Scope, ScopedJoinHandle};
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 
 use mio::Waker;
 use proofhouse_core::board::is_witness;
-use proofhouse_core::transcript::{Entry, Event, Header, Transcript, Who};
+use proofhouse_core::plan::{FleetPlan, Party, Plan};
+use proofhouse_core::time::Time;
+use proofhouse_core::transcript::{Entry, Event, Transcript};
 
-use crate::driver::{Cues, Driver, Stage};
+use crate::driver::{Bid, Cues, Driver, Ear, Round, Stage};
 use crate::error::RunError;
 
-/// Witnesses at work: one for each protocol that is spoken to the target.
-pub(crate) struct Witness<'scope> {
-    stop: Stop,
-    thread: ScopedJoinHandle<'scope, Result<Transcript, RunError>>,
+/// Witnesses at work: one for each protocol that is spoken to the target. They end when this is dropped.
+pub(crate) struct Witness {
+    plan: Arc<Plan>,
+    /// `None` once it is dropped, which ends the thread.
+    bids: Option<Sender<Bid>>,
     waker: Arc<Waker>,
+    thread: Option<JoinHandle<Result<(), RunError>>>,
 }
 
-/// Tells them to stop, on every way out: a scope waits for its threads also when it is left by a panic.
-struct Stop(Arc<AtomicBool>, Arc<Waker>);
-
-impl Drop for Stop {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-        let _ = self.1.wake();
-    }
+/// Places in the plan of all fleets but the witnesses.
+pub(crate) fn others(plan: &Plan) -> Vec<u16> {
+    plan.fleets.iter().filter(|fleet| !is_witness(&fleet.name)).map(|fleet| fleet.index).collect()
 }
 
-/// The places of the witnesses in the plan.
-pub(crate) fn places(stage: Stage<'_>) -> Vec<u16> {
-    stage.plan.fleets.iter().filter(|f| is_witness(&f.name)).map(|f| f.index).collect()
-}
-
-impl<'scope> Witness<'scope> {
-    /// Starts them; `cues` say where they are heard. The clock has begun.
-    pub(crate) fn start<'env>(
-        scope: &'scope Scope<'scope, 'env>,
-        stage: Stage<'env>,
-        header: Header,
-        places: Vec<u16>,
-        mut cues: Cues<'env>,
-    ) -> Result<Witness<'scope>, RunError> {
-        let stop = Arc::new(AtomicBool::new(false));
-        cues.stop = Some(Arc::clone(&stop));
-        let mut driver = Driver::new(stage, header, &places)?;
+impl Witness {
+    /// Starts the witnesses of this plan, which then wait for a round; `None` where it has none.
+    pub(crate) fn start(stage: Stage, interrupt: Arc<AtomicBool>) -> Result<Option<Witness>, RunError> {
+        let plan = Arc::clone(&stage.plan);
+        let places: Vec<u16> = fleets(&plan).map(|fleet| fleet.index).collect();
+        if places.is_empty() {
+            return Ok(None);
+        }
+        let (bids, to_do) = channel();
+        let mut driver = Driver::witnesses(stage, &places)?;
         let waker = driver.waker();
-        let thread = scope.spawn(move || {
-            driver.run(cues)?;
-            let name = "witness-slip-max-ns".to_string();
-            let value = proofhouse_core::time::nanos(driver.slip());
-            driver.entry(Who::Harness, Event::Calibration { name, value });
-            Ok(driver.finish())
-        });
-        Ok(Witness { stop: Stop(stop, Arc::clone(&waker)), thread, waker })
+        let run = move || driver.run(Cues { interrupt, bids: Some(to_do), ..Cues::default() });
+        let thread = std::thread::Builder::new().name("witness".into()).spawn(run);
+        let thread = Some(thread.map_err(RunError::io("start a thread for the witness"))?);
+        Ok(Some(Witness { plan, bids: Some(bids), waker, thread }))
     }
 
-    /// Wakes their loop.
-    pub(crate) fn waker(&self) -> Arc<Waker> {
-        Arc::clone(&self.waker)
+    /// Whether they can be the witnesses of this plan too: the same ones, who log in the same way.
+    pub(crate) fn fits(&self, plan: &Plan) -> bool {
+        let who = |plan: &Plan| -> Vec<(FleetPlan, Option<Party>)> {
+            let party = |fleet: &FleetPlan| fleet.party.map(|at| plan.parties[usize::from(at)].clone());
+            fleets(plan).map(|fleet| (FleetPlan { index: 0, party: None, ..fleet.clone() }, party(fleet))).collect()
+        };
+        who(&self.plan) == who(plan)
     }
 
-    /// Ends them, and puts what they saw among the rest: by time, their connections numbered after all others.
-    pub(crate) fn finish(self, into: &mut Transcript) -> Result<(), RunError> {
-        drop(self.stop);
-        let seen = self.thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+    /// A round of this plan begins, at `zero` of the lab's time. Yields how they are asked for its last word.
+    pub(crate) fn begin(&self, ear: Ear, plan: &Plan, zero: Time) -> (Sender<Bid>, Arc<Waker>) {
+        let place = |own: &FleetPlan| plan.fleet(&own.name).map(|fleet| (own.index, fleet.index));
+        let places = fleets(&self.plan).filter_map(place).collect();
+        let bids = self.bids.clone().expect("it is taken when this is dropped");
+        // Witnesses that are gone say why when they are asked for their record.
+        let _ = bids.send(Bid::Begin(Round { zero, ear, places }));
+        let _ = self.waker.wake();
+        (bids, Arc::clone(&self.waker))
+    }
+
+    /// Puts what they saw in this round among the rest: in the round's time, their connections numbered after all others.
+    pub(crate) fn record(&mut self, into: &mut Transcript, zero: Time) -> Result<(), RunError> {
+        let (reply, record) = channel();
+        let bids = self.bids.as_ref().expect("it is taken when this is dropped");
+        let sent = bids.send(Bid::Record(reply));
+        let _ = self.waker.wake();
+        let Ok(seen) = sent.map_err(drop).and_then(|()| record.recv().map_err(drop)) else { return self.end() };
         let conns = into.entries.iter().filter_map(|entry| entry.event.conn());
         let first = conns.map(|conn| conn.0 + 1).max().unwrap_or(0);
-        // Each record has totals of all fleets: those of its own count.
-        into.entries.retain(|entry| !is_totals(entry, true));
-        let its = seen.entries.into_iter().filter(|entry| !is_totals(entry, false));
-        into.entries.extend(its.map(|entry| renumbered(entry, first)));
+        // The round's own record of edges has totals of all fleets: those of the witnesses count nothing.
+        into.entries.retain(|entry| !is_totals_of_witness(entry));
+        let moved = |entry: Entry| Entry { at: Time(entry.at.0.saturating_sub(zero.0)), ..renumbered(entry, first) };
+        into.entries.extend(seen.entries.into_iter().map(moved));
         Ok(())
+    }
+
+    /// Waits for the thread to end.
+    fn end(&mut self) -> Result<(), RunError> {
+        drop(self.bids.take());
+        let _ = self.waker.wake();
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
 }
 
-/// Totals of a witness, or of anybody else.
-fn is_totals(entry: &Entry, of_witness: bool) -> bool {
-    matches!(&entry.event, Event::Totals(totals) if totals.text("fleet").is_some_and(is_witness) == of_witness)
+impl Drop for Witness {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return; // a second panic would end the process
+        }
+        // Why it ended before does not matter any more: a round that needed it was told.
+        let _ = self.end();
+    }
+}
+
+fn fleets(plan: &Plan) -> impl Iterator<Item = &FleetPlan> {
+    plan.fleets.iter().filter(|fleet| is_witness(&fleet.name))
+}
+
+fn is_totals_of_witness(entry: &Entry) -> bool {
+    matches!(&entry.event, Event::Totals(totals) if totals.text("fleet").is_some_and(is_witness))
 }
 
 /// The same entry with its connection's number moved up by `first`.

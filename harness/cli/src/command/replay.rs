@@ -80,7 +80,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
     let version = proofhouse_live::preflight(&target.spec, &registry, &live)?;
-    let runner = Runner { registry: &registry, live };
+    let runner = Runner::new(&registry, live);
     let before = lines(&stored.folder)?.len();
     let mut journal = journal(&stored.folder)?;
     let mut undecided = 0;

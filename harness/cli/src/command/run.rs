@@ -53,7 +53,7 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
         keep_all: args.keep == Keep::All,
         interrupt,
     };
-    let runner = Runner { registry: &registry, live };
+    let runner = Runner::new(&registry, live);
     let campaign = Campaign { runner, settings, folder: out.clone(), versions, reporter: &terminal };
     let results = campaign.run(&selected.jobs, args.resume.is_some());
     terminal.end();

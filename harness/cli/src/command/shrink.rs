@@ -20,7 +20,7 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
     proofhouse_live::preflight(&target.spec, &registry, &live)?;
-    let runner = Runner { registry: &registry, live };
+    let runner = Runner::new(&registry, live);
     let signature = &stored.finding.signature;
     let stop = || interrupt.load(Ordering::Relaxed);
     let small = confirm::smallest(&runner, &plan, &target.spec, signature, args.budget, &stop);

@@ -23,7 +23,7 @@ pub fn run(args: &Validate) -> Result<ExitCode, Failure> {
     let chosen = select::scenarios(&all, &args.selector)?;
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), Vec::new());
-    let runner = Runner { registry: &registry, live };
+    let runner = Runner::new(&registry, live);
 
     let mut rows: Vec<Row> = Vec::new();
     for scenario in &chosen {

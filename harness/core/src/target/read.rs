@@ -79,8 +79,15 @@ fn words(texts: Vec<(String, Span)>) -> Vec<String> {
 fn process(mut keys: Keys<'_>, first: &Endpoint, registry: &Registry) -> Result<ProcessSpec, Mistake> {
     let program = keys.text("program")?;
     let program = keys.need("program", program)?;
-    // Every trial starts a fresh process: `reuse = "campaign"` is refused rather than not done.
-    let _ = keys.word("reuse", &[("trial", ())])?;
+    let campaign = keys.word("reuse", &[("trial", false), ("campaign", true)])?.unwrap_or(false);
+    let rounds = keys.int("rounds", 2..=1_000_000)?;
+    if let (Some(_), false) = (rounds, campaign) {
+        return Err(Mistake::new(
+            keys.span_of("rounds"),
+            "rounds: only a target with reuse = \"campaign\" plays several",
+        ));
+    }
+    let rounds = rounds.and_then(|n| u32::try_from(n).ok()).unwrap_or(ROUNDS);
     let ready = keys.table("ready")?.map(ready).transpose()?;
     let listens = match registry.protocol(&first.protocol).map(|row| row.transport) {
         Some(Transport::Datagram) => Ready::Udp,
@@ -96,10 +103,15 @@ fn process(mut keys: Keys<'_>, first: &Endpoint, registry: &Registry) -> Result<
         ready_within,
         version: keys.table("version")?.map(version).transpose()?,
         install: keys.text("install")?,
+        rounds: if campaign { rounds } else { 1 },
     };
     keys.finish()?;
     Ok(spec)
 }
+
+/// Rounds that one start of a target with `reuse = "campaign"` plays, where its file does not say: enough to hide a start of half a
+/// minute, few enough that what piles up in it stays small.
+const ROUNDS: u32 = 100;
 
 /// A table of texts.
 fn named_texts(keys: &mut Keys<'_>, key: &str) -> Result<Vec<(String, String)>, Mistake> {

@@ -137,7 +137,8 @@ fn mistakes_have_their_place() {
     refuses("\"not a feature\"", "\"\"", "sessions: say why it is lacking");
     refuses("sessions = \"not", "authenticated = \"not", "claimed and lacking at once");
     refuses("\"device\"", "\"plain\"", "two endpoints are called \"plain\"");
-    refuses("program =", "reuse = \"campaign\"\nprogram =", "unknown reuse \"campaign\"");
+    refuses("program =", "reuse = \"run\"\nprogram =", "unknown reuse \"run\"");
+    refuses("program =", "rounds = 5\nprogram =", "only a target with reuse");
     refuses("log = \"ready\"", "log = \"ready\", tcp = \"x\"", "one of tcp, udp, after, log or coap");
     refuses("within = \"2s\"", "within = \"1s..2s\"", "a range has no place here");
     refuses("signal = \"HUP\"", "signal = \"HUP\", run = [\"x\"]", "either signal");

@@ -28,7 +28,12 @@ static PROCESS: Table = Table {
         may("files", Shape::NamedTexts, "files written into a fresh folder before every start; {NAME} is the path"),
         may("version", Shape::Table(&VERSION), "how its version is read"),
         may("install", TEXT, "what a user types to install it"),
-        may("reuse", Shape::Words(&["trial"]), "every trial starts a fresh process"),
+        may(
+            "reuse",
+            Shape::Words(&["trial", "campaign"]),
+            "trial: a fresh process every time (default); campaign, for slow starters: it plays trials until one does not pass",
+        ),
+        may("rounds", INT, "trials that one start plays at most, with reuse = campaign (default 100)"),
     ],
     more: More::Nothing,
 };

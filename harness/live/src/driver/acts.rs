@@ -14,7 +14,7 @@ use super::{Driver, Pending, Request};
 /// the system asks again after 1, 3 and 7 s.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 
-impl Driver<'_> {
+impl Driver {
     pub(super) fn act(&mut self, now: Time, fleet: usize, position: u32, act: &Act, bytes: &[u8]) {
         if self.fleets[fleet].transport == Transport::Datagram {
             match act {
@@ -90,6 +90,7 @@ impl Driver<'_> {
         match &self.fleets[fleet].path {
             None => socket.out.push_back(Chunk::new(bytes, now)),
             Some(path) => {
+                self.recorder.sent(now, index, member, conn, bytes);
                 for piece in path.pieces(bytes) {
                     let way = &mut socket.link.out;
                     let passage =

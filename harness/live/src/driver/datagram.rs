@@ -21,7 +21,7 @@ const COST: u64 = 160;
 /// When a machine without buffers is asked again: it does not ring.
 const ASK_AGAIN: Duration = Duration::from_millis(2);
 
-impl Driver<'_> {
+impl Driver {
     pub(super) fn open_port(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, to: EndpointId, from: Addr) {
         self.recorder.opening(conn);
         let to = self.stage.approved.endpoint(to);

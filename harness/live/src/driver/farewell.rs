@@ -6,7 +6,7 @@ use proofhouse_core::transcript::{By, Event, Who};
 use super::port::{Begun, Peer, Waiting};
 use super::{Driver, Pending};
 
-impl Driver<'_> {
+impl Driver {
     /// One datagram of ours has reached nobody.
     pub(super) fn unreachable(&mut self, number: Conn) {
         let Some(port) = self.ports.get(number) else { return };

@@ -56,7 +56,7 @@ impl Held {
     }
 }
 
-impl Driver<'_> {
+impl Driver {
     /// What the link does to a datagram; `None` where the fleet has none.
     pub(super) fn scatter(&mut self, now: Time, conn: Conn, len: usize, out: bool) -> Option<Scatter> {
         let peer = self.peers.get(conn)?;

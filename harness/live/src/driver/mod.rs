@@ -50,16 +50,16 @@ use crate::guard::{Approvals, socket_addr};
 const WAKER: Token = Token(usize::MAX);
 
 /// Everything that a trial needs to know besides its fleets.
-#[derive(Clone, Copy)]
-pub struct Stage<'a> {
+#[derive(Clone)]
+pub struct Stage {
     /// The plan.
-    pub plan: &'a Plan,
+    pub plan: Arc<Plan>,
     /// What is known to this build.
-    pub registry: &'a Registry,
+    pub registry: Arc<Registry>,
     /// Where the target's endpoints are.
-    pub approved: &'a Approvals,
+    pub approved: Arc<Approvals>,
     /// The trial's clock.
-    pub clock: &'a Clock,
+    pub clock: Clock,
 }
 
 /// A member asks for a change of the target.
@@ -85,30 +85,48 @@ pub type Ear = (Sender<Word>, Arc<Waker>);
 /// What a witness found: when, the place of its fleet in the plan, and what.
 pub type Word = (Time, u16, WitnessState);
 
+/// What the witnesses' own driver is told while it runs.
+pub enum Bid {
+    /// A round begins.
+    Begin(Round),
+    /// The last word of the round is wanted.
+    Ask,
+    /// The round is over: its record is wanted.
+    Record(Sender<Transcript>),
+}
+
+/// A round as the witnesses see it.
+pub struct Round {
+    /// When it began, in their time.
+    pub zero: Time,
+    /// Where they are heard, in the round's time.
+    pub ear: Ear,
+    /// Places of their fleets: in their own plan, and in the round's.
+    pub places: Vec<(u16, u16)>,
+}
+
 /// Who talks to a driver while it runs.
 #[derive(Default)]
 pub struct Cues<'a> {
     /// The user wants to stop.
     pub interrupt: Arc<AtomicBool>,
-    /// Somebody else decides when this driver stops (the witnesses').
-    pub stop: Option<Arc<AtomicBool>>,
     /// Where orders go and replies come from; without it, orders are refused.
     pub admin: Option<(Sender<Request>, Receiver<Reply>)>,
     /// What the witnesses, on their own thread, have to say.
     pub witness: Option<Receiver<Word>>,
-    /// Where this driver's own witnesses are heard.
-    pub heard: Option<Ear>,
     /// How this driver asks the witnesses for their last word.
-    pub ask: Option<(Sender<()>, Arc<Waker>)>,
-    /// Where this driver's own witnesses are asked for it.
-    pub asked: Option<Receiver<()>>,
+    pub ask: Option<(Sender<Bid>, Arc<Waker>)>,
+    /// This driver's fleets are the witnesses: it runs until nobody bids any more.
+    pub bids: Option<Receiver<Bid>>,
+    /// The round that they are heard in.
+    pub round: Option<Round>,
     /// Whether the target has ended by itself.
-    pub ended: Option<&'a (dyn Fn() -> bool + Sync)>,
+    pub ended: Option<Box<dyn Fn() -> bool + 'a>>,
 }
 
 /// Drives some fleets of a plan.
-pub struct Driver<'a> {
-    stage: Stage<'a>,
+pub struct Driver {
+    stage: Stage,
     poll: Poll,
     waker: Arc<Waker>,
     fleets: Vec<Fleet>,
@@ -128,6 +146,10 @@ pub struct Driver<'a> {
     buffer: Vec<u8>,
     /// The largest lateness of a timer.
     slip: Duration,
+    /// The witnesses have started.
+    begun: bool,
+    /// What comes is acknowledged at once: a target that waits for that before it says more is not slow because of us.
+    acknowledges_at_once: bool,
     /// Whether a `Conn` may be used again: only where the record does not name each.
     recycles: bool,
 }
@@ -161,20 +183,20 @@ enum Pending {
     Witness(Word),
 }
 
-impl<'a> Driver<'a> {
+impl Driver {
     /// Builds the fleets at these places of the plan, and listens where they play the server.
     ///
     /// # Errors
     /// `Build` for a behaviour that this build does not know, `PortInUse` and `Io` for what the system refuses.
-    pub fn new(stage: Stage<'a>, header: Header, places: &[u16]) -> Result<Driver<'a>, RunError> {
+    pub fn new(stage: Stage, places: &[u16]) -> Result<Driver, RunError> {
         let poll = Poll::new().map_err(RunError::io("make a poll"))?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::io("make a waker"))?;
+        let (plan, registry) = (Arc::clone(&stage.plan), Arc::clone(&stage.registry));
         let mut driver = Driver {
-            stage,
             waker: Arc::new(waker),
             fleets: Vec::with_capacity(places.len()),
-            board: Board::new(stage.plan, stage.registry),
-            recorder: Recorder::new(header, stage.plan, stage.registry),
+            board: Board::new(&plan, &registry),
+            recorder: Recorder::new(unnamed(&plan), &plan, &registry),
             outbox: Outbox::new(),
             slots: Slots::default(),
             ports: Slots::default(),
@@ -186,13 +208,28 @@ impl<'a> Driver<'a> {
             ready: Ready::default(),
             buffer: vec![0; traffic::READ_MAX],
             slip: Duration::ZERO,
-            recycles: stage.plan.record == Record::Edges,
+            begun: false,
+            acknowledges_at_once: false,
+            recycles: plan.record == Record::Edges,
             poll,
+            stage,
         };
         for place in places {
-            let fleet = driver.fleet(&stage.plan.fleets[*place as usize])?;
+            let fleet = driver.fleet(&plan.fleets[*place as usize])?;
             driver.fleets.push(fleet);
         }
+        Ok(driver)
+    }
+
+    /// As [`Driver::new`], for witnesses: everything of theirs is recorded, in rounds, and their connections stay.
+    ///
+    /// # Errors
+    /// As [`Driver::new`].
+    pub fn witnesses(stage: Stage, places: &[u16]) -> Result<Driver, RunError> {
+        let mut driver = Driver::new(stage, places)?;
+        driver.recycles = false;
+        driver.recorder.record_all();
+        driver.acknowledges_at_once = true;
         Ok(driver)
     }
 
@@ -219,12 +256,18 @@ impl<'a> Driver<'a> {
         self.slots.peak() + self.ports.peak()
     }
 
-    /// The record. Connections that are still open end with the driver, without an entry.
+    /// Everything that its trial needs to know besides its fleets.
     #[must_use]
-    pub fn finish(mut self) -> Transcript {
+    pub fn stage(&self) -> &Stage {
+        &self.stage
+    }
+
+    /// The record, under this header. Connections that are still open end with the driver, without an entry.
+    #[must_use]
+    pub fn finish(mut self, header: Header) -> Transcript {
         self.undelivered_at_the_end();
         self.settle_ports();
-        self.recorder.finish()
+        Transcript { header, ..self.recorder.finish() }
     }
 
     fn fleet(&mut self, plan: &FleetPlan) -> Result<Fleet, RunError> {
@@ -235,7 +278,7 @@ impl<'a> Driver<'a> {
         Ok(Fleet {
             index: plan.index,
             transport,
-            crowd: (behaviour.crowd)(plan, self.stage.plan, self.stage.registry),
+            crowd: (behaviour.crowd)(plan, &self.stage.plan, &self.stage.registry),
             members: plan.members().collect(),
             path: shapes(&plan.network).then(|| Path::new(&plan.network)),
             listener: if plan.plays_server { self.listen(plan, transport)? } else { None },
@@ -282,6 +325,19 @@ impl<'a> Driver<'a> {
     fn identity(&self, fleet: usize, position: u32) -> (u16, u32) {
         let fleet = &self.fleets[fleet];
         (fleet.index, fleet.members[position as usize])
+    }
+}
+
+/// The header of a record that has none yet: who finishes it knows the trial.
+fn unnamed(plan: &Plan) -> Header {
+    Header {
+        format: proofhouse_core::transcript::FORMAT,
+        scenario: plan.id.clone(),
+        case: plan.case.clone(),
+        seed: plan.seed,
+        target: plan.target.clone(),
+        clock: String::from("live"),
+        arm: String::new(),
     }
 }
 

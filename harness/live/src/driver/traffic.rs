@@ -7,6 +7,7 @@ use proofhouse_core::actor::{Close, Conn, Input};
 use proofhouse_core::link::Passage;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::By;
+use socket2::SockRef;
 
 use super::socket::{Link, Phase, Socket, addr, close_of};
 use super::timers::Due;
@@ -21,7 +22,7 @@ pub(super) const RECEIVED_MAX: u64 = 16 << 20;
 /// How long a connection that we ended may take to go.
 const LINGER: Duration = Duration::from_secs(1);
 
-impl Driver<'_> {
+impl Driver {
     /// The system says that something may be done with a connection.
     pub(super) fn bell(&mut self, conn: Conn, readable: bool, broken: bool) {
         let Some(socket) = self.slots.get(conn) else { return };
@@ -128,8 +129,10 @@ impl Driver<'_> {
         if socket.phase == Phase::Connecting || socket.shut {
             return;
         }
-        let (index, member) =
-            (self.fleets[socket.fleet].index, self.fleets[socket.fleet].members[socket.position as usize]);
+        let fleet = &self.fleets[socket.fleet];
+        let (index, member) = (fleet.index, fleet.members[socket.position as usize]);
+        // A record of edges counts messages, so there a message is told once, when it is whole. What a link holds was told before.
+        let (in_pieces, told_before) = (!self.recycles, fleet.path.is_some());
         while let Some(chunk) = socket.out.front_mut().filter(|chunk| chunk.release <= now) {
             let written = match socket.stream.write(&chunk.bytes[chunk.written..]) {
                 Ok(n) => n,
@@ -137,11 +140,10 @@ impl Driver<'_> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => return self.broken(conn, close_of(&error)),
             };
-            let before = if self.recycles { 0 } else { chunk.written };
+            let before = if in_pieces { chunk.written } else { 0 };
             chunk.written += written;
             let whole = chunk.written == chunk.bytes.len();
-            // A record of edges counts messages, so there a message is told once, when it is whole.
-            if whole || !self.recycles {
+            if (whole || in_pieces) && !told_before {
                 self.recorder.sent(now, index, member, conn, &chunk.bytes[before..chunk.written]);
             }
             if whole {
@@ -193,7 +195,13 @@ impl Driver<'_> {
                     return self.peer_ended(conn, how);
                 }
                 Ok(_) if lingers => {}
-                Ok(n) => self.came(conn, n),
+                Ok(n) => {
+                    if self.acknowledges_at_once {
+                        // Linux forgets it again by itself; where it does not know it, an answer comes 40 ms later.
+                        let _ = SockRef::from(&socket.stream).set_tcp_quickack(true);
+                    }
+                    self.came(conn, n);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) => return self.peer_ended(conn, close_of(&error)),

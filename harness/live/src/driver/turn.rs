@@ -1,5 +1,6 @@
 //! The loop: timers, what waits, sockets, again.
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, TryRecvError};
 
 use mio::{Events, Token};
 use proofhouse_core::actor::{Close, Conn, Input};
@@ -7,8 +8,10 @@ use proofhouse_core::board::{Heard, News, is_witness, start_of};
 use proofhouse_core::time::{Duration, Time, nanos};
 use proofhouse_core::transcript::{Event, Slipped, Who};
 
+use super::port::Begun;
+use super::socket::Phase;
 use super::timers::Due;
-use super::{Cues, Driver, Pending, Reply, Request, WAKER};
+use super::{Bid, Cues, Driver, Pending, Reply, Request, Round, WAKER, Word};
 use crate::error::RunError;
 
 /// The longest sleep: how late the user's wish to stop is noticed.
@@ -30,7 +33,7 @@ struct Ends {
     ended: Option<Time>,
 }
 
-impl Driver<'_> {
+impl Driver {
     /// Runs until the trial is over, its limit is reached, or somebody says stop. The trial's clock has begun.
     ///
     /// # Errors
@@ -38,8 +41,7 @@ impl Driver<'_> {
     pub fn run(&mut self, mut cues: Cues<'_>) -> Result<(), RunError> {
         let mut events = Events::with_capacity(1024);
         let mut ends = Ends { limit: None, ended: None };
-        let of = if cues.stop.is_some() { Slipped::Witnesses } else { Slipped::Fleets };
-        self.start_the_witnesses();
+        let of = if cues.bids.is_some() { Slipped::Witnesses } else { Slipped::Fleets };
         let mut awake = self.stage.clock.now();
         loop {
             // Deadlines up to this moment fire in this turn: after everything that had come by then was read.
@@ -56,7 +58,9 @@ impl Driver<'_> {
                 self.ring(event);
             }
             self.read_all();
-            self.listen_to(&mut cues);
+            if !self.listen_to(&mut cues) {
+                return Ok(());
+            }
             self.pending(&mut cues);
             self.timers_due(due);
             self.pending(&mut cues);
@@ -68,8 +72,8 @@ impl Driver<'_> {
 
     /// The loop could not act for this long: it slept longer than it wanted to, or its last turn took that long.
     fn slipped(&mut self, of: Slipped, now: Time, late: Duration) {
+        self.slip = self.slip.max(late);
         if late >= SLIP_MIN {
-            self.slip = self.slip.max(late);
             self.recorder.entry(now, Who::Harness, Event::Slip { of, ns: nanos(late) });
         }
     }
@@ -100,14 +104,6 @@ impl Driver<'_> {
         self.bell(conn(token), event.is_readable() || event.is_read_closed(), broken);
     }
 
-    fn start_the_witnesses(&mut self) {
-        for fleet in 0..self.fleets.len() {
-            if self.is_witness(fleet) {
-                self.schedule(Time::ZERO, fleet);
-            }
-        }
-    }
-
     fn is_witness(&self, fleet: usize) -> bool {
         is_witness(&self.stage.plan.fleets[self.fleets[fleet].index as usize].name)
     }
@@ -125,8 +121,8 @@ impl Driver<'_> {
         if cues.interrupt.load(Ordering::Relaxed) {
             return Err(RunError::Interrupted);
         }
-        if let Some(stop) = &cues.stop {
-            return Ok(stop.load(Ordering::Relaxed));
+        if cues.bids.is_some() {
+            return Ok(false); // until nobody bids any more
         }
         let now = self.stage.clock.now();
         let Some(limit) = ends.limit else {
@@ -134,7 +130,7 @@ impl Driver<'_> {
             return Ok(false);
         };
         self.last_word(now, now >= limit, cues);
-        if ends.ended.is_none() && cues.ended.is_some_and(|ended| ended()) {
+        if ends.ended.is_none() && cues.ended.as_ref().is_some_and(|ended| ended()) {
             ends.ended = Some(now);
         }
         let aftermath = ends.ended.is_some_and(|at| now >= at + AFTERMATH);
@@ -155,8 +151,8 @@ impl Driver<'_> {
             fleet.frozen = limit || plan.is_stimulus_traffic();
         }
         if let Some((ask, waker)) = &cues.ask {
-            // Witnesses that are gone have said why.
-            let _ = ask.send(());
+            // Witnesses that are gone say why when they are asked for their record.
+            let _ = ask.send(Bid::Ask);
             let _ = waker.wake();
         }
     }
@@ -199,7 +195,7 @@ impl Driver<'_> {
     }
 
     fn connect_limit(&mut self, conn: Conn) {
-        if self.slots.get(conn).is_some_and(|s| s.phase == super::socket::Phase::Connecting) {
+        if self.slots.get(conn).is_some_and(|s| s.phase == Phase::Connecting) {
             self.connect_failed(conn, Close::TimedOut);
         }
     }
@@ -215,13 +211,7 @@ impl Driver<'_> {
                     self.recycle(conn);
                 }
                 Pending::Order(request) => self.order(request, cues),
-                Pending::Witness(word) => {
-                    if let Some((heard, waker)) = &cues.heard {
-                        // A driver that has stopped listening is about to stop us too.
-                        let _ = heard.send(word);
-                        let _ = waker.wake();
-                    }
-                }
+                Pending::Witness(word) => tell(word, cues.round.as_ref()),
             }
         }
     }
@@ -276,25 +266,68 @@ impl Driver<'_> {
         }
     }
 
-    fn listen_to(&mut self, cues: &mut Cues<'_>) {
+    /// Hears what others have to say; `false`: this driver's witnesses are no longer wanted.
+    fn listen_to(&mut self, cues: &mut Cues<'_>) -> bool {
         if let Some(witness) = &cues.witness {
             while let Ok((at, fleet, state)) = witness.try_recv() {
                 self.board.witness(at, fleet, state);
             }
         }
-        if cues.asked.as_ref().is_some_and(|asked| asked.try_recv().is_ok()) {
-            self.ask_witnesses();
-        }
         let replies = cues.admin.as_ref().map(|(_, replies)| replies.try_iter().collect()).unwrap_or_default();
         for reply in Vec::<Reply>::into_iter(replies) {
             self.reply(reply);
         }
+        loop {
+            match cues.bids.as_ref().map(Receiver::try_recv) {
+                None | Some(Err(TryRecvError::Empty)) => return true,
+                Some(Err(TryRecvError::Disconnected)) => return false,
+                Some(Ok(bid)) => self.bid(bid, &mut cues.round),
+            }
+        }
     }
 
-    fn ask_witnesses(&mut self) {
+    fn bid(&mut self, bid: Bid, round: &mut Option<Round>) {
+        match bid {
+            Bid::Begin(begins) => {
+                let fresh = !self.begun;
+                self.begun = true;
+                *round = Some(begins);
+                match fresh {
+                    true => self.to_all(Input::Start),
+                    false => {
+                        self.opened_before();
+                        self.to_all(Input::Ask);
+                    }
+                }
+            }
+            Bid::Ask => self.to_all(Input::Ask),
+            // Who asked for it may have been interrupted meanwhile.
+            Bid::Record(reply) => _ = reply.send(self.recorder.take()),
+        }
+    }
+
+    fn to_all(&mut self, input: Input<'_>) {
         for fleet in 0..self.fleets.len() {
             for position in 0..self.fleets[fleet].members.len() as u32 {
-                self.deliver(fleet, position, Input::Ask);
+                self.deliver(fleet, position, input);
+            }
+        }
+    }
+
+    /// A record that begins in the middle of a connection's life names it first.
+    fn opened_before(&mut self) {
+        let now = self.stage.clock.now();
+        for conn in self.slots.open() {
+            let Some(socket) = self.slots.get(conn).filter(|socket| socket.phase == Phase::Open) else { continue };
+            let (fleet, position) = (socket.fleet, socket.position);
+            let (from, to, label) = (socket.from(), socket.to, socket.label.clone());
+            let (index, member) = self.identity(fleet, position);
+            self.recorder.opened(now, index, member, conn, &label, from, to);
+        }
+        for conn in self.peers.open() {
+            if let Some(peer) = self.peers.get(conn).filter(|peer| peer.begun == Begun::Stands) {
+                peer.begun = Begun::Asked;
+                self.stand(conn);
             }
         }
     }
@@ -321,4 +354,14 @@ impl Driver<'_> {
 
 fn conn(token: Token) -> Conn {
     Conn(u32::try_from(token.0).expect("tokens of connections are made from their numbers"))
+}
+
+/// Says in the round what a witness has found.
+fn tell((at, fleet, state): Word, round: Option<&Round>) {
+    let Some(round) = round else { return };
+    let Some((_, place)) = round.places.iter().find(|(own, _)| *own == fleet) else { return };
+    let (heard, waker) = &round.ear;
+    // A round that has stopped listening is over.
+    let _ = heard.send((Time(at.0.saturating_sub(round.zero.0)), *place, state));
+    let _ = waker.wake();
 }

@@ -19,6 +19,12 @@ impl Observed {
         Observed { clock, entries: Arc::default() }
     }
 
+    /// Its clock.
+    #[must_use]
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Something was seen of the target, now.
     pub fn target(&self, event: Event) {
         // The lock comes first: entries of one list are in order of time.

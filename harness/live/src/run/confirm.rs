@@ -35,7 +35,7 @@ pub struct Replay {
 /// panicked (which has then been printed).
 #[must_use]
 pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: &str) -> Option<Replay> {
-    let mut outcome = catch_unwind(AssertUnwindSafe(|| runner.outcome(plan.clone(), target))).ok()?.ok()?;
+    let mut outcome = catch_unwind(AssertUnwindSafe(|| runner.fresh(plan.clone(), target))).ok()?.ok()?;
     if let Some(capability) = plan.id.strip_prefix(PROBE) {
         let _ = gate::declaration(capability, target, &mut outcome.judgements, runner.registry);
     }

@@ -322,6 +322,7 @@ pub fn process(program: &str, args: &[&str]) -> TargetSpec {
         ready_within: Duration::from_secs(10),
         version: None,
         install: None,
+        rounds: 1,
     });
     target
 }
