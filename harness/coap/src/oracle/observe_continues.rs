@@ -6,6 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use proofhouse_core::oracle::lateness::InTime;
 use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
@@ -80,7 +81,7 @@ enum Fate {
     /// It was none before the attack.
     NeverWatched,
     /// It cannot be decided, and why.
-    Open(&'static str),
+    Open(String),
     /// The last stimulus, and the notification after it.
     Continues([Moment; 2]),
     Broken {
@@ -104,23 +105,26 @@ fn fate(
         return Fate::NeverWatched; // renewed: what comes under its token is told of the later registration
     }
     if left(record, all, exchange).is_some_and(|left| left.at < deadline) {
-        return Fate::Open("the observer itself had left before it could be notified");
+        return Fate::Open(String::from("the observer itself had left before it could be notified"));
     }
     if let Some((moment, packet)) = watch.ended.filter(|(moment, _)| *moment > first) {
         let actual = format!("a {} without Observe ended the observation", code(packet));
         return Fate::Broken { actual, place: "ended", moments: [first, moment] };
     }
-    match watch.fresh.iter().find(|moment| **moment > last).copied() {
-        Some(next) if next.at <= deadline => Fate::Continues([last, next]),
-        Some(next) => {
+    let next = watch.fresh.iter().find(|moment| **moment > last).copied();
+    let fleet = record.connections.get(&exchange.conn).map_or("", |connection| connection.fleet);
+    match (record.in_time(fleet, last.at, within, next.map(|moment| moment.at)), next) {
+        (InTime::Yes, Some(next)) => Fate::Continues([last, next]),
+        (InTime::No, Some(next)) => {
             let actual = String::from("the next notification came later");
             Fate::Broken { actual, place: "late", moments: [last, next] }
         }
-        None if record.end >= deadline => {
+        (InTime::No, None) => {
             let actual = String::from("no notification came any more");
             Fate::Broken { actual, place: "silent", moments: [before, last] }
         }
-        None => Fate::Open("the record ends before the next notification was due"),
+        (InTime::Unknown(why), _) => Fate::Open(why),
+        (InTime::Yes, None) => Fate::Open(String::from("no notification was seen")),
     }
 }
 

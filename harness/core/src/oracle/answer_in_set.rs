@@ -42,8 +42,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             let run = record.steps.get(&(fleet.name.as_str(), member, step.index));
             match run.and_then(|run| run.ended.map(|(moment, state)| (run, moment, state))) {
                 Some((_, moment, StepState::Met)) => met.push(moment),
-                Some((run, _, StepState::Unmet)) if run.conn.is_some_and(|conn| record.is_limited(conn)) => {
-                    open = open.or(Some(format!("{} was cut short by our own limits: it", run.name())));
+                Some((run, _, StepState::Unmet)) if let Some(why) = record.excuse(run) => {
+                    open = open.or(Some(format!("{} {why}: it", run.name())));
                 }
                 // What follows a wrong answer follows from it: one violation a member.
                 Some((run, _, StepState::Unmet)) => {

@@ -3,14 +3,14 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::lateness::InTime;
-use super::record::{Connection, Moment, Record, StepRun, ids};
+use super::lateness::Closing;
+use super::record::{Moment, Record, StepRun, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::plan::{Expect, Plan};
 use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::time::Duration;
-use crate::transcript::{By, Transcript, WitnessState};
+use crate::transcript::{Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -41,26 +41,17 @@ pub(super) const ORACLE: Oracle = Oracle {
 /// What the catalogue calls O-close.
 const WITHIN: Duration = Duration::from_secs(5);
 
-/// What became of one connection.
-enum Fate {
-    InTime(Moment),
-    /// Still open at the deadline: since when, and the entry that ends or fails to end it.
-    Open(Moment),
-    /// We ended it ourselves, or the record ends, before the deadline.
-    Undecided,
-}
-
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
     let (mut closed, mut open, mut undecided) = (Vec::new(), Vec::new(), 0_usize);
     for (conn, since) in subjects(expect, &record) {
-        match fate(&record.connections[&conn], &record, since, within) {
-            Fate::InTime(moment) => closed.extend([since, moment]),
+        match record.closing(conn, since.at, within) {
+            Closing::InTime(moment) => closed.extend([since, moment]),
             // Where a round trip of the witness took that long, a close may take as long for the same reason.
-            Fate::Open(_) if was_slow(&record, since, within) => undecided += 1,
-            Fate::Open(moment) => open.push((conn, since, moment)),
-            Fate::Undecided => undecided += 1,
+            Closing::Late(_) if was_slow(&record, since, within) => undecided += 1,
+            Closing::Late(moment) => open.push((conn, since, moment.unwrap_or(since))),
+            Closing::Unknown(_) => undecided += 1,
         }
     }
     let in_time = closed.len() / 2;
@@ -130,19 +121,6 @@ fn fleets<'a>(expect: &Expect, record: &Record<'a>) -> Vec<&'a str> {
     names.sort_unstable();
     names.dedup();
     names
-}
-
-fn fate(connection: &Connection<'_>, record: &Record<'_>, since: Moment, within: Duration) -> Fate {
-    let by_peer = connection.closed.filter(|(_, by, _)| *by == By::Peer).map(|(moment, ..)| moment);
-    let by_us = connection.closed.filter(|(_, by, _)| *by != By::Peer).map(|(moment, ..)| moment);
-    if by_us.is_some_and(|ours| ours.at < since.at + within) {
-        return Fate::Undecided;
-    }
-    match record.in_time(connection.fleet, since.at, within, by_peer.map(|moment| moment.at)) {
-        InTime::Yes => by_peer.map_or(Fate::Undecided, Fate::InTime),
-        InTime::No => Fate::Open(by_peer.or(by_us).unwrap_or(since)),
-        InTime::Unknown(_) => Fate::Undecided,
-    }
 }
 
 /// One violation for each place, since a thousand connections that stay open for one reason are one finding.

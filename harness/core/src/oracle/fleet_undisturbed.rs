@@ -82,9 +82,9 @@ fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
 
 fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
     let bad = |state: StepState| matches!(state, StepState::Unmet | StepState::Unsaid);
-    let ours = |conn: Option<u32>| conn.is_some_and(|conn| record.is_limited(conn));
-    let asked =
-        move |step: &&StepRun<'_>| expect.is_about(step.fleet) && step.part != Some(Part::Stimulus) && !ours(step.conn);
+    let asked = move |step: &&StepRun<'_>| {
+        expect.is_about(step.fleet) && step.part != Some(Part::Stimulus) && record.excuse(step).is_none()
+    };
     record.steps.values().filter(asked).filter_map(move |step| {
         let (moment, _) = step.ended.filter(|(_, state)| bad(*state))?;
         Some(Violation {

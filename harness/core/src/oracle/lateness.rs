@@ -7,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::is_witness;
-use super::record::Record;
+use super::record::{Moment, Record, StepRun};
 use crate::time::{Duration, Time, nanos};
-use crate::transcript::{Event, Slipped, Transcript, Who};
+use crate::transcript::{By, Event, Slipped, Transcript, Who};
 
 /// Name of the gauge that says how long the target's threads have waited for a processor so far, nanoseconds.
 pub const CPU_WAIT: &str = "cpu-wait-ns";
@@ -123,6 +123,52 @@ impl Record<'_> {
             ));
         }
         InTime::No
+    }
+}
+
+impl Record<'_> {
+    /// Why a step that was not met says nothing about the target: our own limits ended its connection, or one side could not act while
+    /// it waited.
+    #[must_use]
+    pub fn excuse(&self, run: &StepRun<'_>) -> Option<String> {
+        if run.conn.is_some_and(|conn| self.is_limited(conn)) {
+            return Some(String::from("was cut short by our own limits"));
+        }
+        let (from, (until, _)) = (run.started?, run.ended?);
+        let late = self.lateness.between(run.fleet, from.at, until.at);
+        let excused = late > tolerance(until.at.since(from.at));
+        excused.then(|| format!("waited while one side could not act for {} ms", late.as_millis()))
+    }
+}
+
+/// Whether the target ended a connection within a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It did: here.
+    InTime(Moment),
+    /// It did not, or later, where that was seen.
+    Late(Option<Moment>),
+    /// Nobody can say: we ended it ourselves before, or one of us was late.
+    Unknown(String),
+}
+
+impl Record<'_> {
+    /// Whether the target ended this connection within a time; see [`Record::in_time`].
+    #[must_use]
+    pub fn closing(&self, conn: u32, since: Time, within: Duration) -> Closing {
+        let Some(connection) = self.connections.get(&conn) else {
+            return Closing::Unknown(String::from("the connection never stood"));
+        };
+        let by_peer = connection.closed.filter(|(_, by, _)| *by == By::Peer).map(|(moment, ..)| moment);
+        let by_us = connection.closed.filter(|(_, by, _)| *by != By::Peer).map(|(moment, ..)| moment);
+        if by_us.is_some_and(|ours| ours.at < since + within) {
+            return Closing::Unknown(String::from("we ended the connection before the target's time was over"));
+        }
+        match self.in_time(connection.fleet, since, within, by_peer.map(|moment| moment.at)) {
+            InTime::Yes => by_peer.map_or(Closing::Late(None), Closing::InTime),
+            InTime::No => Closing::Late(by_peer.or(by_us)),
+            InTime::Unknown(why) => Closing::Unknown(why),
+        }
     }
 }
 

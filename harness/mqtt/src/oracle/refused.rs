@@ -3,13 +3,14 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use proofhouse_core::oracle::lateness::{Closing, InTime};
 use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
-use proofhouse_core::transcript::{By, Transcript};
+use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::accepts;
@@ -95,13 +96,12 @@ fn answer(record: &Record<'_>, conn: u32, since: Moment, within: Duration) -> An
         }
         refused = refused.or(Some(crossing.moment));
     }
-    let deadline = since.at + within;
-    let closed = record.connections.get(&conn).and_then(|connection| connection.closed);
-    match (refused, closed) {
-        (Some(moment), _) if moment.at <= deadline => Answer::Refused(moment),
-        (_, Some((moment, By::Peer, _))) if moment.at <= deadline => Answer::Ended(moment),
-        (_, Some((moment, ..))) if moment.at > deadline => Answer::LeftOpen,
-        (_, None) if record.end >= deadline => Answer::LeftOpen,
-        _ => Answer::Undecided,
+    let fleet = record.connections.get(&conn).map_or("", |connection| connection.fleet);
+    let in_time = |moment: Moment| record.in_time(fleet, since.at, within, Some(moment.at)) == InTime::Yes;
+    match (refused.filter(|moment| in_time(*moment)), record.closing(conn, since.at, within)) {
+        (Some(moment), _) => Answer::Refused(moment),
+        (None, Closing::InTime(moment)) => Answer::Ended(moment),
+        (None, Closing::Late(_)) => Answer::LeftOpen,
+        (None, Closing::Unknown(_)) => Answer::Undecided,
     }
 }

@@ -3,6 +3,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::oracle::lateness::Closing;
 use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
@@ -111,12 +112,10 @@ fn was_told(record: &Record<'_>, conn: u32) -> bool {
 
 impl Takeover {
     fn ended(&self, record: &Record<'_>, within: Duration) -> Ended {
-        let deadline = self.second.at + within;
-        match record.connections.get(&self.first_conn).and_then(|connection| connection.closed) {
-            Some((moment, By::Peer, _)) if moment.at <= deadline => Ended::InTime(moment),
-            Some((moment, ..)) if moment.at > deadline => Ended::Late,
-            None if record.end >= deadline => Ended::Late,
-            _ => Ended::Undecided,
+        match record.closing(self.first_conn, self.second.at, within) {
+            Closing::InTime(moment) => Ended::InTime(moment),
+            Closing::Late(_) => Ended::Late,
+            Closing::Unknown(_) => Ended::Undecided,
         }
     }
 

@@ -37,10 +37,10 @@ fn judged(film: &mut Film, end: u64) -> Judgement {
 }
 
 #[test]
-fn one_more_notification_in_time_passes_and_one_that_is_late_fails() {
+fn one_more_notification_in_time_passes_and_one_that_is_later_than_the_tolerance_fails() {
     let next = |at| judged(watched().at(at).got(1, "response", &notified(3)), 9_000);
-    assert_says(&next(6_000), Verdict::Pass, "notified again");
-    assert_says(&next(6_001), Verdict::Fail, "came later");
+    assert_says(&next(6_100), Verdict::Pass, "notified again");
+    assert_says(&next(6_101), Verdict::Fail, "came later");
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn an_observer_who_is_told_nothing_more_was_lost() {
     let silent = judged(&mut watched(), 6_000);
     assert_says(&silent, Verdict::Fail, "no notification came any more");
     assert_eq!(silent.violations[0].place, "observe/silent");
-    assert_says(&judged(&mut watched(), 5_999), Verdict::Inconclusive, "record ends");
+    assert_says(&judged(&mut watched(), 5_999), Verdict::Inconclusive, "the record ended");
 }
 
 #[test]
