@@ -91,7 +91,8 @@ impl Actor for Commanded {
         });
         if must_subscribe {
             let filter = self.config.filter.replace("{id}", self.client.session.client_id());
-            self.client.subscribe(now, &[(&filter, self.config.qos)], out);
+            // A filter that the server does not take is not asked for: the device then has no commands.
+            let _unasked = self.client.subscribe(now, &[(&filter, self.config.qos)], out);
         }
         for command in commands {
             self.apply(now, &command, out);
@@ -110,7 +111,8 @@ impl Commanded {
             qos: self.config.qos,
             retain: false,
         };
-        self.client.publish(now, message, out);
+        // A device that may not or cannot say its state goes on obeying.
+        let _unsaid = self.client.publish(now, message, out);
     }
 
     fn finish(&mut self, now: Time, out: &mut Outbox) {

@@ -88,15 +88,12 @@ impl Actor for Witness {
         if lost {
             return self.lost(now, out);
         }
-        if heard.connected {
-            self.client.subscribe(now, &[(TOPIC, QoS::AtLeastOnce)], out);
+        if heard.connected && self.client.subscribe(now, &[(TOPIC, QoS::AtLeastOnce)], out).is_err() {
+            heard.subscribed = Some(false);
         }
         match heard.subscribed {
             Some(true) => self.ask(now, now, out),
-            Some(false) => {
-                self.client.abandon(now, out);
-                self.lost(now, out);
-            }
+            Some(false) => self.leave(now, out),
             None => {}
         }
         if let (true, Stage::Asking(planned, began)) = (heard.came_back, self.stage) {
@@ -133,7 +130,9 @@ impl Witness {
         self.seq = self.seq.wrapping_add(1);
         let payload = self.seq.to_be_bytes().to_vec();
         let message = Message { topic: TOPIC.into(), payload, qos: QoS::AtLeastOnce, retain: false };
-        self.client.publish(now, message, out);
+        if self.client.publish(now, message, out).is_err() {
+            return self.leave(now, out);
+        }
         self.stage = Stage::Asking(planned, now);
         out.wake(now + DEADLINE, PATIENCE);
     }
@@ -146,6 +145,12 @@ impl Witness {
             Stage::Joining(_) => out.wake(now + DEADLINE, PATIENCE),
             Stage::Resting(_) | Stage::Asking(..) => self.ask(now, now, out),
         }
+    }
+
+    /// A server that takes no message of a witness refuses it.
+    fn leave(&mut self, now: Time, out: &mut Outbox) {
+        self.client.abandon(now, out);
+        self.lost(now, out);
     }
 
     /// A deadline may have passed.

@@ -1,14 +1,15 @@
 //! A session with its connection: opens, keeps alive, finds out that nobody answers, and comes back.
 use alloc::string::String;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 
 use proofhouse_core::actor::{CloseHow, Conn, EndpointId, Input, Outbox, TimerId};
 use proofhouse_core::plan::FleetPlan;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::time::{Duration, Time};
 
-use super::{Backoff, Event, Message, Profile, Session, Tick, Ticket};
-use crate::codec::QoS;
+use super::{Backoff, Event, Message, Profile, Refused, Session, Tick, Ticket};
+use crate::codec::{QoS, Reason};
 
 /// The next attempt to connect.
 const RETRY: TimerId = TimerId(0);
@@ -90,23 +91,35 @@ impl Client {
     }
 
     /// Sends a message, now or later; see [`Session::publish`].
-    pub fn publish(&mut self, now: Time, message: Message, out: &mut Outbox) -> Option<Ticket> {
-        let Some(conn) = self.standing() else {
-            return self.session.publish(now, message, &mut alloc::vec::Vec::new());
-        };
-        let (session, mut ticket) = (&mut self.session, None);
-        out.send(conn, |bytes| ticket = session.publish(now, message, bytes));
-        ticket
+    ///
+    /// # Errors
+    /// As [`Session::publish`].
+    pub fn publish(&mut self, now: Time, message: Message, out: &mut Outbox) -> Result<Ticket, Refused> {
+        self.say(out, |session, bytes| session.publish(now, message, bytes))
     }
 
-    /// Asks for messages; see [`Session::subscribe`]. A filter that is none is not asked for.
-    pub fn subscribe(&mut self, now: Time, filters: &[(&str, QoS)], out: &mut Outbox) {
-        if let Some(conn) = self.standing() {
-            let session = &mut self.session;
-            out.send(conn, |bytes| {
-                let _refused = session.subscribe(now, filters, bytes);
-            });
-        }
+    /// Asks for messages; see [`Session::subscribe`].
+    ///
+    /// # Errors
+    /// As [`Session::subscribe`].
+    pub fn subscribe(&mut self, now: Time, filters: &[(&str, QoS)], out: &mut Outbox) -> Result<(), Reason> {
+        self.say(out, |session, bytes| session.subscribe(now, filters, bytes))
+    }
+
+    /// Asks for no more messages; see [`Session::unsubscribe`].
+    ///
+    /// # Errors
+    /// As [`Session::unsubscribe`].
+    pub fn unsubscribe(&mut self, now: Time, filters: &[&str], out: &mut Outbox) -> Result<(), Reason> {
+        self.say(out, |session, bytes| session.unsubscribe(now, filters, bytes))
+    }
+
+    /// What the session says goes to its connection; without one it says nothing.
+    fn say<T>(&mut self, out: &mut Outbox, say: impl FnOnce(&mut Session, &mut Vec<u8>) -> T) -> T {
+        let Some(conn) = self.standing() else { return say(&mut self.session, &mut Vec::new()) };
+        let (session, mut answer) = (&mut self.session, None);
+        out.send(conn, |bytes| answer = Some(say(session, bytes)));
+        answer.expect("the outbox has asked for the bytes")
     }
 
     /// Ends the connection without a word and comes back after a while.

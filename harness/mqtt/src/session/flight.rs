@@ -9,7 +9,7 @@ use crate::codec::{Delivery, PacketId, QoS};
 pub struct Ticket(pub u32);
 
 /// What a device sends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
     /// The topic, without wildcards.
     pub topic: String,
@@ -43,4 +43,13 @@ pub(super) struct Flight {
     pub(super) ticket: Ticket,
     pub(super) message: Message,
     pub(super) stage: Stage,
+    /// PUBLISH must be sent again, and was not yet on this connection.
+    pub(super) again: bool,
+}
+
+impl Flight {
+    /// A message that was just sent for the first time.
+    pub(super) const fn new(id: PacketId, ticket: Ticket, message: Message) -> Flight {
+        Flight { id, ticket, message, stage: Stage::Published, again: false }
+    }
 }

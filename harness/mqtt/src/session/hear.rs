@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use proofhouse_core::time::{Duration, Time};
 
 use super::flight::{Flight, Stage};
-use super::{Event, Limits, Session, State};
+use super::limits::Announced;
+use super::{Event, Session, State};
 use crate::codec::{Ack, Connack, Packet, PacketId, Publish, QoS, Reason, ReasonCode, Version};
 
 impl Session {
@@ -25,16 +26,19 @@ impl Session {
             Packet::Connack(connack) => self.connack(now, connack, out, on)?,
             Packet::Publish(publish) => self.message(now, publish, out, on)?,
             Packet::Puback(ack) => self.taken(ack, Stage::Published, on),
-            Packet::Pubrec(ack) => self.pubrec(now, ack, out, on),
-            Packet::Pubrel(ack) => self.pubrel(now, ack, out),
+            Packet::Pubrec(ack) => self.pubrec(now, ack, out, on)?,
+            Packet::Pubrel(ack) => self.pubrel(now, ack, out)?,
             Packet::Pubcomp(ack) => self.taken(ack, Stage::Released, on),
             Packet::Suback(ack) if self.answered(ack.id) => on(Event::Subscribed(ack.codes)),
             Packet::Unsuback(ack) if self.answered(ack.id) => on(Event::Unsubscribed),
             Packet::Pingresp => self.pinged = None,
-            Packet::Disconnect(disconnect) => on(Event::Ended(disconnect.reason)),
+            Packet::Disconnect(disconnect) => {
+                self.lost();
+                on(Event::Ended(disconnect.reason));
+            }
             _ => {}
         }
-        self.send_waiting(now, out);
+        self.send_waiting(now, out, on);
         Ok(())
     }
 
@@ -46,18 +50,17 @@ impl Session {
         on: &mut dyn FnMut(Event<'_>),
     ) -> Result<(), Reason> {
         if !connack.accepted() {
+            self.lost();
             on(Event::Refused(connack.code));
             return Ok(());
         }
-        PRESENT_AFTER_CLEAN_START.unless(!connack.session_present || !self.profile.clean_start)?;
-        let properties = connack.properties;
-        self.limits = Limits {
-            receive_maximum: properties.receive_maximum().unwrap_or(u16::MAX),
-            alias_maximum: properties.topic_alias_maximum().unwrap_or(0),
-            packet_maximum: properties.maximum_packet_size().unwrap_or(u32::MAX),
-            qos: properties.maximum_qos().and_then(QoS::from_number).unwrap_or(QoS::ExactlyOnce),
-            retain: properties.retain_available().unwrap_or(true),
-        };
+        let (present, properties) = (connack.session_present, connack.properties);
+        PRESENT_AFTER_CLEAN_START.unless(!present || !self.clean)?;
+        // MQTT 3.1.1 leaves it to the client what to do with a session that only the server knows.
+        self.afresh = present && !self.kept && self.profile.version == Version::V5;
+        PRESENT_TO_A_STRANGER.unless(!self.afresh)?;
+        self.kept = self.outlives(properties.session_expiry_interval());
+        self.announced = Announced::by(connack);
         if let Some(seconds) = properties.server_keep_alive() {
             self.keep_alive = Duration::from_secs(seconds.into());
         }
@@ -65,31 +68,42 @@ impl Session {
             self.client_id = id.to_string();
         }
         self.state = State::Online;
-        on(Event::Connected { present: connack.session_present });
-        self.resume(now, connack.session_present, out, on);
+        on(Event::Connected { present });
+        if present { self.resume(now, out) } else { self.begin_anew(on) }
+    }
+
+    /// Whether the session stays when the connection ends; a server may have the last word on for how long.
+    fn outlives(&self, expiry: Option<u32>) -> bool {
+        match self.profile.version {
+            Version::V311 => !self.profile.clean_start,
+            Version::V5 => expiry.unwrap_or(self.profile.session_expiry) > 0,
+        }
+    }
+
+    /// Owes again what was not acknowledged \[MQTT3 4.4.0-1, MQTT5 4.4.0-1\]: PUBRELs at once, in the order of their PUBRECs
+    /// \[MQTT5 4.6.0-4\]; messages as soon as the server's quota, which begins anew, takes them.
+    fn resume(&mut self, now: Time, out: &mut Vec<u8>) -> Result<(), Reason> {
+        for at in 0..self.flights.len() {
+            self.flights[at].again = self.flights[at].stage == Stage::Published;
+            if !self.flights[at].again {
+                let id = self.flights[at].id;
+                self.say(now, &Packet::Pubrel(Ack::success(id)), out)?;
+            }
+        }
         Ok(())
     }
 
-    /// Sends again what was not acknowledged \[MQTT3 4.4.0-1, MQTT5 4.4.0-1\]. A server that forgot the session gets the
-    /// messages as new ones; what it had already taken (PUBREC) counts as delivered.
-    fn resume(&mut self, now: Time, present: bool, out: &mut Vec<u8>, on: &mut dyn FnMut(Event<'_>)) {
-        if !present {
-            self.received.clear();
-            for flight in self.flights.iter().filter(|flight| flight.stage == Stage::Released) {
-                on(Event::Delivered { ticket: flight.ticket, reason: ReasonCode::SUCCESS });
-            }
-            self.flights.retain(|flight| flight.stage == Stage::Published);
-        }
-        let flights = core::mem::take(&mut self.flights);
-        for flight in &flights {
+    /// The server has forgotten the session, and so do we \[MQTT5 3.2.2-5\]: what it had already taken (PUBREC) counts as delivered, the
+    /// other messages are new ones.
+    fn begin_anew(&mut self, on: &mut dyn FnMut(Event<'_>)) -> Result<(), Reason> {
+        self.received.clear();
+        for flight in core::mem::take(&mut self.flights).into_iter().rev() {
             match flight.stage {
-                Stage::Published => {
-                    self.say_publish(now, &flight.message, Some((flight.id, present)), out);
-                }
-                Stage::Released => self.say(now, &Packet::Pubrel(Ack::success(flight.id)), out),
+                Stage::Published => self.waiting.push_front((flight.ticket, flight.message)),
+                Stage::Released => on(Event::Delivered { ticket: flight.ticket, reason: ReasonCode::SUCCESS }),
             }
         }
-        self.flights = flights;
+        Ok(())
     }
 
     fn message(
@@ -107,12 +121,12 @@ impl Session {
             on(Event::Message { topic, payload: publish.payload, qos, retain: publish.retain });
         }
         match (qos, id) {
-            (QoS::AtLeastOnce, Some(id)) => self.say(now, &Packet::Puback(Ack::success(id)), out),
+            (QoS::AtLeastOnce, Some(id)) => self.say(now, &Packet::Puback(Ack::success(id)), out)?,
             (QoS::ExactlyOnce, Some(id)) => {
                 if !again {
                     self.received.push(id);
                 }
-                self.say(now, &Packet::Pubrec(Ack::success(id)), out);
+                self.say(now, &Packet::Pubrec(Ack::success(id)), out)?;
             }
             _ => {}
         }
@@ -144,27 +158,36 @@ impl Session {
         }
     }
 
-    fn pubrec(&mut self, now: Time, ack: &Ack<'_>, out: &mut Vec<u8>, on: &mut dyn FnMut(Event<'_>)) {
+    fn pubrec(
+        &mut self,
+        now: Time,
+        ack: &Ack<'_>,
+        out: &mut Vec<u8>,
+        on: &mut dyn FnMut(Event<'_>),
+    ) -> Result<(), Reason> {
         let is_it = |flight: &Flight| flight.id == ack.id && flight.message.qos == QoS::ExactlyOnce;
         let Some(at) = self.flights.iter().position(is_it) else {
-            return self.say(now, &Packet::Pubrel(self.not_found(ack.id)), out);
+            return Ok(self.say(now, &Packet::Pubrel(self.not_found(ack.id)), out)?);
         };
-        if ack.reason.is_ok() {
-            self.flights[at].stage = Stage::Released;
-            self.say(now, &Packet::Pubrel(Ack::success(ack.id)), out);
-        } else {
+        if !ack.reason.is_ok() {
             let ticket = self.flights.remove(at).ticket;
             on(Event::Delivered { ticket, reason: ack.reason });
+            return Ok(());
         }
+        if self.flights[at].stage == Stage::Published {
+            let flight = self.flights.remove(at);
+            self.flights.push(Flight { stage: Stage::Released, again: false, ..flight });
+        }
+        Ok(self.say(now, &Packet::Pubrel(Ack::success(ack.id)), out)?)
     }
 
-    fn pubrel(&mut self, now: Time, ack: &Ack<'_>, out: &mut Vec<u8>) {
+    fn pubrel(&mut self, now: Time, ack: &Ack<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
         let known = self.received.iter().position(|id| *id == ack.id);
         if let Some(at) = known {
             self.received.swap_remove(at);
         }
         let answer = if known.is_some() { Ack::success(ack.id) } else { self.not_found(ack.id) };
-        self.say(now, &Packet::Pubcomp(answer), out);
+        Ok(self.say(now, &Packet::Pubcomp(answer), out)?)
     }
 
     fn not_found(&self, id: PacketId) -> Ack<'static> {
@@ -195,6 +218,11 @@ const PRESENT_AFTER_CLEAN_START: Breach = Breach(Reason {
     clause: "MQTT5 3.2.2-2",
     code: ReasonCode::PROTOCOL_ERROR,
     what: "Session Present after a Clean Start",
+});
+const PRESENT_TO_A_STRANGER: Breach = Breach(Reason {
+    clause: "MQTT5 3.2.2-4",
+    code: ReasonCode::PROTOCOL_ERROR,
+    what: "Session Present for a session that the client does not know",
 });
 const ALIAS_TOO_HIGH: Breach = Breach(Reason {
     clause: "MQTT5 3.1.2-26",

@@ -7,12 +7,13 @@ mod backoff;
 mod client;
 mod flight;
 mod hear;
+pub mod limits;
 mod profile;
 #[cfg(test)]
 mod tests;
 
 use alloc::collections::VecDeque;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -31,7 +32,8 @@ pub use flight::{Message, Ticket};
 pub(crate) use profile::plain_topic;
 pub use profile::{Profile, WillProfile};
 
-use flight::{Flight, Stage};
+use flight::Flight;
+use limits::{Announced, Limit, allows};
 
 /// How long a server may take to answer CONNECT.
 const CONNECT_MAX: Duration = Duration::from_secs(10);
@@ -66,12 +68,28 @@ pub enum Event<'a> {
         /// The server's code.
         reason: ReasonCode,
     },
+    /// The server takes no such message: it was dropped.
+    Dropped {
+        /// What [`Session::publish`] returned.
+        ticket: Ticket,
+        /// What the server announced.
+        limit: Limit,
+    },
     /// The answer to [`Session::subscribe`]: one code for each filter.
     Subscribed(&'a [u8]),
     /// The answer to [`Session::unsubscribe`].
     Unsubscribed,
     /// The server ended the connection with a reason.
     Ended(ReasonCode),
+}
+
+/// Why a message was not taken over by the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Too many wait already.
+    Full,
+    /// The server takes no such message.
+    Limit(Limit),
 }
 
 /// What [`Session::tick`] found.
@@ -93,32 +111,22 @@ enum State {
     Online,
 }
 
-/// What the server allows, from its CONNACK.
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    receive_maximum: u16,
-    alias_maximum: u16,
-    packet_maximum: u32,
-    qos: QoS,
-    retain: bool,
-}
-
-const NO_LIMITS: Limits = Limits {
-    receive_maximum: u16::MAX,
-    alias_maximum: 0,
-    packet_maximum: u32::MAX,
-    qos: QoS::ExactlyOnce,
-    retain: true,
-};
-
 /// One client's session, across its connections.
 pub struct Session {
     profile: Arc<Profile>,
     client_id: String,
     state: State,
     framer: Framer,
-    limits: Limits,
-    /// Sent and not yet acknowledged, in the order in which they were first sent.
+    /// What the server announced on this connection.
+    announced: Announced,
+    /// CONNECT said Clean Start on this connection.
+    clean: bool,
+    /// We hold the state of a session that outlives its connection.
+    kept: bool,
+    /// The server holds a session that we know nothing of: the next CONNECT says Clean Start \[MQTT5 3.2.2-4\].
+    afresh: bool,
+    /// Sent and not yet acknowledged: those without PUBREC in the order in which they were first sent \[MQTT5 4.6.0-1\], those with it in
+    /// the order of their PUBRECs \[MQTT5 4.6.0-4\].
     flights: Vec<Flight>,
     /// Not sent yet.
     waiting: VecDeque<(Ticket, Message)>,
@@ -144,7 +152,10 @@ impl Session {
             framer: Framer::new(profile.version, Sender::Server, u32::MAX),
             client_id,
             state: State::Offline,
-            limits: NO_LIMITS,
+            announced: Announced::NOTHING,
+            clean: false,
+            kept: false,
+            afresh: false,
             flights: Vec::new(),
             waiting: VecDeque::new(),
             received: Vec::new(),
@@ -188,7 +199,8 @@ impl Session {
         self.aliases_out.clear();
         self.aliases_in.clear();
         self.asked.clear();
-        self.limits = NO_LIMITS;
+        self.announced = Announced::NOTHING;
+        self.clean = profile.clean_start || self.afresh;
         self.pinged = None;
         self.state = State::Connecting(now);
         self.spoke = now;
@@ -197,7 +209,7 @@ impl Session {
         let will_properties = will.map(WillProfile::properties).unwrap_or(PropertiesBuf::new(Place::Will));
         let will_topic = will.map(|will| will.topic.replace("{id}", &self.client_id)).unwrap_or_default();
         let connect = Connect {
-            clean_start: profile.clean_start,
+            clean_start: self.clean,
             keep_alive: profile.keep_alive,
             client_id: Text::new(&self.client_id).expect("a client id of ours is short"),
             will: will.map(|will| Will {
@@ -229,6 +241,8 @@ impl Session {
         let mut framer = core::mem::replace(&mut self.framer, Framer::new(version, Sender::Server, u32::MAX));
         let read = loop {
             match framer.next(&mut bytes) {
+                // What comes behind a refusal or a goodbye is nobody's.
+                _ if self.state == State::Offline => break Ok(()),
                 Ok(None) => break Ok(()),
                 Err(reason) => break Err(reason),
                 Ok(Some(cut)) => {
@@ -241,59 +255,76 @@ impl Session {
         };
         self.framer = framer;
         if let (Err(reason), Version::V5, State::Online) = (&read, version, self.state) {
-            write(&Packet::Disconnect(Disconnect::new(reason.code)), version, out);
+            // A server that takes no packet of that size hears nothing.
+            let _too_large = self.say(now, &Packet::Disconnect(Disconnect::new(reason.code)), out);
+        }
+        if read.is_err() {
+            self.lost();
         }
         read
     }
 
-    /// Sends a message, now or as soon as there is a connection and quota. `None`: too many wait already.
-    pub fn publish(&mut self, now: Time, message: Message, out: &mut Vec<u8>) -> Option<Ticket> {
+    /// Sends a message, now or as soon as there is a connection and quota.
+    ///
+    /// # Errors
+    /// Too many wait already, or the server takes no such message. One that has to wait may still be refused: [`Event::Dropped`].
+    pub fn publish(&mut self, now: Time, message: Message, out: &mut Vec<u8>) -> Result<Ticket, Refused> {
         if self.waiting.len() >= QUEUE_MAX {
-            return None;
+            return Err(Refused::Full);
         }
         self.last_ticket = self.last_ticket.wrapping_add(1);
         let ticket = Ticket(self.last_ticket);
         self.waiting.push_back((ticket, message));
-        self.send_waiting(now, out);
-        Some(ticket)
+        // Whatever was before it in the queue still waits for quota: only the new one can be dropped now.
+        let mut taken = Ok(ticket);
+        self.send_waiting(now, out, &mut |event| {
+            if let Event::Dropped { limit, .. } = event {
+                taken = Err(Refused::Limit(limit));
+            }
+        });
+        taken
     }
 
-    /// Asks for messages. Only online; a session asks again after each [`Event::Connected`] that was not `present`.
+    /// Asks for messages; a session asks again after each [`Event::Connected`] that was not `present`.
     ///
     /// # Errors
-    /// A filter that is none.
+    /// A filter that is none, or one that the server does not take; not online.
     pub fn subscribe(&mut self, now: Time, filters: &[(&str, QoS)], out: &mut Vec<u8>) -> Result<(), Reason> {
         let mut subscriptions = SubscriptionsBuf::new(self.profile.version);
         for (filter, qos) in filters {
             subscriptions.push(filter, SubscribeOptions::new(*qos))?;
         }
-        let id = self.fresh_id();
-        self.asked.push(id);
-        let view = subscriptions.view();
-        self.say(now, &Packet::Subscribe(Subscribe { id, properties: Properties::EMPTY, subscriptions: view }), out);
-        Ok(())
+        let (id, subscriptions) = (self.fresh_id(), subscriptions.view());
+        self.ask(now, id, &Packet::Subscribe(Subscribe { id, properties: Properties::EMPTY, subscriptions }), out)
     }
 
-    /// Asks for no more messages. Only online.
+    /// Asks for no more messages.
     ///
     /// # Errors
-    /// A filter that is none.
+    /// As [`subscribe`](Self::subscribe).
     pub fn unsubscribe(&mut self, now: Time, filters: &[&str], out: &mut Vec<u8>) -> Result<(), Reason> {
         let mut all = FiltersBuf::new(self.profile.version);
         for filter in filters {
             all.push(filter)?;
         }
-        let id = self.fresh_id();
+        let (id, filters) = (self.fresh_id(), all.view());
+        self.ask(now, id, &Packet::Unsubscribe(Unsubscribe { id, properties: Properties::EMPTY, filters }), out)
+    }
+
+    fn ask(&mut self, now: Time, id: PacketId, packet: &Packet<'_>, out: &mut Vec<u8>) -> Result<(), Reason> {
+        if !self.is_online() {
+            return Err(NOT_ONLINE);
+        }
+        self.say(now, packet, out)?;
         self.asked.push(id);
-        let filters = all.view();
-        self.say(now, &Packet::Unsubscribe(Unsubscribe { id, properties: Properties::EMPTY, filters }), out);
         Ok(())
     }
 
     /// Says goodbye; the caller ends the connection.
     pub fn disconnect(&mut self, now: Time, out: &mut Vec<u8>) {
         if self.is_online() {
-            self.say(now, &Packet::Disconnect(Disconnect::default()), out);
+            // A server that takes not even this sees the end of the connection only.
+            let _too_large = self.say(now, &Packet::Disconnect(Disconnect::default()), out);
         }
         self.lost();
     }
@@ -325,67 +356,85 @@ impl Session {
             return Tick::Next(due);
         }
         self.pinged = Some(now);
-        self.say(now, &Packet::Pingreq, out);
-        Tick::Next(now + self.keep_alive)
+        match self.say(now, &Packet::Pingreq, out) {
+            Ok(()) => Tick::Next(now + self.keep_alive),
+            Err(_) => Tick::Dead,
+        }
     }
 
-    /// Sends what waits, as far as the server's quota goes \[MQTT5 3.3.4-9\].
-    fn send_waiting(&mut self, now: Time, out: &mut Vec<u8>) {
+    /// Sends what must be sent again, then what waits, as far as the server's quota goes \[MQTT5 3.3.4-7, 4.9.0-2\].
+    fn send_waiting(&mut self, now: Time, out: &mut Vec<u8>, on: &mut dyn FnMut(Event<'_>)) {
+        self.send_again(now, out);
         while self.is_online() {
             let Some((_, next)) = self.waiting.front() else { return };
-            let acknowledged = next.qos.min(self.limits.qos) != QoS::AtMostOnce;
-            let most = self.limits.receive_maximum.min(self.profile.in_flight_maximum);
-            if acknowledged && self.flights.len() >= usize::from(most) {
+            let acknowledged = next.qos.min(self.announced.maximum_qos) != QoS::AtMostOnce;
+            if acknowledged && !self.has_room() {
                 return;
             }
             let Some((ticket, mut message)) = self.waiting.pop_front() else { return };
-            message.qos = message.qos.min(self.limits.qos);
-            message.retain &= self.limits.retain;
+            message.qos = message.qos.min(self.announced.maximum_qos);
+            message.retain &= self.announced.retain;
             let id = acknowledged.then(|| self.fresh_id());
-            let said = self.say_publish(now, &message, id.map(|id| (id, false)), out);
-            if let Some(id) = id.filter(|_| said) {
-                self.flights.push(Flight { id, ticket, message, stage: Stage::Published });
+            match (self.say_publish(now, &message, id.map(|id| (id, false)), out), id) {
+                (Err(limit), _) => on(Event::Dropped { ticket, limit }),
+                (Ok(()), Some(id)) => self.flights.push(Flight::new(id, ticket, message)),
+                (Ok(()), None) => {}
             }
         }
     }
 
-    /// `false`: the server takes no packet of that size \[MQTT5 3.2.2-15\], and the message is dropped.
-    fn say_publish(&mut self, now: Time, message: &Message, id: Option<(PacketId, bool)>, out: &mut Vec<u8>) -> bool {
-        let (known, properties) = self.alias(&message.topic);
-        let delivery = message.delivery(id);
-        let topic = if known { Ok(TopicName::ALIASED) } else { TopicName::new(&message.topic) };
-        let topic = topic.expect("the loader has checked the topic");
-        let publish = Publish {
-            retain: message.retain,
-            properties: properties.view(),
-            ..Publish::new(delivery, topic, &message.payload)
-        };
-        let packet = Packet::Publish(publish);
-        let fits = packet.encoded_len(self.profile.version).is_ok_and(|len| len <= self.limits.packet_maximum as usize);
-        if fits {
-            self.say(now, &packet, out);
+    /// Sends again, in order, what a new connection owes: as much of it as the server's quota takes. A message that the server does
+    /// not take any more keeps its identifier and waits for a connection on other terms; it is never sent as something else.
+    fn send_again(&mut self, now: Time, out: &mut Vec<u8>) {
+        for at in 0..self.flights.len() {
+            if !self.is_online() || !self.flights[at].again || !self.has_room() {
+                continue;
+            }
+            let (id, message) = (self.flights[at].id, core::mem::take(&mut self.flights[at].message));
+            self.flights[at].again = self.say_publish(now, &message, Some((id, true)), out).is_err();
+            self.flights[at].message = message;
         }
-        fits
     }
 
-    /// Whether the server knows the topic by its alias, and the property that says the alias. Aliases are given in the order of
-    /// first use until the server's maximum is reached.
-    fn alias(&mut self, topic: &str) -> (bool, PropertiesBuf) {
-        let none = PropertiesBuf::new(Place::Publish);
-        if !self.profile.use_aliases || self.limits.alias_maximum == 0 {
-            return (false, none);
+    /// Whether one more message may be under way.
+    fn has_room(&self) -> bool {
+        let under_way = self.flights.iter().filter(|flight| !flight.again).count();
+        under_way < usize::from(self.profile.in_flight_maximum) && self.announced.takes_beside(under_way).is_ok()
+    }
+
+    /// Says a message, by its alias where that is possible.
+    fn say_publish(
+        &mut self,
+        now: Time,
+        message: &Message,
+        id: Option<(PacketId, bool)>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Limit> {
+        let topic = TopicName::new(&message.topic).expect("the loader has checked the topic");
+        let plain = Publish { retain: message.retain, ..Publish::new(message.delivery(id), topic, &message.payload) };
+        let Some(alias) = self.alias(&message.topic) else { return self.say(now, &Packet::Publish(plain), out) };
+        let property = PropertiesBuf::new(Place::Publish).with(PropertyId::TopicAlias, alias.number());
+        let properties = property.expect("an alias may stand in a PUBLISH");
+        let topic = if matches!(alias, Alias::Known(_)) { TopicName::ALIASED } else { topic };
+        let said = self.say(now, &Packet::Publish(Publish { topic, properties: properties.view(), ..plain }), out);
+        match (said, alias) {
+            // The property takes three bytes, which may be those that are too many.
+            (Err(_), _) => return self.say(now, &Packet::Publish(plain), out),
+            // Only what was sent was defined.
+            (Ok(()), Alias::New(_)) => self.aliases_out.push(message.topic.clone()),
+            (Ok(()), Alias::Known(_)) => {}
         }
-        let known = self.aliases_out.iter().position(|of| of == topic);
-        let at = match known {
-            Some(at) => at,
-            None if self.aliases_out.len() < usize::from(self.limits.alias_maximum) => {
-                self.aliases_out.push(topic.to_string());
-                self.aliases_out.len() - 1
-            }
-            None => return (false, none),
-        };
-        let properties = none.with(PropertyId::TopicAlias, at as u16 + 1).expect("an alias may stand in a PUBLISH");
-        (known.is_some(), properties)
+        Ok(())
+    }
+
+    /// The alias of a topic. Aliases are given in the order of first use until the server's maximum is reached.
+    fn alias(&self, topic: &str) -> Option<Alias> {
+        let most = if self.profile.use_aliases { self.announced.topic_alias_maximum } else { 0 };
+        match self.aliases_out.iter().position(|of| of == topic) {
+            Some(at) => Some(Alias::Known(at as u16 + 1)),
+            None if self.aliases_out.len() < usize::from(most) => Some(Alias::New(self.aliases_out.len() as u16 + 1)),
+            None => None,
+        }
     }
 
     /// An identifier that is not in use \[MQTT3 2.3.1-2, MQTT5 2.2.1-3\].
@@ -401,11 +450,37 @@ impl Session {
         }
     }
 
-    fn say(&mut self, now: Time, packet: &Packet<'_>, out: &mut Vec<u8>) {
+    /// Says what the server takes; nothing is said beyond its limits.
+    fn say(&mut self, now: Time, packet: &Packet<'_>, out: &mut Vec<u8>) -> Result<(), Limit> {
+        allows(&self.announced, packet)?;
         self.spoke = now;
         write(packet, self.profile.version, out);
+        Ok(())
     }
 }
+
+/// A topic alias of ours, on one connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Alias {
+    /// The server does not know it yet.
+    New(u16),
+    /// It stands for the topic.
+    Known(u16),
+}
+
+impl Alias {
+    const fn number(self) -> u16 {
+        match self {
+            Alias::New(number) | Alias::Known(number) => number,
+        }
+    }
+}
+
+const NOT_ONLINE: Reason = Reason {
+    clause: "MQTT5 §3.1.4",
+    code: ReasonCode::UNSPECIFIED_ERROR,
+    what: "the limits of a server are not known before its CONNACK",
+};
 
 fn write(packet: &Packet<'_>, version: Version, out: &mut Vec<u8>) {
     if let Err(reason) = packet.encode(version, out) {

@@ -135,7 +135,7 @@ fn what_was_not_acknowledged_is_sent_again_in_order_with_dup() {
     let wire = Wire::new(profile(Version::V311)).online(false, &[]);
     let wire = wire.publish("a", ONE).publish("b", TWO).publish("c", TWO).hear(&Packet::Pubrec(Ack::success(id(3))));
     let wire = wire.lost().online(true, &[]);
-    let again = ["connect", "publish topic=a packet_id=1 dup", "publish topic=b packet_id=2 dup", "pubrel packet_id=3"];
+    let again = ["connect", "pubrel packet_id=3", "publish topic=a packet_id=1 dup", "publish topic=b packet_id=2 dup"];
     assert_eq!(wire.said, again);
 }
 
@@ -144,7 +144,7 @@ fn a_server_that_forgot_the_session_gets_new_messages_without_dup() {
     let wire = Wire::new(profile(Version::V5)).online(false, &[]);
     let wire = wire.publish("a", ONE).publish("c", TWO).hear(&Packet::Pubrec(Ack::success(id(2))));
     let wire = wire.lost().online(false, &[]);
-    assert_eq!(wire.said, ["connect", "publish topic=a packet_id=1"]);
+    assert_eq!(wire.said, ["connect", "publish topic=a packet_id=3"]);
     assert_eq!(wire.events.last().unwrap(), "delivered 2 0x00", "it had taken that one");
 }
 
@@ -218,22 +218,133 @@ fn aliases_are_used_as_far_as_the_server_takes_them_and_forgotten_with_the_conne
 }
 
 #[test]
+fn a_message_that_is_too_large_defines_no_alias() {
+    let profile = Profile { use_aliases: true, ..profile(Version::V5) };
+    let terms = [(PropertyId::TopicAliasMaximum, 1), (PropertyId::MaximumPacketSize, 14)];
+    let mut wire = Wire::new(profile).online(false, &terms);
+    let large = Message { topic: "abc".into(), payload: b"12345678".to_vec(), ..Message::default() };
+    let refused = wire.session.publish(wire.now, large, &mut vec![]);
+    assert_eq!(refused, Err(Refused::Limit(Limit::MaximumPacketSize(14))));
+    let wire = wire.publish("abc", QoS::AtMostOnce);
+    assert_eq!(wire.said[1..], ["publish topic=abc topic_alias=1"]);
+}
+
+#[test]
+fn a_message_that_fits_without_its_alias_only_is_sent_without() {
+    let profile = Profile { use_aliases: true, ..profile(Version::V5) };
+    // Two bytes of header, three of topic, one of properties, one of payload; an alias takes three more.
+    let check = |most, said: &str| {
+        let terms = [(PropertyId::TopicAliasMaximum, 1), (PropertyId::MaximumPacketSize, most)];
+        let wire = Wire::new(profile.clone()).online(false, &terms).publish("a", QoS::AtMostOnce);
+        assert_eq!(wire.said[1..], [said], "Maximum Packet Size {most}");
+    };
+    check(7, "publish topic=a");
+    check(10, "publish topic=a topic_alias=1");
+}
+
+#[test]
+fn what_is_sent_again_keeps_within_a_smaller_receive_maximum() {
+    let wire = Wire::new(profile(Version::V5)).online(false, &[]);
+    let wire = wire.publish("a", ONE).publish("b", TWO).publish("c", ONE);
+    let wire = wire.lost().online(true, &[(PropertyId::ReceiveMaximum, 1)]).publish("d", ONE);
+    assert_eq!(wire.said, ["connect", "publish topic=a packet_id=1 dup"]);
+    let wire = wire.hear(&Packet::Puback(Ack::success(id(1))));
+    assert_eq!(wire.said[2..], ["publish topic=b packet_id=2 dup"]);
+    let wire = wire.hear(&Packet::Pubrec(Ack::success(id(2)))).hear(&Packet::Pubcomp(Ack::success(id(2))));
+    assert_eq!(wire.said[3..], ["pubrel packet_id=2", "publish topic=c packet_id=3 dup"]);
+    let wire = wire.hear(&Packet::Puback(Ack::success(id(3))));
+    assert_eq!(wire.said[5..], ["publish topic=d packet_id=4"], "new messages come after the old");
+}
+
+#[test]
+fn what_a_server_takes_no_longer_is_not_sent_again_as_something_else() {
+    let wire = Wire::new(profile(Version::V5)).online(false, &[]).publish("a", TWO).publish("b", ONE);
+    let wire = wire.lost().online(true, &[(PropertyId::MaximumQoS, 1)]);
+    assert_eq!(wire.said, ["connect", "publish topic=b packet_id=2 dup"]);
+    let wire = wire.lost().online(true, &[]);
+    assert_eq!(wire.said, ["connect", "publish topic=a packet_id=1 dup", "publish topic=b packet_id=2 dup"]);
+    let wire = wire.lost().online(false, &[(PropertyId::MaximumQoS, 1)]);
+    assert_eq!(wire.said, ["connect", "publish topic=a packet_id=3", "publish topic=b packet_id=4"], "as new ones");
+}
+
+#[test]
+fn pubrels_follow_the_order_of_pubrecs() {
+    let wire = Wire::new(profile(Version::V311)).online(false, &[]).publish("a", TWO).publish("b", TWO);
+    let wire = wire.hear(&Packet::Pubrec(Ack::success(id(2)))).hear(&Packet::Pubrec(Ack::success(id(1))));
+    let wire = wire.hear(&Packet::Pubrec(Ack::success(id(2)))).lost().online(true, &[]);
+    assert_eq!(wire.said, ["connect", "pubrel packet_id=2", "pubrel packet_id=1"]);
+}
+
+#[test]
+fn what_a_server_does_not_serve_is_not_asked_for() {
+    let check = |limit, filter, clause| {
+        let mut wire = Wire::new(profile(Version::V5)).online(false, &[(limit, 0)]);
+        let mut ask = |filter| {
+            let (now, mut out) = (wire.now, vec![]);
+            wire.session.subscribe(now, &[(filter, ONE)], &mut out).map_err(|reason| reason.clause)
+        };
+        assert_eq!(ask(filter), Err(clause));
+        assert_eq!(ask("cmd"), Ok(()));
+    };
+    check(PropertyId::WildcardSubscriptionAvailable, "cmd/#", "MQTT5 §3.2.2.3.11");
+    check(PropertyId::SharedSubscriptionAvailable, "$share/g/cmd", "MQTT5 §3.2.2.3.13");
+}
+
+#[test]
+fn a_server_that_knows_a_session_of_a_stranger_is_left_and_told_to_begin_anew() {
+    let mut wire = Wire::new(profile(Version::V5));
+    let mut out = vec![];
+    wire.session.connect(wire.now, &mut out);
+    let present = Packet::Connack(Connack::new(true, ReasonCode::SUCCESS));
+    assert_eq!(wire.try_hear(&present).unwrap_err().clause, "MQTT5 3.2.2-4");
+    let mut again = vec![];
+    wire.session.connect(wire.now, &mut again);
+    let clean_start = |bytes: &[u8]| bytes[9] & 2 != 0;
+    assert_eq!((clean_start(&out), clean_start(&again)), (false, true));
+    let mut known = Wire::new(profile(Version::V5)).online(false, &[]).lost();
+    known.session.connect(known.now, &mut vec![]);
+    assert_eq!(known.try_hear(&present), Ok(()), "a session of its own");
+}
+
+#[test]
+fn a_server_that_takes_no_acknowledgement_is_left() {
+    let mut wire = Wire::new(profile(Version::V5)).online(false, &[(PropertyId::MaximumPacketSize, 3)]);
+    assert_eq!(wire.try_hear(&message(ONE, 5, false)).unwrap_err().clause, "MQTT5 3.2.2-15");
+    assert_eq!(wire.said[1..], ["disconnect 0x95"], "three bytes are taken");
+}
+
+#[test]
+fn nothing_is_said_after_the_goodbye_of_the_server() {
+    let wire = Wire::new(profile(Version::V5)).online(false, &[(PropertyId::ReceiveMaximum, 1)]);
+    let mut wire = wire.publish("a", ONE).publish("b", ONE);
+    let mut bytes = vec![];
+    for packet in [Packet::Disconnect(Disconnect::new(ReasonCode::SERVER_BUSY)), message(ONE, 7, false)] {
+        packet.encode(Version::V5, &mut bytes).unwrap();
+    }
+    let mut out = vec![];
+    wire.session.hear(wire.now, &bytes, &mut out, &mut |_| {}).unwrap();
+    assert!(out.is_empty() && !wire.session.is_online(), "{out:?}");
+}
+
+#[test]
 fn an_alias_of_the_server_stands_for_its_topic() {
-    let wire = Wire::new(Profile { topic_alias_maximum: 2, ..profile(Version::V5) }).online(false, &[]);
     let say = |topic, alias: u16| {
         let properties = PropertiesBuf::new(Place::Publish).with(PropertyId::TopicAlias, alias).unwrap();
         (topic, properties)
     };
-    let mut wire = wire;
-    let mut hear = |(topic, properties): (TopicName<'_>, PropertiesBuf)| {
-        let publish = Publish { properties: properties.view(), ..Publish::new(Delivery::AtMostOnce, topic, b"1") };
-        wire.try_hear(&Packet::Publish(publish)).map_err(|reason| reason.clause)
+    let check = |last: u16, clause| {
+        let mut wire = Wire::new(Profile { topic_alias_maximum: 2, ..profile(Version::V5) }).online(false, &[]);
+        let mut hear = |(topic, properties): (TopicName<'_>, PropertiesBuf)| {
+            let publish = Publish { properties: properties.view(), ..Publish::new(Delivery::AtMostOnce, topic, b"1") };
+            wire.try_hear(&Packet::Publish(publish)).map_err(|reason| reason.clause)
+        };
+        assert_eq!(hear(say(TopicName::new("a/b").unwrap(), 2)), Ok(()));
+        assert_eq!(hear(say(TopicName::ALIASED, 2)), Ok(()));
+        assert_eq!(hear(say(TopicName::ALIASED, last)), Err(clause));
+        assert_eq!(wire.events[1..], ["a/b 1", "a/b 1"]);
     };
-    assert_eq!(hear(say(TopicName::new("a/b").unwrap(), 2)), Ok(()));
-    assert_eq!(hear(say(TopicName::ALIASED, 2)), Ok(()));
-    assert_eq!(hear(say(TopicName::ALIASED, 1)), Err("MQTT5 §3.3.2.3.4"));
-    assert_eq!(hear(say(TopicName::ALIASED, 3)), Err("MQTT5 3.1.2-26"));
-    assert_eq!(wire.events[1..], ["a/b 1", "a/b 1"]);
+    check(1, "MQTT5 §3.3.2.3.4");
+    check(3, "MQTT5 3.1.2-26");
 }
 
 #[test]

@@ -140,10 +140,10 @@ impl North {
         match self.conn.filter(|_| self.stands) {
             Some(conn) => {
                 let mut taken = false;
-                out.send(conn, |bytes| taken = session.publish(now, message, bytes).is_some());
+                out.send(conn, |bytes| taken = session.publish(now, message, bytes).is_ok());
                 taken
             }
-            None => session.publish(now, message, &mut Vec::new()).is_some(),
+            None => session.publish(now, message, &mut Vec::new()).is_ok(),
         }
     }
 
