@@ -3,11 +3,10 @@
 //! challenge, and moves blocks where a step says `blockwise = true`.
 use alloc::boxed::Box;
 use alloc::format;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use proofhouse_core::plan::{FleetPlan, Plan, StepPlan};
-use proofhouse_core::protocol::{Awaits, Dialog};
+use proofhouse_core::protocol::{Awaits, Dialog, Unsayable};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value};
@@ -40,14 +39,14 @@ impl Dialog for Script {
         values: &Fields,
         now: Time,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Awaits>, String> {
+    ) -> Result<Option<Awaits>, Unsayable> {
         let said = match step.verb.as_str() {
             "send" => self.send(values, out).map(|()| None),
             "ping" => self.ping(values, now, out).map(Some),
             "ack" | "rst" => self.empty(step, values, out).map(|()| None),
             method => self.request(method, values, now, out).map(Some),
         };
-        said.map_err(|m| format!("{}: {}", m.key, m.what))
+        said.map_err(|m| Unsayable::Mistake(format!("{}: {}", m.key, m.what)))
     }
 
     fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {

@@ -2,7 +2,7 @@
 use super::*;
 use crate::codec::Message;
 use crate::describe;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use proofhouse_core::plan::StepPlan;
 use proofhouse_core::time::Duration;
 
@@ -107,7 +107,7 @@ fn a_manual_session_answers_and_repeats_nothing_until_a_step_says_so() {
 fn an_acknowledgement_of_nothing_cannot_be_said() {
     let step = step("ack", &[]);
     let why = open(false).say(&step, &step.fields, Time::ZERO, &mut Vec::new()).unwrap_err();
-    assert_eq!(why, "mid: no CON was heard yet whose message id could be meant");
+    assert_eq!(why, Unsayable::Mistake("mid: no CON was heard yet whose message id could be meant".into()));
 }
 
 #[test]

@@ -166,14 +166,40 @@ pub trait Dialog: Send {
     /// `first` is the packet's natural answer, if it awaits one; a raw or hostile step awaits none.
     ///
     /// # Errors
-    /// Says why the step cannot be said now.
-    fn say(&mut self, step: &StepPlan, values: &Fields, now: Time, out: &mut Vec<u8>)
-    -> Result<Option<Awaits>, String>;
+    /// Why the step cannot be said now.
+    fn say(
+        &mut self,
+        step: &StepPlan,
+        values: &Fields,
+        now: Time,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Awaits>, Unsayable>;
     /// Takes bytes of the peer: packets that are complete go to `packets`; automatic answers (not for a manual session) to `reply`.
     fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Packet>, reply: &mut Vec<u8>);
     /// Writes what is due by now (keep-alive, retransmission), and returns the next moment at which something will be.
     /// Called after every `say` and `hear`, and at the moments that it returned itself.
     fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time>;
+}
+
+/// Why a step is not said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsayable {
+    /// It cannot be built: for people.
+    Mistake(String),
+    /// It would break a limit that the target announced on this connection, which this names.
+    Limit(String),
+}
+
+impl core::convert::From<String> for Unsayable {
+    fn from(what: String) -> Unsayable {
+        Unsayable::Mistake(what)
+    }
+}
+
+impl core::convert::From<&str> for Unsayable {
+    fn from(what: &str) -> Unsayable {
+        Unsayable::Mistake(what.into())
+    }
 }
 
 /// The natural answer of a packet.

@@ -101,6 +101,8 @@ pub enum StepState {
     Unmet,
     /// Could not be said at all (the connection was gone).
     Unsaid,
+    /// Was not said, since the target announced a limit that it would break; the detail names it.
+    Beyond,
 }
 
 /// What a witness found.

@@ -1,17 +1,19 @@
 //! The MQTT side of one scripted connection: says steps, hears packets, and answers by itself what a client has to answer, unless
 //! the session is manual.
 use alloc::boxed::Box;
+use alloc::collections::{BTreeSet, VecDeque};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::plan::{FleetPlan, Plan, StepPlan};
-use proofhouse_core::protocol::{Awaits, Describe, Dialog};
+use proofhouse_core::protocol::{Awaits, Describe, Dialog, Unsayable};
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value};
 
-use crate::codec::{Ack, Packet, PacketId, ReasonCode, Sender, Version};
+use crate::codec::{Ack, Packet, PacketId, ReasonCode, Sender, Version, split};
 use crate::describe::Stream;
+use crate::session::limits::{Announced, Limit, allows};
 use crate::{frames, names, steps};
 
 /// One scripted connection.
@@ -29,6 +31,12 @@ struct Script {
     keep_alive: Duration,
     /// When keep-alive began to count: with the CONNACK, and then with each packet that we send.
     spoke: Option<Time>,
+    /// What the server announced in the last CONNACK.
+    announced: Announced,
+    /// Legal messages without their last acknowledgement.
+    unacknowledged: BTreeSet<PacketId>,
+    /// Legal messages that wait for the server's quota.
+    held: VecDeque<(PacketId, Vec<u8>)>,
 }
 
 /// For [`Protocol::dialog`](proofhouse_core::protocol::Protocol::dialog).
@@ -54,6 +62,9 @@ pub fn dialog(fleet: &FleetPlan, plan: &Plan, member: u32) -> Box<dyn Dialog> {
         last_id: 0,
         keep_alive: Duration::ZERO,
         spoke: None,
+        announced: Announced::NOTHING,
+        unacknowledged: BTreeSet::new(),
+        held: VecDeque::new(),
     })
 }
 
@@ -64,12 +75,12 @@ impl Dialog for Script {
         values: &Fields,
         now: Time,
         out: &mut Vec<u8>,
-    ) -> Result<Option<Awaits>, String> {
+    ) -> Result<Option<Awaits>, Unsayable> {
         if let Some(spoke) = &mut self.spoke {
             *spoke = now;
         }
         if step.verb == "send" {
-            return self.send(step, values, out).map(|()| None);
+            return Ok(self.send(step, values, out).map(|()| None)?);
         }
         let mut fields = values.clone();
         steps::with_defaults(&step.verb, &mut fields);
@@ -77,19 +88,25 @@ impl Dialog for Script {
             self.introduce(step, &mut fields);
         }
         self.give_id(&step.verb, &mut fields);
+        let start = out.len();
         steps::legal(self.version, &step.verb, &fields, out).map_err(|m| alloc::format!("{}: {}", m.key, m.what))?;
+        if let Err(limit) = self.keep_limits(start, out) {
+            out.truncate(start);
+            return Err(Unsayable::Limit(limit.to_string()));
+        }
         Ok(awaits(&step.verb, &fields))
     }
 
     fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {
         let first = packets.len();
         self.stream.bytes(bytes, packets);
-        if self.manual {
-            return;
-        }
         for packet in packets[first..].iter().filter(|packet| packet.malformed.is_empty()) {
-            self.answer(packet, now, reply);
+            self.learn(packet);
+            if !self.manual {
+                self.answer(packet, now, reply);
+            }
         }
+        self.release(now, reply);
     }
 
     fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time> {
@@ -106,6 +123,53 @@ impl Dialog for Script {
 }
 
 impl Script {
+    /// A legal step keeps what the server announced; who wants to break a limit says it with a frame. What the packet from `start` on is
+    /// too many of waits until the server has acknowledged others: nothing stands in `out` then.
+    fn keep_limits(&mut self, start: usize, out: &mut Vec<u8>) -> Result<(), Limit> {
+        let Ok(Some(cut)) = split(self.version, Sender::Client, u32::MAX, &out[start..]) else { return Ok(()) };
+        let Ok(packet) = Packet::decode(self.version, Sender::Client, cut.first, cut.body) else { return Ok(()) };
+        allows(&self.announced, &packet)?;
+        let Packet::Publish(publish) = packet else { return Ok(()) };
+        let Some(id) = publish.delivery.id().filter(|id| !self.unacknowledged.contains(id)) else { return Ok(()) };
+        match self.announced.takes_beside(self.unacknowledged.len()) {
+            Ok(()) => _ = self.unacknowledged.insert(id),
+            // Nobody acknowledges for a manual session: its script would wait for ever.
+            Err(limit) if self.manual => return Err(limit),
+            Err(_) => self.held.push_back((id, out.split_off(start))),
+        }
+        Ok(())
+    }
+
+    /// Says what waited for the server's quota.
+    fn release(&mut self, now: Time, reply: &mut Vec<u8>) {
+        while self.announced.takes_beside(self.unacknowledged.len()).is_ok()
+            && let Some((id, bytes)) = self.held.pop_front()
+        {
+            self.unacknowledged.insert(id);
+            self.spoke = Some(now);
+            reply.extend_from_slice(&bytes);
+        }
+    }
+
+    /// What the server announces, and which messages it has done with.
+    fn learn(&mut self, packet: &Told) {
+        let number = |name: &str| packet.fields.int(name).and_then(|value| u32::try_from(value).ok());
+        let refused = number("reason").is_some_and(|reason| !ReasonCode(reason as u8).is_ok());
+        let done = match packet.kind.as_str() {
+            "connack" if number("reason") == Some(0) => {
+                self.announced = Announced::read(|id| number(names::property(id)));
+                self.unacknowledged.clear();
+                return self.held.clear();
+            }
+            "puback" | "pubcomp" => true,
+            "pubrec" => refused,
+            _ => false,
+        };
+        if let Some(id) = number("packet_id").and_then(|id| PacketId::new(u16::try_from(id).ok()?)).filter(|_| done) {
+            self.unacknowledged.remove(&id);
+        }
+    }
+
     /// Frames as they are; what a legal CONNECT or an acknowledged message needs is filled in where the frame does not say it.
     fn send(&mut self, step: &StepPlan, values: &Fields, out: &mut Vec<u8>) -> Result<(), String> {
         let frame = values.find("frame").ok_or("send needs hex or frame")?;

@@ -2,7 +2,7 @@
 use std::vec;
 
 use super::*;
-use crate::codec::{Connack, Publish, QoS, TopicName};
+use crate::codec::{Connack, Place, PropertiesBuf, PropertyId, Publish, QoS, TopicName};
 use crate::describe;
 use proofhouse_core::plan::Party;
 use proofhouse_core::protocol::From;
@@ -115,6 +115,68 @@ fn a_connect_introduces_the_fleets_party_where_somebody_asks() {
     other.speaks_as = Some(None);
     let mut nobody = open("5", speaking(&other));
     assert_eq!(say(&mut *nobody, "5", &other).0, said);
+}
+
+#[test]
+fn a_legal_step_keeps_what_the_server_announced() {
+    let check = |limit: PropertyId, value: u32, beyond: &StepPlan, within: &StepPlan, said: &str| {
+        let mut dialog = open("5", |_| {});
+        let properties = PropertiesBuf::new(Place::Connack).with(limit, value).unwrap();
+        let connack = Connack { properties: properties.view(), ..Connack::new(false, ReasonCode::SUCCESS) };
+        hear(&mut *dialog, Version::V5, &Packet::Connack(connack), Time::ZERO);
+        let mut out = vec![];
+        let refused = dialog.say(beyond, &beyond.fields, Time::ZERO, &mut out);
+        assert_eq!((refused, out.len()), (Err(Unsayable::Limit(said.into())), 0));
+        assert!(dialog.say(within, &within.fields, Time::ZERO, &mut out).is_ok());
+    };
+    let publish = |fields: &[(&str, Value)]| {
+        let fields: Vec<(&str, Value)> = fields.iter().cloned().chain([("topic", "a".into())]).collect();
+        step("publish", &fields)
+    };
+    let qos = |qos| publish(&[("qos", Value::Int(qos))]);
+    check(PropertyId::MaximumQoS, 1, &qos(2), &qos(1), "Maximum QoS 1 [MQTT5 3.2.2-11]");
+    let retained = publish(&[("retain", true.into())]);
+    check(PropertyId::RetainAvailable, 0, &retained, &qos(0), "Retain Available 0 [MQTT5 3.2.2-14]");
+    let said = "Maximum Packet Size 6 [MQTT5 3.2.2-15]";
+    check(PropertyId::MaximumPacketSize, 6, &publish(&[("payload", "x".into())]), &qos(0), said);
+    let filter = |filter: &str| step("subscribe", &[("filter", filter.into())]);
+    let said = "Wildcard Subscription Available 0 [MQTT5 §3.2.2.3.11]";
+    check(PropertyId::WildcardSubscriptionAvailable, 0, &filter("a/+"), &filter("a"), said);
+}
+
+#[test]
+fn a_frame_says_what_no_server_announced() {
+    let mut dialog = open("5", |_| {});
+    let properties = PropertiesBuf::new(Place::Connack).with(PropertyId::MaximumQoS, 0u32).unwrap();
+    let connack = Connack { properties: properties.view(), ..Connack::new(false, ReasonCode::SUCCESS) };
+    hear(&mut *dialog, Version::V5, &Packet::Connack(connack), Time::ZERO);
+    let frame = [("type", "publish".into()), ("topic", "a".into()), ("qos", Value::Int(2))];
+    let frame = Fields(frame.into_iter().map(|(key, value): (&str, Value)| (key.to_string(), value)).collect());
+    let send = step("send", &[("frame", Value::Table(frame))]);
+    assert!(say(&mut *dialog, "5", &send).0.starts_with("publish"));
+}
+
+#[test]
+fn a_message_beyond_the_quota_waits_for_an_acknowledgement() {
+    let connack = |dialog: &mut dyn Dialog| {
+        let properties = PropertiesBuf::new(Place::Connack).with(PropertyId::ReceiveMaximum, 1u32).unwrap();
+        let connack = Connack { properties: properties.view(), ..Connack::new(false, ReasonCode::SUCCESS) };
+        hear(dialog, Version::V5, &Packet::Connack(connack), Time::ZERO);
+    };
+    let publish = step("publish", &[("topic", "a".into()), ("qos", Value::Int(2))]);
+    let mut dialog = open("5", |_| {});
+    connack(&mut *dialog);
+    assert!(say(&mut *dialog, "5", &publish).0.starts_with("publish"));
+    assert_eq!(say(&mut *dialog, "5", &publish).0, "", "one is not acknowledged");
+    let rec = Packet::Pubrec(Ack::success(id(1)));
+    assert_eq!(hear(&mut *dialog, Version::V5, &rec, Time::ZERO), "pubrel packet_id=1 reason=0");
+    let comp = Packet::Pubcomp(Ack::success(id(1)));
+    assert!(hear(&mut *dialog, Version::V5, &comp, Time::ZERO).starts_with("publish"));
+    let mut manual = open("5", |fleet| fleet.manual = true);
+    connack(&mut *manual);
+    assert!(say(&mut *manual, "5", &publish).0.starts_with("publish"));
+    let refused = manual.say(&publish, &publish.fields, Time::ZERO, &mut vec![]);
+    assert_eq!(refused, Err(Unsayable::Limit("Receive Maximum 1 [MQTT5 3.3.4-7]".into())), "nobody acknowledges");
 }
 
 #[test]

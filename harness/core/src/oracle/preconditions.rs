@@ -96,7 +96,7 @@ fn check_control(record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found:
             Some((moment, StepState::Met)) => found.evidence.push(moment.id),
             ended => {
                 let why = match (run, ended) {
-                    (Some(run), Some((_, StepState::Unsaid))) => {
+                    (Some(run), Some((_, StepState::Unsaid | StepState::Beyond))) => {
                         format!("could not be said {}", in_brackets(run.detail))
                     }
                     (Some(run), Some(_)) => format!("was not met {}", in_brackets(run.detail)),

@@ -54,7 +54,7 @@ pub struct StepRun<'a> {
     pub conn: Option<u32>,
     /// When it began.
     pub started: Option<Moment>,
-    /// When it ended and how: met, unmet or unsaid.
+    /// When it ended and how: met, unmet, unsaid or beyond a limit.
     pub ended: Option<(Moment, StepState)>,
     /// What matched, or what came instead.
     pub detail: &'a str,
@@ -71,7 +71,7 @@ impl StepRun<'_> {
     #[must_use]
     pub fn was_said(&self) -> bool {
         match self.ended {
-            Some((_, StepState::Unsaid)) => false,
+            Some((_, StepState::Unsaid | StepState::Beyond)) => false,
             Some(_) => true,
             None => self.started.is_some(),
         }

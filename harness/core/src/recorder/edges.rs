@@ -68,7 +68,7 @@ struct Fleet {
     undelivered: Count,
     lost: u64,
     stalled: u64,
-    steps: [u64; 4],
+    steps: [u64; 5],
     finished: u64,
     /// Answers by time: place n counts those that took 2^n us or more, below 2^(n+1).
     latency: [u64; 32],
@@ -174,7 +174,7 @@ impl Edges {
         match note {
             Note::Step { state, .. } => {
                 fleet.steps[*state as usize] += 1;
-                let wrong = matches!(state, StepState::Unmet | StepState::Unsaid);
+                let wrong = matches!(state, StepState::Unmet | StepState::Unsaid | StepState::Beyond);
                 fleet.scripted || wrong && fleet.unusual()
             }
             Note::Finished => {
@@ -223,7 +223,7 @@ impl Fleet {
             undelivered: Count::default(),
             lost: 0,
             stalled: 0,
-            steps: [0; 4],
+            steps: [0; 5],
             finished: 0,
             latency: [0; 32],
         }
@@ -271,7 +271,7 @@ impl Fleet {
         some("undelivered-bytes", self.undelivered.bytes);
         some("lost", self.lost);
         some("stalled", self.stalled);
-        for (state, count) in ["started", "met", "unmet", "unsaid"].into_iter().zip(&self.steps) {
+        for (state, count) in ["started", "met", "unmet", "unsaid", "beyond"].into_iter().zip(&self.steps) {
             some(&format!("steps-{state}"), *count);
         }
         some("finished", self.finished);

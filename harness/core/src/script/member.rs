@@ -207,6 +207,11 @@ impl Member {
         self.next(None, out);
     }
 
+    fn beyond(&mut self, limit: String, out: &mut Outbox) {
+        self.note(StepState::Beyond, limit, out);
+        self.next(None, out);
+    }
+
     fn next(&mut self, mark: Option<MarkId>, out: &mut Outbox) {
         if let Some(mark) = mark {
             out.note(Note::Mark(mark));

@@ -8,7 +8,7 @@ use crate::connection::{Addr, Close, CloseHow};
 use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
 use crate::note::Note;
 use crate::plan::{Alternative, Network, Part, Segments, Source, StepPlan};
-use crate::protocol::{Awaits, Dialog, From, Protocol, Transport};
+use crate::protocol::{Awaits, Dialog, From, Protocol, Transport, Unsayable};
 use crate::seed::Seed;
 use crate::time::{Duration, Time};
 use crate::transcript::{Packet, StepState};
@@ -22,7 +22,16 @@ struct Toy {
 }
 
 impl Dialog for Toy {
-    fn say(&mut self, step: &StepPlan, values: &Fields, _: Time, out: &mut Vec<u8>) -> Result<Option<Awaits>, String> {
+    fn say(
+        &mut self,
+        step: &StepPlan,
+        values: &Fields,
+        _: Time,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<Awaits>, Unsayable> {
+        if step.verb == "boast" {
+            return Err(Unsayable::Limit("Maximum Volume 1".into()));
+        }
         if step.verb == "mumble" {
             return Err("nobody understands mumbling".into());
         }
@@ -578,6 +587,7 @@ fn the_dialog_answers_and_keeps_time_by_itself() {
 #[test]
 fn what_cannot_be_said_is_unsaid_with_the_reason() {
     Stage::new(vec![step("mumble")]).opened().check(0, Unsaid, "nobody understands mumbling");
+    Stage::new(vec![step("boast")]).opened().check(0, StepState::Beyond, "Maximum Volume 1");
 }
 
 #[test]

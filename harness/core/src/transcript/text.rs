@@ -105,6 +105,7 @@ fn step(index: u16, verb: &str, state: StepState, part: Option<Part>, detail: &s
         StepState::Met => "met",
         StepState::Unmet => "UNMET",
         StepState::Unsaid => "UNSAID",
+        StepState::Beyond => "BEYOND",
     };
     let mut line = format!("step {index} {verb} {state}");
     if let Some(part) = part {

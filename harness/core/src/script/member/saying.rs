@@ -8,7 +8,7 @@ use crate::connection::CloseHow;
 use crate::ids::Conn;
 use crate::note::Note;
 use crate::plan::{Part, Segments, StepPlan};
-use crate::protocol::Transport;
+use crate::protocol::{Transport, Unsayable};
 use crate::script::fill::Fill;
 use crate::script::link::State;
 use crate::script::matching::close_name;
@@ -97,7 +97,8 @@ impl Member {
         let said = self.words(&program, step, now);
         let (bytes, times, natural, any) = match said {
             Ok(said) => said,
-            Err(why) => return self.unsaid(&why, out),
+            Err(Unsayable::Mistake(why)) => return self.unsaid(&why, out),
+            Err(Unsayable::Limit(limit)) => return self.beyond(limit, out),
         };
         self.note(StepState::Started, String::new(), out);
         if let (Some(canary), Some(conn)) = (step.canary, self.link().conn()) {
@@ -120,7 +121,7 @@ impl Member {
     }
 
     /// The bytes of a step, its natural answer, and its alternatives where they hold bound values.
-    pub(super) fn words(&mut self, program: &Program, step: &StepPlan, now: Time) -> Result<Words, String> {
+    pub(super) fn words(&mut self, program: &Program, step: &StepPlan, now: Time) -> Result<Words, Unsayable> {
         self.mid = self.mid.checked_add(1).unwrap_or(1);
         let canary = step.canary.map(|id| program.canary(id));
         let fill = Fill::new(step, |id| self.bound.get(&id).map(|(value, _)| value), canary, self.mid)?;
@@ -138,7 +139,7 @@ impl Member {
         let times = fields.int("repeat").filter(|_| step.verb == "send").map_or(1, |n| n.clamp(0, 1 << 20) as usize);
         let length = bytes.len().saturating_mul(times);
         if length > SAID_MAX {
-            return Err(alloc::format!("{length} bytes in one step: {SAID_MAX} at most"));
+            return Err(alloc::format!("{length} bytes in one step: {SAID_MAX} at most").into());
         }
         Ok((bytes, times, natural, any))
     }

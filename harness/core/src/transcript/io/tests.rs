@@ -76,7 +76,8 @@ fn addr() -> impl Strategy<Value = Addr> {
 }
 
 fn step() -> impl Strategy<Value = Event> {
-    let state = proptest::sample::select(vec![StepState::Started, StepState::Met, StepState::Unmet, StepState::Unsaid]);
+    use StepState::{Beyond, Met, Started, Unmet, Unsaid};
+    let state = proptest::sample::select(vec![Started, Met, Unmet, Unsaid, Beyond]);
     let part = proptest::sample::select(vec![None, Some(Part::Control), Some(Part::Stimulus)]);
     (any::<u16>(), text(), any::<Option<u32>>(), state, part, text())
         .prop_map(|(index, verb, conn, state, part, detail)| Event::Step { index, verb, conn, state, part, detail })
