@@ -34,7 +34,12 @@ pub fn judged(plan: Plan, target: &TargetSpec, registry: &Registry) -> Outcome {
 }
 
 fn arm(plan: &Plan, target: &TargetSpec, registry: &Registry, arm: &str) -> Transcript {
-    let header = Header {
+    sim::run(plan, registry, build(plan, target, registry), header(plan, target, arm))
+}
+
+/// The header of a simulated arm.
+pub fn header(plan: &Plan, target: &TargetSpec, arm: &str) -> Header {
+    Header {
         format: FORMAT,
         scenario: plan.id.clone(),
         case: plan.case.clone(),
@@ -42,11 +47,11 @@ fn arm(plan: &Plan, target: &TargetSpec, registry: &Registry, arm: &str) -> Tran
         target: target.name.clone(),
         clock: "sim".to_owned(),
         arm: arm.to_owned(),
-    };
-    sim::run(plan, registry, build(plan, target, registry), header)
+    }
 }
 
-fn build(plan: &Plan, target: &TargetSpec, registry: &Registry) -> Box<dyn Actor> {
+/// The target of a plan.
+pub fn build(plan: &Plan, target: &TargetSpec, registry: &Registry) -> Box<dyn Actor> {
     let TargetKind::InProcess { build, flaws } = &target.kind else { panic!("{} is not in process", target.name) };
     let row = registry.builds.iter().find(|row| row.name == build).unwrap_or_else(|| panic!("no build {build:?}"));
     let claims = &target.endpoints[0].claims;
