@@ -198,6 +198,11 @@ impl Outbox {
         &self.acts
     }
 
+    /// For runners that stand between an actor and another runner: the effects that came after the first `n`.
+    pub fn acts_since(&mut self, n: usize) -> &mut [Act] {
+        &mut self.acts[n..]
+    }
+
     /// Whether no effect waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -26,11 +26,14 @@ mod bytes;
 mod datagram;
 mod ends;
 mod happening;
+mod lab;
 mod notes;
 mod wire;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use lab::Lab;
 
 use actors::Actors;
 use bytes::Slab;
@@ -84,7 +87,7 @@ struct Sim<'a> {
     plan: &'a Plan,
     now: Time,
     queue: Queue,
-    actors: Actors,
+    actors: Actors<'a>,
     outbox: Outbox,
     ends: Ends,
     slab: Slab,
@@ -126,7 +129,7 @@ enum End {
 }
 
 impl<'a> Sim<'a> {
-    fn new(plan: &'a Plan, registry: &Registry, target: Box<dyn Actor>, header: Header) -> Sim<'a> {
+    fn new(plan: &'a Plan, registry: &Registry, target: Box<dyn Actor + 'a>, header: Header) -> Sim<'a> {
         let actors = Actors::new(plan, registry, target);
         Sim {
             plan,

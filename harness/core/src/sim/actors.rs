@@ -13,9 +13,9 @@ use crate::protocol::Transport;
 use crate::registry::Registry;
 use crate::time::Time;
 
-pub(super) struct Actors {
+pub(super) struct Actors<'a> {
     fleets: Vec<Fleet>,
-    target: Option<Box<dyn Actor>>,
+    target: Option<Box<dyn Actor + 'a>>,
     len: u32,
 }
 
@@ -35,8 +35,8 @@ struct Fleet {
     frozen: bool,
 }
 
-impl Actors {
-    pub(super) fn new(plan: &Plan, registry: &Registry, target: Box<dyn Actor>) -> Actors {
+impl<'a> Actors<'a> {
+    pub(super) fn new(plan: &Plan, registry: &Registry, target: Box<dyn Actor + 'a>) -> Actors<'a> {
         let mut fleets = Vec::new();
         let mut len = 0;
         for fleet in &plan.fleets {

@@ -13,6 +13,7 @@ use crate::spread::Spread;
 use crate::transcript::By;
 
 mod datagram;
+mod lab;
 pub(crate) mod toy;
 use toy::{CLEAN, MS, count, echo, fleet, lines, listening, plan, run, told};
 

@@ -271,7 +271,12 @@ pub(crate) fn echo(_: Time, input: Input<'_>, out: &mut Outbox) {
 }
 
 pub(crate) fn run(plan: &Plan, target: impl FnMut(Time, Input<'_>, &mut Outbox) + Send + 'static) -> Transcript {
-    crate::sim::run(plan, &registry(), Box::new(Target(target)), header(plan))
+    crate::sim::run(plan, &registry(), self::target(target), header(plan))
+}
+
+/// A target that this is.
+pub(crate) fn target(does: impl FnMut(Time, Input<'_>, &mut Outbox) + Send + 'static) -> Box<dyn Actor> {
+    Box::new(Target(does))
 }
 
 /// The lines of the text form that are about members: `(microseconds, "fleet/0 <- answer body=hello")`.
