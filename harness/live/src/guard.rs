@@ -39,6 +39,11 @@ impl Approvals {
         self.0[endpoint.0 as usize]
     }
 
+    /// Everywhere that the target speaks.
+    pub(crate) fn addrs(&self) -> impl Iterator<Item = Addr> + '_ {
+        self.0.iter().map(|approved| approved.addr())
+    }
+
     /// Approves somebody who spoke to us, so that he may be answered: on loopback, or on a machine of an endpoint.
     #[must_use]
     pub fn answer(&self, addr: Addr) -> Option<Approved> {

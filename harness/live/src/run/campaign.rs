@@ -20,6 +20,7 @@ use super::gate::{self, Gate, Observed};
 use super::journal::{Journal, JournalError, Record};
 use super::resume::{self, Done};
 use super::trial::Runner;
+use super::turn::lanes;
 use crate::clock::Stopwatch;
 use crate::digest::sha256;
 
@@ -188,6 +189,7 @@ impl Campaign<'_> {
     fn all_trials(&self, jobs: &[Job], done: &Done, shared: &Shared) {
         let open = |job: &&Job| !done.trials.contains_key(&job.n);
         let probes: Vec<&Job> = jobs.iter().filter(|j| j.probe.is_some()).filter(open).collect();
+        let probes = lanes(probes, |job| &job.target);
         let seen = Mutex::new(resume::observed(jobs, done));
         self.side_by_side(&probes, self.settings.jobs, shared, |job| {
             if let Some(present) = self.one(job, &Observed::new(), shared) {
@@ -201,7 +203,7 @@ impl Campaign<'_> {
         let rest = jobs.iter().filter(|j| j.probe.is_none()).filter(open);
         let (quiet, crowd): (Vec<&Job>, Vec<&Job>) = rest.partition(|job| self.needs_quiet(job));
         for (group, workers) in [(crowd, self.settings.jobs), (quiet, 1)] {
-            self.side_by_side(&group, workers, shared, |job| {
+            self.side_by_side(&lanes(group, |job| &job.target), workers, shared, |job| {
                 self.one(job, seen.get(&job.target.digest).unwrap_or(&none), shared);
             });
         }
@@ -301,15 +303,22 @@ impl Campaign<'_> {
         }
     }
 
-    /// Does `each` of `items` on `workers` threads, in order of the list, until somebody stops it.
-    pub(super) fn side_by_side<T: Sync>(&self, items: &[T], workers: usize, shared: &Shared, each: impl Fn(&T) + Sync) {
+    /// Does `each` of the items on `workers` threads, lane by lane in order of the list, until somebody stops it.
+    pub(super) fn side_by_side<T: Sync>(
+        &self,
+        lanes: &[Vec<T>],
+        workers: usize,
+        shared: &Shared,
+        each: impl Fn(&T) + Sync,
+    ) {
         let next = AtomicUsize::new(0);
+        let goes_on = || !self.interrupted() && !shared.stop.load(Ordering::Relaxed);
         std::thread::scope(|scope| {
-            for _ in 0..workers.clamp(1, items.len().max(1)) {
+            for _ in 0..workers.clamp(1, lanes.len().max(1)) {
                 scope.spawn(|| {
-                    while !self.interrupted() && !shared.stop.load(Ordering::Relaxed) {
-                        let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                        each(item);
+                    while goes_on() {
+                        let Some(lane) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                        lane.iter().take_while(|_| goes_on()).for_each(&each);
                     }
                 });
             }

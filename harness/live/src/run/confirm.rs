@@ -18,6 +18,7 @@ use super::gate::{self, PROBE};
 use super::journal::Record;
 use super::resume::{self, NOT_REPLAYED, Suspicion};
 use super::trial::Runner;
+use super::turn::lanes;
 use crate::clock::Stopwatch;
 use crate::digest::sha256;
 
@@ -89,8 +90,9 @@ impl Campaign<'_> {
             self.is_quiet(&s.oracle) || shared && matches!(s.kind, FindingKind::Crash | FindingKind::Hang)
         };
         let (alone, crowd): (Vec<Suspicion>, Vec<Suspicion>) = all.into_iter().partition(alone);
-        for (group, workers) in [(&crowd, self.settings.jobs), (&alone, 1)] {
-            self.side_by_side(group, workers, shared, |suspicion| self.settle_one(jobs, suspicion, shared));
+        for (group, workers) in [(crowd, self.settings.jobs), (alone, 1)] {
+            let lanes = lanes(group, |suspicion| &job_of(jobs, suspicion).target);
+            self.side_by_side(&lanes, workers, shared, |suspicion| self.settle_one(jobs, suspicion, shared));
         }
         if self.interrupted() {
             self.write_unconfirmed(jobs, shared);

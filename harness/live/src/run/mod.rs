@@ -10,6 +10,7 @@ pub mod journal;
 pub mod reproduce;
 pub mod resume;
 pub mod trial;
+mod turn;
 
 pub use campaign::{Campaign, CampaignError, Job, Progress, Reporter, Settings};
 pub use trial::Runner;

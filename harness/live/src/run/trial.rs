@@ -12,6 +12,8 @@ use proofhouse_core::transcript::{Header, Transcript};
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::{Judgement, Verdict};
 
+use super::turn::{Turn, Turns};
+use crate::guard;
 use crate::process::observed::lock;
 use crate::{Lab, LiveOptions, RunError};
 
@@ -23,13 +25,15 @@ pub struct Runner<'a> {
     pub live: LiveOptions,
     /// Targets that wait for their next round, by digest: those that are slow to start and say so.
     labs: Mutex<BTreeMap<String, Vec<Lab>>>,
+    /// Whose turn it is where trials share a target.
+    turns: Turns,
 }
 
 impl<'a> Runner<'a> {
     /// A runner without any target yet.
     #[must_use]
     pub fn new(registry: &'a Registry, live: LiveOptions) -> Runner<'a> {
-        Runner { registry, live, labs: Mutex::default() }
+        Runner { registry, live, labs: Mutex::default(), turns: Turns::default() }
     }
 
     /// Runs a plan, and its control arm where it has one, and judges. A target with `reuse = "campaign"` may have played rounds
@@ -59,6 +63,7 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// As [`Runner::outcome`].
     pub fn fresh(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
+        let _turn = self.turn(target)?;
         let transcript = self.arm(&plan, target, "main")?;
         let control = match plan.control_arm() {
             Some(arm) => Some(self.arm(&arm, target, "control")?),
@@ -93,6 +98,15 @@ impl<'a> Runner<'a> {
     fn judged(&self, plan: Plan, transcript: Transcript, control: Option<Transcript>) -> Outcome {
         let judgements = judge_all(&plan, &transcript, control.as_ref(), self.registry);
         Outcome { plan, transcript, control, judgements }
+    }
+
+    /// Both arms of a trial are one turn. `None` where every trial has a target of its own.
+    fn turn(&self, target: &TargetSpec) -> Result<Option<Turn<'_>>, RunError> {
+        if !matches!(target.kind, TargetKind::Remote) {
+            return Ok(None);
+        }
+        let approved = guard::approve(target, &self.live.i_own, str::to_string)?;
+        Ok(Some(self.turns.take(approved.addrs().collect())))
     }
 
     fn waiting(&self, target: &TargetSpec) -> Option<Lab> {
