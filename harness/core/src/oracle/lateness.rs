@@ -11,7 +11,7 @@ use super::record::{Moment, Record, StepRun};
 use crate::time::{Duration, Time, nanos};
 use crate::transcript::{By, Event, Slipped, Transcript, Who};
 
-/// Name of the gauge that says how long the target's threads have waited for a processor so far, nanoseconds.
+/// Name of the gauge that says how long the target's threads have waited while others had the processors, nanoseconds so far.
 pub const CPU_WAIT: &str = "cpu-wait-ns";
 /// Bounds are met up to a fiftieth of their length: timers of kernels and of servers are no more exact than that (30.1 s for 30 s).
 const TOLERANCE_SHARE: u32 = 50;

@@ -25,7 +25,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const SAMPLE: Duration = Duration::from_millis(100);
 /// Which of those looks is also one at what it uses: that costs more.
 const USAGE: u32 = 3;
-/// Gauge of the nanoseconds that the target was ready to run, and was not run, since it was started.
+/// Gauge of the nanoseconds that the target was ready to run while others had the processors, since it was started.
 const CPU_WAIT: &str = "cpu-wait-ns";
 
 /// Signals that a program brings upon itself: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. One that was already dying of
