@@ -42,7 +42,7 @@ impl Drop for Turn<'_> {
 
 /// Sorts work into lanes, each done in order by one worker: what shares a target stands in one, so that nobody else waits for his
 /// turn; everything else has a lane of its own. The shared lanes come first, since they last longest.
-pub(super) fn lanes<T>(items: Vec<T>, target: impl Fn(&T) -> &TargetSpec) -> Vec<Vec<T>> {
+pub(super) fn lanes<'t, T>(items: Vec<T>, target: impl Fn(&T) -> &'t TargetSpec) -> Vec<Vec<T>> {
     let mut shared: Vec<Vec<T>> = Vec::new();
     let mut alone = Vec::new();
     for item in items {
@@ -75,11 +75,10 @@ mod tests {
 
     #[test]
     fn two_targets_that_have_one_address_in_common_are_never_spoken_to_at_once() {
-        let (turns, inside) = (Turns::default(), AtomicU32::new(0));
+        let (turns, inside) = (&Turns::default(), &AtomicU32::new(0));
         scope(|scope| {
             for ports in [[1, 2], [2, 3], [2, 4], [5, 2]] {
-                scope.spawn(|| {
-                    let ports = ports;
+                scope.spawn(move || {
                     for _ in 0..200 {
                         let _turn = turns.take(addrs(&ports));
                         assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0, "somebody else has port 2");
