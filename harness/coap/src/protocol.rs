@@ -1,6 +1,11 @@
 //! The row by which the engine knows CoAP.
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::grammar::Grammar;
 use proofhouse_core::protocol::{Capability, Protocol, Transport};
 use proofhouse_core::transcript::Packet;
+use proofhouse_core::value::Value;
 
 use crate::codec::Code;
 use crate::{behaviour, cases, describe, dialog, oracle, probes, steps};
@@ -19,8 +24,34 @@ pub const COAP: Protocol = Protocol {
     dialog: dialog::dialog,
     describe: describe::describe,
     class,
+    grammar: &GRAMMAR,
     check: steps::check,
 };
+
+/// The messages of CoAP, as far as rules of every protocol ask about them. There are no sessions: nothing begins or ends one.
+static GRAMMAR: Grammar =
+    Grammar { protocol: "coap", opening: &[], leaving: &[], resource, covers, kind: |packet| packet.kind.clone() };
+
+/// Uri-Path segments joined by `/`, without the slash that a path begins with: filters name segments.
+fn resource(packet: &Packet) -> Option<String> {
+    let path = packet.fields.find("path")?.as_slice();
+    let segments: Vec<&str> = path.iter().filter_map(Value::as_text).collect();
+    let joined = segments.join("/");
+    Some(joined.strip_prefix('/').map(ToString::to_string).unwrap_or(joined))
+}
+
+/// Whether a filter covers a path, segment by segment: `+` stands for one, `#` at the end for all that is below and the path itself.
+fn covers(filter: &str, path: &str) -> bool {
+    let (mut wanted, mut found) = (filter.split('/'), path.split('/'));
+    loop {
+        match (wanted.next(), found.next()) {
+            (Some("#"), _) | (None, None) => return true,
+            (Some("+"), Some(_)) => {}
+            (Some(segment), Some(same)) if segment == same => {}
+            _ => return false,
+        }
+    }
+}
 
 const fn can(name: &'static str, probe: Option<&'static str>, doc: &'static str) -> Capability {
     Capability { name, probe, doc }
@@ -82,5 +113,15 @@ mod tests {
             [Some(true), Some(true), Some(false)]
         );
         assert_eq!([is("5.03", "server-error"), is("5.03", "2.05")], [Some(true), None]);
+    }
+
+    #[test]
+    fn filters_cover_segments_and_not_letters() {
+        for (filter, path) in [("a/#", "a"), ("a/#", "a/b/c"), ("+/b", "a/b"), ("#", "a"), ("a", "a"), ("+", "")] {
+            assert!(covers(filter, path), "{filter} does not cover {path}");
+        }
+        for (filter, path) in [("a/#", "ab"), ("+/b", "a/c"), ("a", "a/b"), ("a/b", "a"), ("+", "a/b"), ("a/+", "a")] {
+            assert!(!covers(filter, path), "{filter} covers {path}");
+        }
     }
 }

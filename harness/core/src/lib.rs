@@ -18,6 +18,7 @@ pub mod board;
 pub mod connection;
 pub mod document;
 pub mod finding;
+pub mod grammar;
 pub mod guidance;
 pub mod ids;
 pub mod link;

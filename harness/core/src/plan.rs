@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::connection::Addr;
 use crate::document::Located;
+use crate::grammar::Grammar;
 use crate::seed::Seed;
 use crate::severity::{FindingKind, Level};
 use crate::spread::Spread;
@@ -178,6 +179,8 @@ pub struct FleetPlan {
     pub party: Option<u16>,
     /// Protocol; empty for an administrator.
     pub protocol: String,
+    /// What rules of every protocol must know of this one.
+    pub grammar: &'static Grammar,
     /// Version of the protocol.
     pub version: String,
     /// Endpoint by name; the first one of the protocol and version unless the scenario names one.
@@ -300,6 +303,12 @@ impl Plan {
     #[must_use]
     pub fn fleet(&self, name: &str) -> Option<&FleetPlan> {
         self.fleets.iter().find(|fleet| fleet.name == name)
+    }
+
+    /// What rules must know of the protocol that the fleet of this name speaks.
+    #[must_use]
+    pub fn grammar(&self, fleet: &str) -> &'static Grammar {
+        self.fleet(fleet).map_or(&Grammar::NONE, |fleet| fleet.grammar)
     }
 
     /// The canary of this name.

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::actor::Crowd;
+use crate::grammar::Grammar;
 use crate::oracle::Oracle;
 use crate::plan::{FleetPlan, Plan, StepPlan};
 use crate::registry::Registry;
@@ -136,6 +137,8 @@ pub struct Protocol {
     pub describe: NewDescribe,
     /// The value is one of a class of the protocol: `refused` for a reason of at least 0x80. `None`: no such class.
     pub class: Class,
+    /// What rules of every protocol must know of its packets.
+    pub grammar: &'static Grammar,
     /// Checks a frame or step at load time, so that a mistake has a line: `Err` says what is wrong with which key.
     pub check: Check,
 }

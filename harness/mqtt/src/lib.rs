@@ -19,7 +19,7 @@ pub mod frames;
 pub mod names;
 pub mod oracle;
 pub mod probes;
-mod protocol;
+pub(crate) mod protocol;
 pub mod session;
 pub mod steps;
 

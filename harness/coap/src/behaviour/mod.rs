@@ -64,6 +64,7 @@ pub(crate) fn test_fleet(name: &str, keys: proofhouse_core::value::Fields) -> Fl
         index: 0,
         party: None,
         protocol: "coap".into(),
+        grammar: crate::COAP.grammar,
         version: "".into(),
         endpoint: "udp".into(),
         endpoint_id: EndpointId(0),

@@ -1,8 +1,9 @@
-//! Where canaries were seen: the connection, the packet, the topic or path.
-use alloc::string::{String, ToString};
+//! Where canaries were seen: the connection, the packet, the resource that it is about.
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::record::{Moment, Record};
+use crate::grammar::Grammar;
 use crate::plan::Plan;
 use crate::transcript::{Event, Packet, Who};
 use crate::value::Value;
@@ -20,13 +21,15 @@ pub struct Sighting<'a> {
     pub conn: u32,
     /// The packet that carried it, where one was recognised.
     pub packet: Option<&'a Packet>,
+    /// What is known of packets there.
+    pub grammar: &'static Grammar,
 }
 
 impl Sighting<'_> {
-    /// Topic or path of the packet.
+    /// Resource that the packet is about: its topic or path.
     #[must_use]
-    pub fn topic(&self) -> Option<String> {
-        self.packet.and_then(name_of)
+    pub fn resource(&self) -> Option<String> {
+        self.packet.and_then(self.grammar.resource)
     }
 }
 
@@ -37,7 +40,7 @@ pub struct At<'a> {
     pub text: &'a str,
     /// The fleet.
     pub fleet: &'a str,
-    /// Only on topics or paths under this filter.
+    /// Only on resources under this filter.
     pub filter: Option<&'a str>,
 }
 
@@ -51,7 +54,7 @@ impl<'a> At<'a> {
         }
     }
 
-    /// Whether a sighting is there; `None` where the packet or its topic is not known.
+    /// Whether a sighting is there; `None` where the packet or its resource is not known.
     #[must_use]
     pub fn holds(&self, seen: &Sighting<'_>) -> Option<bool> {
         if seen.fleet != self.fleet {
@@ -59,33 +62,9 @@ impl<'a> At<'a> {
         }
         match self.filter {
             None => Some(true),
-            Some(filter) => seen.topic().map(|topic| covers(filter, &topic)),
+            Some(filter) => seen.resource().map(|resource| (seen.grammar.covers)(filter, &resource)),
         }
     }
-}
-
-/// Whether a filter (`site/+/t`, `site/#`) covers a topic or path; levels are cut at `/`, and a wildcard in the first level
-/// covers no name that begins with `$`.
-#[must_use]
-pub fn covers(filter: &str, name: &str) -> bool {
-    if name.starts_with('$') && !filter.starts_with('$') {
-        return false;
-    }
-    let mut levels = name.split('/');
-    let mut parts = filter.split('/').peekable();
-    while let Some(part) = parts.next() {
-        match (part, levels.next()) {
-            ("#", _) => return true,
-            ("+", Some(_)) => {}
-            (part, Some(level)) if part == level => {}
-            _ => return false,
-        }
-        // `a/#` covers `a` too.
-        if parts.peek() == Some(&"#") && levels.clone().next().is_none() {
-            return true;
-        }
-    }
-    levels.next().is_none()
 }
 
 /// Every arrival of a canary, in order.
@@ -96,7 +75,7 @@ pub fn sightings<'a>(plan: &Plan, record: &Record<'a>, name: &str) -> Vec<Sighti
         (Event::Seen { canary, conn }, Who::Member(fleet, member)) if canary == name => {
             let moment = Moment { at: entry.at, id };
             let packet = carrier(record, moment, *conn, text);
-            Some(Sighting { moment, fleet, member: *member, conn: *conn, packet })
+            Some(Sighting { moment, fleet, member: *member, conn: *conn, packet, grammar: plan.grammar(fleet) })
         }
         _ => None,
     });
@@ -133,16 +112,4 @@ pub fn holds(value: &Value, text: &str) -> bool {
         Value::Table(fields) => fields.iter().any(|(_, value)| holds(value, text)),
         _ => false,
     }
-}
-
-/// Topic, or path levels joined by `/`, without the slash that a path begins with: filters name levels.
-#[must_use]
-pub fn name_of(packet: &Packet) -> Option<String> {
-    if let Some(topic) = packet.fields.text("topic").filter(|topic| !topic.is_empty()) {
-        return Some(topic.to_string());
-    }
-    let path = packet.fields.find("path")?.as_slice();
-    let levels: Vec<&str> = path.iter().filter_map(Value::as_text).collect();
-    let joined = levels.join("/");
-    Some(joined.strip_prefix('/').map(str::to_string).unwrap_or(joined))
 }

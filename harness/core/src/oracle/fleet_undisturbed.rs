@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::record::{Connection, Record, StepRun, ids};
 use super::{Needs, Oracle};
+use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::plan::{Expect, FleetPlan, Part, Plan};
 use crate::severity::FindingKind;
@@ -75,7 +76,8 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
 
 /// The owner's last packet or step says that it leaves.
 fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
-    let leaving = |verb: &str| matches!(verb, "disconnect" | "shutdown" | "reset");
+    let grammar = record.connections.get(&conn).map_or(&Grammar::NONE, |connection| connection.grammar);
+    let leaving = |verb: &str| matches!(verb, "shutdown" | "reset") || grammar.leaving.contains(&verb);
     record.steps.values().any(|step| step.conn == Some(conn) && leaving(step.verb))
         || record.packets().filter(|c| c.conn == conn && c.sent).last().is_some_and(|c| leaving(&c.packet.kind))
 }

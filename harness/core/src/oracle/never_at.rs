@@ -3,8 +3,8 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::canary::{At, name_of, sightings};
-use super::record::{Crossing, Record, ids, kind_of};
+use super::canary::{At, sightings};
+use super::record::{Crossing, Record, ids};
 use super::{CLAUSE, Needs, Oracle};
 use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
@@ -50,7 +50,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                     seen.packet.map_or("fragment", |p| &p.kind)
                 ),
                 clause: expect.clause(plan),
-                place: seen.packet.map_or_else(|| String::from("unknown"), kind_of),
+                place: seen.packet.map_or_else(|| String::from("unknown"), seen.grammar.kind),
                 entries: planted.iter().copied().chain(ids([seen.moment])).collect(),
             }),
             Some(false) => {}
@@ -63,19 +63,23 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if unknown {
         return Judgement::inconclusive(
             ORACLE.id,
-            format!("canary {canary:?} arrived at {}, but on which topic is not known", at.fleet),
+            format!("canary {canary:?} arrived at {}, but what it was about is not known", at.fleet),
         );
     }
     if !record.connections.values().any(|connection| connection.fleet == at.fleet && connection.opened.is_some()) {
         return Judgement::inconclusive(ORACLE.id, format!("{} was not there to see anything", at.fleet));
     }
     // Whoever passes nothing on passes nothing on to the wrong place.
+    let resource = plan.grammar(at.fleet).resource;
     let told = |crossing: &Crossing<'_>| {
         let of = record.connections.get(&crossing.conn).is_some_and(|connection| connection.fleet == at.fleet);
-        of && !crossing.sent && name_of(crossing.packet).is_some()
+        of && !crossing.sent && resource(crossing.packet).is_some()
     };
     if at.filter.is_some() && !record.packets().any(|crossing| told(&crossing)) {
-        return Judgement::inconclusive(ORACLE.id, format!("nothing arrived at {} on any topic or path", at.fleet));
+        return Judgement::inconclusive(
+            ORACLE.id,
+            format!("nothing arrived at {} that is about any resource", at.fleet),
+        );
     }
     Judgement::pass(ORACLE.id, planted, format!("canary {canary:?} was sent and never arrived at {}", at.text))
 }

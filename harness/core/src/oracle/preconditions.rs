@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::canary::{At, carries, covers, name_of as packet_name, sightings};
+use super::canary::{At, carries, sightings};
 use super::is_witness;
 use super::record::{Connection, Moment, Record, ids};
 use crate::connection::Close;
@@ -266,8 +266,10 @@ fn is_wanted(plan: &Plan, registry: &Registry, wanted: &Alternative, at: &At<'_>
                 || values.iter().any(|value| class(name, value))
         }
     };
+    let grammar = fleet.grammar;
     let canary = |id: CanaryId| plan.canaries.get(usize::from(id.0)).is_some_and(|(_, text)| carries(packet, text));
-    let covered = at.filter.is_none_or(|filter| packet_name(packet).is_some_and(|name| covers(filter, &name)));
+    let covered =
+        at.filter.is_none_or(|filter| (grammar.resource)(packet).is_some_and(|name| (grammar.covers)(filter, &name)));
     wanted.fields.iter().all(field) && wanted.canary.is_none_or(canary) && covered
 }
 

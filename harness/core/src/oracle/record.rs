@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use super::lateness::Lateness;
 use super::window::Window;
 use crate::connection::Close;
-use crate::ids::EntryId;
+use crate::grammar::Grammar;use crate::ids::EntryId;
 use crate::part::Part;
 use crate::plan::Plan;
 use crate::time::Time;
@@ -29,6 +29,8 @@ pub struct Connection<'a> {
     pub fleet: &'a str,
     /// The member.
     pub member: u32,
+    /// What is known of the packets on it.
+    pub grammar: &'static Grammar,
     /// Name in the script.
     pub label: &'a str,
     /// When it stood; `None`: it never did.
@@ -77,7 +79,7 @@ impl StepRun<'_> {
         }
     }
 
-    /// As messages name it: `foe[3] step 2 (publish)`.
+    /// As messages name it: `foe[3] step 2 (send)`.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}[{}] step {} ({})", self.fleet, self.member, self.index, self.verb)
@@ -114,28 +116,29 @@ impl<'a> Record<'a> {
         };
         for (id, entry) in transcript.iter() {
             record.end = record.end.max(entry.at);
-            record.take(id, entry);
+            record.take(plan, id, entry);
         }
         record.window = Window::of(plan, &record);
         record
     }
 
-    fn take(&mut self, id: EntryId, entry: &'a Entry) {
+    fn take(&mut self, plan: &Plan, id: EntryId, entry: &'a Entry) {
         let Who::Member(fleet, member) = &entry.who else { return };
         let moment = Moment { at: entry.at, id };
+        let new = || Connection {
+            fleet,
+            member: *member,
+            grammar: plan.grammar(fleet),
+            label: "",
+            opened: None,
+            closed: None,
+        };
         match &entry.event {
             Event::Opened { conn, label, .. } => {
-                let connection = Connection { fleet, member: *member, label, opened: Some(moment), closed: None };
-                self.connections.insert(*conn, connection);
+                self.connections.insert(*conn, Connection { label, opened: Some(moment), ..new() });
             }
             Event::Closed { conn, by, how } => {
-                let connection = self.connections.entry(*conn).or_insert(Connection {
-                    fleet,
-                    member: *member,
-                    label: "",
-                    opened: None,
-                    closed: None,
-                });
+                let connection = self.connections.entry(*conn).or_insert_with(new);
                 connection.closed = Some((moment, *by, *how));
             }
             Event::Step { index, verb, conn, state, part, detail } => {
@@ -223,11 +226,12 @@ impl<'a> Record<'a> {
         })
     }
 
-    /// Where a connection stood at a moment, in the target's own terms: `publish/qos1/after-connack` is the packet that was sent
+    /// Where a connection stood at a moment, in the target's own terms: `say/loud/after-welcome` is the packet that was sent
     /// then (or last before), and the first one that the target had answered with. Never a number that differs from seed to seed:
     /// it is part of a finding's signature.
     #[must_use]
     pub fn place(&self, conn: u32, at: Time) -> String {
+        let grammar = self.connections.get(&conn).map_or(&Grammar::NONE, |connection| connection.grammar);
         let mut first_answer = None;
         let mut said: Option<(&Packet, Option<&str>)> = None;
         for crossing in self.packets().filter(|crossing| crossing.conn == conn) {
@@ -242,7 +246,7 @@ impl<'a> Record<'a> {
         }
         match said {
             None => String::from("open/no-packet"),
-            Some((packet, before)) => format!("{}/after-{}", kind_of(packet), before.unwrap_or("nothing")),
+            Some((packet, before)) => format!("{}/after-{}", (grammar.kind)(packet), before.unwrap_or("nothing")),
         }
     }
 
@@ -273,15 +277,6 @@ pub struct Crossing<'a> {
     pub sent: bool,
     /// The packet.
     pub packet: &'a Packet,
-}
-
-/// `publish/qos2`, `connack`: type, and quality of service where there is one.
-#[must_use]
-pub fn kind_of(packet: &Packet) -> String {
-    match packet.fields.int("qos") {
-        Some(qos) => format!("{}/qos{qos}", packet.kind),
-        None => packet.kind.clone(),
-    }
 }
 
 /// The entries of some moments, in order and each once.

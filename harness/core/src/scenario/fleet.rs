@@ -9,6 +9,7 @@ use super::step::{self, Speaker};
 use super::{network, party};
 use crate::board::{WITNESS, is_witness};
 use crate::document::{Keys, Mistake, Span};
+use crate::grammar::Grammar;
 use crate::ids::EndpointId;
 use crate::plan::{FleetPlan, Part, SOURCES_MAX, Source};
 use crate::protocol::{Behaviour, Kind, Protocol};
@@ -59,6 +60,7 @@ fn one(mut keys: Keys<'_>, name: &str, index: u16, cx: &Context<'_>) -> Result<F
         index,
         party: if admin || plays_server { None } else { party(&mut keys, name, cx)? },
         protocol: protocol.map(|protocol| protocol.name.to_string()).unwrap_or_default(),
+        grammar: protocol.map_or(&Grammar::NONE, |protocol| protocol.grammar),
         endpoint: place.name(),
         endpoint_id: place.id,
         authenticated: place.authenticated(cx) && !admin,

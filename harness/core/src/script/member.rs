@@ -27,8 +27,6 @@ const GOODBYE: Duration = Duration::from_secs(1);
 const ORDER_MIN: Duration = Duration::from_secs(30);
 /// The timer of the current step; those of connections follow.
 const STEP: TimerId = TimerId(0);
-/// Verbs that begin a connection again after it ended: `open`, and the one by which protocols introduce themselves.
-const OPENING: [&str; 2] = ["open", "connect"];
 
 /// A member of a scripted fleet.
 pub(super) struct Member {

@@ -5,6 +5,7 @@ use std::vec;
 use super::*;
 use crate::actor::{Act, Actor, Input, Outbox};
 use crate::connection::{Addr, Close, CloseHow};
+use crate::grammar::Grammar;
 use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
 use crate::note::Note;
 use crate::plan::{Alternative, Network, Part, Segments, Source, StepPlan};
@@ -91,6 +92,7 @@ const TOY: Protocol = Protocol {
     dialog: |_, _, _| Box::new(Toy { held: vec![], pinged: false }),
     describe: |_, _: From| panic!("scripts do not describe"),
     class: |_, packet, field, class| (class == "ok").then(|| packet.fields.int(field).is_some_and(|n| n < 128)),
+    grammar: &Grammar::NONE,
     check: |_, _| Ok(()),
 };
 
@@ -164,6 +166,7 @@ impl Stage {
             index: 0,
             party: None,
             protocol: "toy".into(),
+            grammar: &Grammar::NONE,
             version: String::new(),
             endpoint: "plain".into(),
             endpoint_id: EndpointId(0),

@@ -9,6 +9,7 @@ use std::time::Duration;
 use proofhouse_core::actor::{Actor, CloseHow, Conn, Crowd, EndpointId, Input, Note, Outbox, TimerId};
 use proofhouse_core::admin::Order;
 use proofhouse_core::document::{Located, Node, Span};
+use proofhouse_core::grammar::Grammar;
 use proofhouse_core::plan::*;
 use proofhouse_core::protocol::{Behaviour, Protocol, Transport};
 use proofhouse_core::registry::Registry;
@@ -213,6 +214,7 @@ fn toy(name: &'static str, transport: Transport) -> Protocol {
         dialog: |_, _, _| unreachable!("the toy has no scripts"),
         describe: |_, _| Box::new(Mute),
         class: |_, _, _, _| None,
+        grammar: &Grammar::NONE,
         check: |_, _| Ok(()),
     }
 }
@@ -230,6 +232,7 @@ pub fn fleet(name: &str, index: u16, count: u32, keys: &[(&str, Value)]) -> Flee
         index,
         party: None,
         protocol: "toy".into(),
+        grammar: &Grammar::NONE,
         version: String::new(),
         endpoint: "plain".into(),
         endpoint_id: EndpointId(0),

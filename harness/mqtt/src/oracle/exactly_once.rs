@@ -10,7 +10,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use proofhouse_core::oracle::canary::{At, carries, covers};
+use proofhouse_core::oracle::canary::{At, carries};
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, StepRun, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
@@ -21,6 +21,7 @@ use proofhouse_core::transcript::{StepState, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::logins;
+use crate::codec::topic::matches;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "exactly-once",
@@ -183,7 +184,7 @@ fn deliveries(record: &Record<'_>, at: &At<'_>, member: u32, text: &str) -> Vec<
 }
 
 fn on_topic(packet: &proofhouse_core::transcript::Packet, at: &At<'_>) -> bool {
-    at.filter.is_none_or(|filter| packet.fields.text("topic").is_none_or(|topic| covers(filter, topic)))
+    at.filter.is_none_or(|filter| packet.fields.text("topic").is_none_or(|topic| matches(filter, topic)))
 }
 
 /// Whether a member had a session open for the whole time in which the message had to come.

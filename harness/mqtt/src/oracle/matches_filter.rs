@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids, kind_of};
+use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
@@ -15,6 +15,7 @@ use proofhouse_core::verdict::{Judgement, Violation};
 use super::arrivals::{Arrival, arrivals};
 use super::identity::{Login, logins};
 use crate::codec::topic::matches;
+use crate::protocol::kind;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "matches-filter",
@@ -40,7 +41,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             continue;
         }
         let place =
-            format!("{}/{}", kind_of(arrival.packet), if topic.starts_with('$') { "dollar-topic" } else { "unasked" });
+            format!("{}/{}", kind(arrival.packet), if topic.starts_with('$') { "dollar-topic" } else { "unasked" });
         let violation = Violation {
             expected: format!("{} gets what it subscribed to: {}", arrival.who(), in_words(&asked)),
             actual: format!("a message to {topic:?} arrived"),

@@ -8,7 +8,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use proofhouse_core::oracle::canary::{Sighting, carries, covers, sightings};
+use proofhouse_core::oracle::canary::{Sighting, carries, sightings};
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
@@ -19,6 +19,7 @@ use proofhouse_core::transcript::{Entry, Event, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::{Login, logins, name_of, party};
+use crate::codec::topic::matches;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "policy-kept",
@@ -154,7 +155,7 @@ impl<'a> Court<'a> {
             return None;
         }
         let before: Vec<&Source> = sources.iter().filter(|source| source.moment.at <= seen.moment.at).collect();
-        let arrived = seen.topic();
+        let arrived = seen.resource();
         let unwritten =
             before.iter().map(|source| self.wrongly_written(source, arrived.as_deref())).collect::<Vec<_>>();
         // Sent by several, one of whom may: it cannot be said whose this one is.
@@ -329,5 +330,5 @@ impl<'a> Rights<'a> {
 }
 
 fn fits(right: &str, what: &str, topic: &str) -> bool {
-    right.split_once(' ').is_some_and(|(kind, filter)| kind == what && covers(filter, topic))
+    right.split_once(' ').is_some_and(|(kind, filter)| kind == what && matches(filter, topic))
 }

@@ -497,6 +497,7 @@ pub(crate) fn test_fleet(name: &str, keys: proofhouse_core::value::Fields) -> pr
         index: 0,
         party: None,
         protocol: "mqtt".into(),
+        grammar: crate::MQTT.grammar,
         version: "5".into(),
         endpoint: "plain".into(),
         endpoint_id: EndpointId(0),

@@ -3,6 +3,7 @@ use alloc::boxed::Box;
 
 use super::*;
 use crate::actor::Crowd;
+use crate::grammar::Grammar;
 use crate::oracle::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, StepPlan};
 use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Key, Kind, Protocol, Transport, Verb};
@@ -108,7 +109,20 @@ const STUB: Protocol = Protocol {
     dialog: |_, _, _| unreachable!("the loader holds no dialog"),
     describe: |_, _| unreachable!("the loader describes nothing"),
     class: |_, _, _, _| None,
+    grammar: &GRAMMAR,
     check,
+};
+
+/// A packet is about its topic; `a/#` covers `a` and all below.
+static GRAMMAR: Grammar = Grammar {
+    protocol: "stub",
+    resource: |packet| packet.fields.text("topic").map(ToString::to_string),
+    leaving: &["bye"],
+    covers: |filter, topic| match filter.strip_suffix("/#") {
+        Some(top) => topic.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+        None => filter == topic,
+    },
+    ..Grammar::NONE
 };
 
 /// Nine is the highest level, and a frame of type "nonsense" is none.

@@ -2,7 +2,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Member, OPEN_MAX, OPENING, ORDER_MIN, Phase, STEP, Words, dialog_timer, pace_timer};
+use super::{Member, OPEN_MAX, ORDER_MIN, Phase, STEP, Words, dialog_timer, pace_timer};
 use crate::actor::Outbox;
 use crate::connection::CloseHow;
 use crate::ids::Conn;
@@ -28,7 +28,7 @@ impl Member {
             State::Fresh => true,
             // A port that was unreachable ends no socket of datagrams: a fresh one may find it again.
             State::Lost(..) if self.program.transport == Transport::Datagram => true,
-            State::Lost(..) | State::Ended(_) => OPENING.contains(&verb),
+            State::Lost(..) | State::Ended(_) => verb == "open" || self.program.fleet.grammar.opening.contains(&verb),
             State::Listening | State::Opening(_) | State::Open(_) => false,
         }
     }

@@ -10,6 +10,7 @@ use crate::actor::{Actor, Crowd, Input, Outbox};
 use crate::admin::Order;
 use crate::connection::CloseHow;
 use crate::document::{Located, Node, Span};
+use crate::grammar::Grammar;
 use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
 use crate::note::Note;
 use crate::plan::{FleetPlan, Network, Plan, Record, Segments, Source, StepPlan};
@@ -40,6 +41,7 @@ const TOY: Protocol = Protocol {
     dialog: |_, _, _| panic!("puppets have no dialog"),
     describe: |_, from| Box::new(Reader { from, rest: Vec::new() }),
     class: |_, _, _, _| None,
+    grammar: &Grammar::NONE,
     check: |_, _| Ok(()),
 };
 
@@ -175,6 +177,7 @@ pub(crate) fn fleet(name: &str, count: u32, does: &[(&str, &str)]) -> FleetPlan 
         index: 0,
         party: None,
         protocol: "toy".to_string(),
+        grammar: &Grammar::NONE,
         version: String::new(),
         endpoint: String::new(),
         endpoint_id: EndpointId(0),

@@ -1,0 +1,48 @@
+//! What rules of every protocol must know of one: the packets that begin and end a session, what a packet is about, how filters
+//! match. The engine asks; the answers stand in the protocol's own crate.
+use alloc::string::String;
+use core::fmt;
+
+use crate::transcript::Packet;
+
+/// The packets of a protocol, as far as rules of every protocol ask about them. One for each protocol.
+#[derive(Clone, Copy)]
+pub struct Grammar {
+    /// Name of the protocol.
+    pub protocol: &'static str,
+    /// Verbs that begin a session: said on a connection that has ended, they open it again, as `open` does.
+    pub opening: &'static [&'static str],
+    /// Packets and verbs by which a client says goodbye: whoever is disconnected after one was not thrown out.
+    pub leaving: &'static [&'static str],
+    /// Resource that a packet is about (a topic, a path), as filters name it.
+    pub resource: fn(&Packet) -> Option<String>,
+    /// Filter match: whether a filter, with the protocol's wildcards, covers a resource.
+    pub covers: fn(filter: &str, resource: &str) -> bool,
+    /// Type of a packet, with what else tells packets of one type apart. Part of signatures: never a number of one trial.
+    pub kind: fn(&Packet) -> String,
+}
+
+impl Grammar {
+    /// Of a fleet that speaks no protocol: an administrator.
+    pub const NONE: Grammar = Grammar {
+        protocol: "",
+        opening: &[],
+        leaving: &[],
+        resource: |_| None,
+        covers: |filter, resource| filter == resource,
+        kind: |packet| packet.kind.clone(),
+    };
+}
+
+/// A protocol has one.
+impl PartialEq for Grammar {
+    fn eq(&self, other: &Grammar) -> bool {
+        self.protocol == other.protocol
+    }
+}
+
+impl fmt::Debug for Grammar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Grammar({:?})", self.protocol)
+    }
+}
