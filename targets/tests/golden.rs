@@ -6,7 +6,7 @@ mod rig;
 use std::fs;
 use std::path::PathBuf;
 
-use proofhouse_core::oracle::judge_all;
+use proofhouse_core::judge::judge_all;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;

@@ -5,7 +5,7 @@
 mod rig;
 
 use proofhouse_core::actor::{Actor, Input, Outbox};
-use proofhouse_core::oracle::judge_all;
+use proofhouse_core::judge::judge_all;
 use proofhouse_core::oracle::record::Record;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;

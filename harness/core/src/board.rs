@@ -11,17 +11,7 @@ use crate::registry::Registry;
 use crate::time::{Duration, Time};
 use crate::transcript::WitnessState;
 use crate::value::Value;
-
-/// Behaviour and party of the fleets that show that the target still serves everyone else, and the name of the one fleet where
-/// one protocol is spoken.
-pub const WITNESS: &str = "witness";
-
-/// Whether a fleet of this name is a witness: `witness`, or `witness-coap` where several protocols are spoken. The loader sees to
-/// it that those names and the behaviour go together.
-#[must_use]
-pub fn is_witness(fleet: &str) -> bool {
-    fleet.strip_prefix(WITNESS).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
-}
+use crate::witness::is_witness;
 
 /// Somebody who must be told something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,46 +5,12 @@ use alloc::vec::Vec;
 
 use crate::actor::Crowd;
 use crate::grammar::Grammar;
-use crate::oracle::Oracle;
+use crate::key::Key;
+use crate::oracle::rule::Oracle;
 use crate::plan::{FleetPlan, Plan, StepPlan};
-use crate::registry::Registry;
 use crate::time::Time;
 use crate::transcript::Packet;
 use crate::value::{Fields, Value};
-
-/// One key that a verb, a behaviour or an oracle understands.
-#[derive(Clone, Copy, Debug)]
-pub struct Key {
-    /// As files write it.
-    pub name: &'static str,
-    /// What may stand there.
-    pub kind: Kind,
-    /// One line for `explain` and editors, with the unit.
-    pub doc: &'static str,
-}
-
-/// What may stand at a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Any text, taken as it is.
-    Text,
-    /// `true` or `false`.
-    Bool,
-    /// A whole number, or a range of them.
-    Int,
-    /// A duration such as `"250ms"`, or a range of them. In a plan: text in the largest whole unit.
-    Duration,
-    /// `"99%"`.
-    Percent,
-    /// A number with a fraction.
-    Float,
-    /// Hex digits with white space; `{mid}` and `{case.k}` are filled in.
-    Hex,
-    /// A name of a fleet, or several.
-    Fleets,
-    /// Any value: taken as it is.
-    Any,
-}
 
 /// A step that a script can say.
 #[derive(Clone, Copy, Debug)]
@@ -67,7 +33,7 @@ pub struct Behaviour {
     /// One line for `explain`.
     pub doc: &'static str,
     /// Builds the fleet.
-    pub crowd: fn(&FleetPlan, &Plan, &Registry) -> Box<dyn Crowd>,
+    pub crowd: NewCrowd,
     /// Whether it ends by itself. A trial ends when all that end have ended.
     pub ends: fn(&FleetPlan) -> bool,
 }
@@ -101,6 +67,8 @@ pub struct Capability {
     pub doc: &'static str,
 }
 
+/// Builds a fleet that speaks this protocol; an administrator speaks none.
+pub type NewCrowd = fn(&FleetPlan, &Plan, Option<&Protocol>) -> Box<dyn Crowd>;
 /// Begins the protocol's side of a scripted connection of one member, by its identity.
 pub type NewDialog = fn(&FleetPlan, &Plan, member: u32) -> Box<dyn Dialog>;
 /// Begins to read one direction of a connection, in this version.

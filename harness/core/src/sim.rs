@@ -10,7 +10,7 @@ use core::time::Duration;
 
 use crate::actor::{Actor, Input, Outbox};
 use crate::admin::Order;
-use crate::board::{Board, Heard, is_witness, start_of};
+use crate::board::{Board, Heard, start_of};
 use crate::connection::Addr;
 use crate::ids::{BindId, Conn};
 use crate::plan::{FleetPlan, Plan, Record};
@@ -20,6 +20,7 @@ use crate::registry::Registry;
 use crate::time::Time;
 use crate::transcript::{Event, Header, Life, Transcript, Who};
 use crate::value::Value;
+use crate::witness::is_witness;
 
 mod actors;
 mod bytes;

@@ -2,7 +2,7 @@
 //!
 //! The reader does not use these tables. Laws beside them hold both to the same keys and the same words, so that neither knows
 //! one that the other does not. Keys of verbs, behaviours and oracles stand with their rows, see [`crate::registry`].
-use crate::protocol::Kind;
+use crate::key::Kind;
 
 mod scenario;
 mod target;

@@ -6,10 +6,10 @@ use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use mio::Waker;
-use proofhouse_core::board::is_witness;
 use proofhouse_core::plan::{FleetPlan, Party, Plan};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{Entry, Event, Transcript};
+use proofhouse_core::witness::is_witness;
 
 use crate::driver::{Bid, Cues, Driver, Ear, Round, Stage};
 use crate::error::RunError;

@@ -1,11 +1,11 @@
 //! A lab outlives its rounds: one start, many records, each whole by itself.
 mod support;
 
-use proofhouse_core::board::is_witness;
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Event, Life, Transcript, Who, WitnessState};
 use proofhouse_core::value::Value;
+use proofhouse_core::witness::is_witness;
 use proofhouse_live::Lab;
 use support::*;
 

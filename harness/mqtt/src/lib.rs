@@ -16,10 +16,11 @@ pub mod codec;
 pub mod describe;
 pub mod dialog;
 pub mod frames;
+mod grammar;
 pub mod names;
 pub mod oracle;
 pub mod probes;
-pub(crate) mod protocol;
+mod protocol;
 pub mod session;
 pub mod steps;
 

@@ -1,14 +1,9 @@
 //! The row by which the engine knows MQTT.
-use alloc::format;
-use alloc::string::{String, ToString};
-
-use proofhouse_core::grammar::Grammar;
 use proofhouse_core::protocol::{Capability, Protocol, Transport};
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
-use crate::codec::topic::matches;
-use crate::{behaviour, cases, describe, dialog, oracle, probes, steps};
+use crate::{behaviour, cases, describe, dialog, grammar, oracle, probes, steps};
 
 /// MQTT 3.1.1 and 5.0.
 pub const MQTT: Protocol = Protocol {
@@ -24,27 +19,9 @@ pub const MQTT: Protocol = Protocol {
     dialog: dialog::dialog,
     describe: describe::describe,
     class,
-    grammar: &GRAMMAR,
+    grammar: &grammar::GRAMMAR,
     check: steps::check,
 };
-
-/// The packets of MQTT, as far as rules of every protocol ask about them.
-static GRAMMAR: Grammar = Grammar {
-    protocol: "mqtt",
-    opening: &["connect"],
-    leaving: &["disconnect"],
-    resource: |packet| packet.fields.text("topic").filter(|topic| !topic.is_empty()).map(ToString::to_string),
-    covers: matches,
-    kind,
-};
-
-/// Packet type, with the QoS where there is one: `publish/qos2`, `connack`.
-pub(crate) fn kind(packet: &Packet) -> String {
-    match packet.fields.int("qos") {
-        Some(qos) => format!("{}/qos{qos}", packet.kind),
-        None => packet.kind.clone(),
-    }
-}
 
 const fn can(name: &'static str, probe: Option<&'static str>, doc: &'static str) -> Capability {
     Capability { name, probe, doc }

@@ -2,8 +2,9 @@
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::StepPlan;
-use proofhouse_core::protocol::{Key, Kind, Verb};
+use proofhouse_core::protocol::Verb;
 use proofhouse_core::value::{Fields, Value, unhex};
 
 use crate::codec::{Packet, Sender, Version, split};

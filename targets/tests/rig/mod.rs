@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proofhouse_coap::COAP;
 use proofhouse_core::actor::Actor;
-use proofhouse_core::oracle::judge_all;
+use proofhouse_core::judge::judge_all;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::{BuildPlan, Registry};
 use proofhouse_core::scenario::Scenario;

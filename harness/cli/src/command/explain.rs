@@ -2,8 +2,8 @@
 use std::sync::Arc;
 
 use proofhouse_core::document::nearest;
+use proofhouse_core::key::Key;
 use proofhouse_core::oracle::Oracle;
-use proofhouse_core::protocol::Key;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::script;

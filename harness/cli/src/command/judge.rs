@@ -2,7 +2,7 @@
 use std::path::Path;
 
 use proofhouse_core::document::parse;
-use proofhouse_core::oracle::judge_all;
+use proofhouse_core::judge::judge_all;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::results::TrialRow;

@@ -5,9 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Actor, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::protocol::{Key, Kind};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::{Duration, Time};
 
 use super::socket::{Socket, get};
@@ -42,7 +42,7 @@ struct Observer {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let shared = Arc::new(fleet.clone());
     let observer = |identity| {
         let mut socket = Socket::new(&shared, plan, identity, 0, TICK);

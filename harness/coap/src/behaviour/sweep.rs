@@ -9,9 +9,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Actor, Conn, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::protocol::{Key, Kind};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::value::{Fields, Value};
 
@@ -91,7 +91,7 @@ enum Stage {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let shared = Arc::new(Shared::new(fleet, plan));
     let sweep = |identity| Sweep {
         shared: shared.clone(),

@@ -10,9 +10,9 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use proofhouse_core::actor::{CloseHow, Conn, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::protocol::{Key, Kind};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::spread::Spread;
 use proofhouse_core::time::{Duration, Time, nanos};
@@ -119,7 +119,7 @@ enum State {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let path = fleet.keys.text("path").unwrap_or("/site/{id}/t");
     let (before, after) = path.split_once("{id}").map_or((path, None), |(before, after)| (before, Some(after)));
     let con = fleet.keys.text("con").and_then(|text| proofhouse_core::spread::percent(text).ok()).unwrap_or(100.0);

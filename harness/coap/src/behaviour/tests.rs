@@ -7,7 +7,6 @@ use std::vec;
 
 use proofhouse_core::actor::{Act, Addr, Close, Conn, Crowd, Input, Note, Outbox, TimerId};
 use proofhouse_core::plan::{FleetPlan, Source};
-use proofhouse_core::registry::Registry;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{StepState, WitnessState};
 use proofhouse_core::value::{Fields, Value};
@@ -40,7 +39,7 @@ fn stage(behaviour: &str, keys: &[(&str, Value)], serve: Serve) -> Stage {
     fleet.source = if behaviour == "sweep" { Source::Fresh } else { Source::One };
     let row = super::BEHAVIOURS.iter().find(|row| row.name == behaviour).unwrap();
     let mut stage = Stage {
-        crowd: (row.crowd)(&fleet, &test_plan(fleet.clone()), &Registry::default()),
+        crowd: (row.crowd)(&fleet, &test_plan(fleet.clone()), None),
         out: Outbox::new(),
         now: Time::ZERO,
         wakes: vec![],

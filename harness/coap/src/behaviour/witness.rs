@@ -8,9 +8,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Actor, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::protocol::{Key, Kind};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::{Duration, Time, nanos};
 use proofhouse_core::transcript::WitnessState;
 
@@ -60,7 +60,7 @@ enum Stage {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let shared = Arc::new(fleet.clone());
     let witness = |identity| Witness {
         socket: Socket::new(&shared, plan, identity, 0, TICK),

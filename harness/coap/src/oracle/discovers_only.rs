@@ -4,10 +4,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
-use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::value::Value;

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::ops::RangeInclusive;
 
 use super::{Located, Mistake, Node, Pair, Span, nearest};
-use crate::protocol::{Key, Kind};
+use crate::key::{Key, Kind};
 use crate::seed::{Rng, Seed};
 use crate::spread::{self, Spread, Written};
 use crate::time::Duration;

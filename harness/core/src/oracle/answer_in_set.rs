@@ -5,9 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::record::{Record, StepRun, ids};
-use super::{CLAUSE, Needs, Oracle};
+use super::rule::{CLAUSE, Needs, Oracle};
+use crate::key::{Key, Kind};
 use crate::plan::{Alternative, Expect, FleetPlan, Part, Plan, StepPlan};
-use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::time::Time;
 use crate::transcript::{StepState, Transcript};

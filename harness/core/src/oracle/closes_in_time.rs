@@ -5,9 +5,9 @@ use alloc::vec::Vec;
 
 use super::lateness::Closing;
 use super::record::{Moment, Record, StepRun, ids};
-use super::{CLAUSE, Needs, Oracle};
+use super::rule::{CLAUSE, Needs, Oracle};
+use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
-use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::time::Duration;
 use crate::transcript::{Transcript, WitnessState};

@@ -7,9 +7,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::record::{Moment, Record, ids};
-use super::{CLAUSE, Needs, Oracle};
+use super::rule::{CLAUSE, Needs, Oracle};
+use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
-use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::transcript::{Event, StepState, Transcript, Who};
 use crate::value::Value;

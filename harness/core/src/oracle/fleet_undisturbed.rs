@@ -5,7 +5,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::record::{Connection, Record, StepRun, ids};
-use super::{Needs, Oracle};
+use super::rule::{Needs, Oracle};
 use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::plan::{Expect, FleetPlan, Part, Plan};

@@ -6,10 +6,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::is_witness;
 use super::record::{Moment, Record, StepRun};
 use crate::time::{Duration, Time, nanos};
 use crate::transcript::{By, Event, Slipped, Transcript, Who};
+use crate::witness::is_witness;
 
 /// Name of the gauge that says how long the target's threads have waited while others had the processors, nanoseconds so far.
 pub const CPU_WAIT: &str = "cpu-wait-ns";
@@ -56,7 +56,7 @@ pub struct Lateness {
 impl Lateness {
     /// Gathers.
     #[must_use]
-    pub(super) fn of(transcript: &Transcript) -> Lateness {
+    pub(crate) fn of(transcript: &Transcript) -> Lateness {
         let mut lateness = Lateness::default();
         for entry in &transcript.entries {
             match &entry.event {

@@ -8,10 +8,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{CLAUSE, Needs, Oracle};
+use super::rule::{CLAUSE, Needs, Oracle};
 use crate::ids::EntryId;
+use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
-use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::transcript::{Event, Life, Transcript};
 use crate::value::Value;

@@ -5,9 +5,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::record::{Moment, Record, ids};
-use super::{Needs, Oracle};
+use super::rule::{Needs, Oracle};
+use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
-use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::time::Time;
 use crate::transcript::{Event, Transcript};

@@ -5,10 +5,10 @@ use alloc::vec::Vec;
 
 use super::canary::{At, sightings};
 use super::record::{Crossing, Record, ids};
-use super::{CLAUSE, Needs, Oracle};
+use super::rule::{CLAUSE, Needs, Oracle};
 use crate::ids::EntryId;
+use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
-use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::transcript::{Event, Transcript};
 use crate::verdict::{Judgement, Violation};

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::record::{Moment, Record};
-use super::{Needs, Oracle};
+use super::rule::{Needs, Oracle};
 use crate::admin::Order;
 use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
@@ -58,7 +58,7 @@ fn crash(transcript: &Transcript) -> Option<Violation> {
 
 /// The second arm sends what is legal only; a target that ends there has crashed all the same. Entries of a judgement are those of
 /// the first arm, so the text says where in the second it is seen, and the entry shown is the start of the same target.
-pub(super) fn in_control_arm(main: &Transcript, control: &Transcript) -> Option<Judgement> {
+pub(crate) fn in_control_arm(main: &Transcript, control: &Transcript) -> Option<Judgement> {
     let crash = crash(control)?;
     let place = crash.entries.last().map_or(0, |id| id.0);
     let start = main.iter().find(|(_, entry)| matches!(entry.event, Event::Life(Life::Started { .. })));

@@ -4,9 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::record::{Moment, Record};
-use super::{Needs, Oracle};
+use super::rule::{Needs, Oracle};
+use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
-use crate::protocol::{Key, Kind};
 use crate::severity::FindingKind;
 use crate::time::{Duration, Time};
 use crate::transcript::{Transcript, WitnessState};

@@ -7,14 +7,14 @@ use alloc::vec::Vec;
 
 use super::no_crash::{death, template};
 use super::record::Record;
-use super::{Needs, Oracle};
+use super::rule::{Needs, Oracle};
 use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
 use crate::transcript::{Event, Life, Transcript};
 use crate::verdict::{Judgement, Violation};
 
-pub(super) const ORACLE: Oracle = Oracle {
+pub(crate) const ORACLE: Oracle = Oracle {
     id: "no-unhandled-exception",
     doc: "the target's log holds no panic, sanitizer report or unhandled exception",
     clauses: &[],

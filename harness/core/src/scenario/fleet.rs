@@ -7,15 +7,16 @@ use core::net::Ipv4Addr;
 use super::context::{Context, Stop};
 use super::step::{self, Speaker};
 use super::{network, party};
-use crate::board::{WITNESS, is_witness};
 use crate::document::{Keys, Mistake, Span};
 use crate::grammar::Grammar;
 use crate::ids::EndpointId;
+use crate::key::Kind;
 use crate::plan::{FleetPlan, Part, SOURCES_MAX, Source};
-use crate::protocol::{Behaviour, Kind, Protocol};
+use crate::protocol::{Behaviour, Protocol};
 use crate::target::Endpoint;
 use crate::time::Duration;
 use crate::value::{Fields, Value};
+use crate::witness::{WITNESS, is_witness};
 
 /// Behaviours that every protocol has, beside what the registry lists.
 const SCRIPT: &str = "script";

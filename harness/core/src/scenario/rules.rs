@@ -8,9 +8,9 @@ use super::context::{Context, Stop, place};
 use super::fleet::named;
 use super::step;
 use crate::document::{Keys, Located, Mistake, Pair};
+use crate::key::Kind;
 use crate::oracle::Needs;
 use crate::plan::{ControlArm, Expect, Record};
-use crate::protocol::Kind;
 use crate::value::Fields;
 
 /// Rules that hold in every scenario.

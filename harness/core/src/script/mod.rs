@@ -19,9 +19,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::actor::Crowd;
+use crate::key::{Key, Kind};
 use crate::plan::{FleetPlan, Plan};
-use crate::protocol::{Behaviour, Key, Kind, Verb};
-use crate::registry::Registry;
+use crate::protocol::{Behaviour, Protocol, Verb};
 
 use member::Member;
 use program::Program;
@@ -85,8 +85,8 @@ const RIGHT: &[Key] = &[
 ];
 
 /// The members of a scripted fleet, in the order of their identities.
-fn crowd(fleet: &FleetPlan, plan: &Plan, registry: &Registry) -> Box<dyn Crowd> {
-    let program = Arc::new(Program::new(fleet, plan, registry));
+fn crowd(fleet: &FleetPlan, plan: &Plan, protocol: Option<&Protocol>) -> Box<dyn Crowd> {
+    let program = Arc::new(Program::new(fleet, plan, protocol));
     let members: Vec<Member> = fleet.members().map(|identity| Member::new(program.clone(), identity)).collect();
     Box::new(members)
 }

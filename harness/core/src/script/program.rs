@@ -5,8 +5,7 @@ use alloc::vec::Vec;
 
 use super::matching::Class;
 use crate::plan::{FleetPlan, Plan, StepPlan};
-use crate::protocol::{Dialog, NewDialog, Transport};
-use crate::registry::Registry;
+use crate::protocol::{Dialog, NewDialog, Protocol, Transport};
 
 /// A fleet's script with everything that it needs, once for all members.
 pub(super) struct Program {
@@ -22,8 +21,7 @@ pub(super) struct Program {
 }
 
 impl Program {
-    pub(super) fn new(fleet: &FleetPlan, plan: &Plan, registry: &Registry) -> Program {
-        let protocol = registry.protocol(&fleet.protocol);
+    pub(super) fn new(fleet: &FleetPlan, plan: &Plan, protocol: Option<&Protocol>) -> Program {
         let mut links: Vec<String> = Vec::new();
         let mut link_of = Vec::with_capacity(fleet.steps.len());
         for step in &fleet.steps {

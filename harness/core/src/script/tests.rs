@@ -209,8 +209,7 @@ impl Stage {
             twins: vec![],
             record: crate::plan::Record::Full,
         };
-        let registry = Registry { protocols: vec![TOY], ..Registry::default() };
-        let program = Arc::new(Program::new(&fleet, &plan, &registry));
+        let program = Arc::new(Program::new(&fleet, &plan, Some(&TOY)));
         let mut stage = Stage {
             member: Member::new(program, 0),
             out: Outbox::new(),

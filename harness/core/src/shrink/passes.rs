@@ -6,11 +6,11 @@ use alloc::vec::Vec;
 use super::Cutter;
 use super::ddmin::ddmin;
 use super::mend::{conn, fleet, fleet_mut, fleets, keep_fleets, keep_pairs, members, steps_mut};
-use crate::board::{WITNESS, is_witness};
 use crate::document::{Located, Node};
 use crate::spread::{duration, duration_text};
 use crate::time::Duration;
 use crate::value::{Value, hex, unhex};
+use crate::witness::{WITNESS, is_witness};
 
 /// Every pass, in order.
 pub(super) const ALL: &[fn(&mut Cutter<'_>)] =

@@ -48,7 +48,7 @@ impl<'a> Actors<'a> {
             let transport = protocol.map_or(Transport::Stream, |protocol| protocol.transport);
             let address = Addr::new([127, 0, 0, 1], port.wrapping_add(fleet.endpoint_id.0));
             let listens = fleet.plays_server.then_some((fleet.endpoint_id, 0));
-            let crowd = (behaviour.crowd)(fleet, plan, registry);
+            let crowd = (behaviour.crowd)(fleet, plan, registry.protocol(&fleet.protocol));
             let only = fleet.only.clone();
             let part = only.as_ref().map_or(fleet.count, |only| only.len() as u32);
             fleets.push(Fleet { crowd, base: len, len: part, only, address, transport, listens, frozen: false });

@@ -278,7 +278,7 @@ impl Driver {
         Ok(Fleet {
             index: plan.index,
             transport,
-            crowd: (behaviour.crowd)(plan, &self.stage.plan, &self.stage.registry),
+            crowd: (behaviour.crowd)(plan, &self.stage.plan, self.stage.registry.protocol(&plan.protocol)),
             members: plan.members().collect(),
             path: shapes(&plan.network).then(|| Path::new(&plan.network)),
             listener: if plan.plays_server { self.listen(plan, transport)? } else { None },

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use proofhouse_core::actor::Actor;
-use proofhouse_core::oracle::judge_all;
+use proofhouse_core::judge::judge_all;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::{BuildPlan, Registry};
 use proofhouse_core::sim;

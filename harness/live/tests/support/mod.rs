@@ -32,7 +32,7 @@ struct Toy {
 }
 
 impl Toy {
-    fn crowd(fleet: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
+    fn crowd(fleet: &FleetPlan, _: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
         let toys: Vec<Toy> = fleet.members().map(|member| Toy::new(fleet, member)).collect();
         Box::new(toys)
     }
@@ -145,7 +145,7 @@ struct ToyWitness {
 }
 
 impl ToyWitness {
-    fn crowd(fleet: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
+    fn crowd(fleet: &FleetPlan, _: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
         Box::new(vec![ToyWitness { since: Time::ZERO, conn: None, asks: fleet.protocol == GRAMS }])
     }
 

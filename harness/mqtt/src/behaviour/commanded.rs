@@ -5,9 +5,9 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Actor, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::protocol::{Key, Kind};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::{Duration, Time};
 
 use super::{CLEAN_START, FOR, KEEP_ALIVE, QOS, SESSION_EXPIRY, key};
@@ -52,7 +52,7 @@ struct Commanded {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let text = |key: &str, usual: &str| fleet.keys.text(key).unwrap_or(usual).to_string();
     let config = Arc::new(Config {
         filter: text("filter", "cmd/{id}/#"),

@@ -6,8 +6,9 @@ mod telemetry;
 mod tests;
 mod witness;
 
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::FleetPlan;
-use proofhouse_core::protocol::{Behaviour, Key, Kind};
+use proofhouse_core::protocol::Behaviour;
 
 /// Every behaviour of MQTT.
 pub const BEHAVIOURS: &[Behaviour] = &[

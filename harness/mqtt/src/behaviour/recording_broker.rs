@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Actor, CloseHow, Conn, Crowd, Input, Outbox};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::Time;
 
 use crate::codec::{
@@ -41,7 +41,7 @@ enum Next {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, _: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     Box::new(fleet.members().map(|_| Server::default()).collect::<Vec<Server>>())
 }
 

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 use core::fmt::Write;
 
 use proofhouse_core::actor::{CloseHow, Conn, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::protocol::{Key, Kind};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::spread::Spread;
 use proofhouse_core::time::{Duration, Time, nanos};
@@ -129,7 +129,7 @@ enum Flight {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let profile = Profile { will: None, ..Profile::of(fleet, plan) };
     let topic = plain_topic(fleet.keys.text("topic").unwrap_or("site/{id}/t"));
     let (before, after) = topic.split_once("{id}").unwrap_or((&topic, ""));

@@ -6,7 +6,6 @@ use std::vec;
 
 use proofhouse_core::actor::{Act, Close, CloseHow, Conn, Crowd, Input, Note, Outbox, TimerId};
 use proofhouse_core::plan::{self, FleetPlan, Plan};
-use proofhouse_core::registry::Registry;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::WitnessState;
@@ -37,7 +36,7 @@ fn stage(behaviour: &str, keys: &[(&str, Value)]) -> Stage {
     let keys = Fields(keys.iter().map(|(key, value)| (key.to_string(), value.clone())).collect());
     let fleet = FleetPlan { behaviour: behaviour.into(), ..crate::session::test_fleet("lamps", keys) };
     let row = super::BEHAVIOURS.iter().find(|row| row.name == behaviour).unwrap();
-    let crowd = (row.crowd)(&fleet, &plan_of(fleet.clone()), &Registry::default());
+    let crowd = (row.crowd)(&fleet, &plan_of(fleet.clone()), None);
     let mut stage = Stage {
         crowd,
         out: Outbox::new(),
@@ -230,7 +229,7 @@ fn a_target_that_accepts_and_stays_mute_is_missed() {
     let fleet = crate::session::test_fleet("lamps", Fields::default());
     let row = super::BEHAVIOURS.iter().find(|row| row.name == "witness").unwrap();
     let mut mute = stage("witness", &[]);
-    (mute.crowd, mute.mute) = ((row.crowd)(&fleet, &plan_of(fleet.clone()), &Registry::default()), true);
+    (mute.crowd, mute.mute) = ((row.crowd)(&fleet, &plan_of(fleet.clone()), None), true);
     (mute.wakes, mute.notes, mute.now) = (vec![], vec![], Time::ZERO);
     mute.input(Input::Start);
     let mute = mute.pass(5_000);

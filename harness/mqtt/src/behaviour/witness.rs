@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Actor, Crowd, Input, Note, Outbox, TimerId};
 use proofhouse_core::plan::{FleetPlan, Plan};
-use proofhouse_core::registry::Registry;
+use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::{Duration, Time, nanos};
 use proofhouse_core::transcript::WitnessState;
 
@@ -46,7 +46,7 @@ enum Stage {
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
-pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: &Registry) -> Box<dyn Crowd> {
+pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let profile = Arc::new(Profile { backoff: Backoff::WITNESS, will: None, ..Profile::of(fleet, plan) });
     let shared = Arc::new(fleet.clone());
     let witness = |identity| {

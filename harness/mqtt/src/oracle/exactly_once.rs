@@ -10,11 +10,11 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::canary::{At, carries};
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, StepRun, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
-use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{StepState, Transcript};

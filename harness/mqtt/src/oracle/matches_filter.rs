@@ -15,7 +15,7 @@ use proofhouse_core::verdict::{Judgement, Violation};
 use super::arrivals::{Arrival, arrivals};
 use super::identity::{Login, logins};
 use crate::codec::topic::matches;
-use crate::protocol::kind;
+use crate::grammar::kind;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "matches-filter",

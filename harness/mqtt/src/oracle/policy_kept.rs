@@ -8,11 +8,11 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::canary::{Sighting, carries, sightings};
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
-use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Entry, Event, Transcript};

@@ -3,11 +3,11 @@ use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
 
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::lateness::{Closing, InTime};
 use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
-use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::Transcript;

@@ -2,10 +2,10 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, FleetPlan, Plan};
-use proofhouse_core::protocol::{Key, Kind};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::{Time, nanos};
 use proofhouse_core::transcript::Transcript;

@@ -1,7 +1,7 @@
 //! Scenario and target files: from the tables in `core::vocabulary` and the rows of the registry.
 use std::collections::BTreeMap;
 
-use proofhouse_core::protocol::{Key, Kind};
+use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::script;
 use proofhouse_core::vocabulary::{More, Shape, Sort, Table, Word, scenario_tables, target_tables};

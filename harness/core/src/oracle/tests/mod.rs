@@ -1,13 +1,18 @@
 //! Each rule on films cut by hand: it catches what it is for, spares what is sound, and does not pass on what it has not seen.
-use super::*;
+use alloc::format;
+use alloc::vec::Vec;
+
 use crate::ids::EntryId;
+use crate::judge::{judge_all, preconditions};
 use crate::part::Part;
+use crate::plan::{Expect, Plan};
 use crate::scenario::{Scenario, stub_registry};
 use crate::seed::Seed;
 use crate::target::TargetSpec;
 use crate::time::Time;
-use crate::transcript::{By, Event, Life, Slipped, StepState, Who, WitnessState};
-use crate::verdict::Verdict;
+use crate::transcript::{By, Event, Life, Slipped, StepState, Transcript, Who, WitnessState};
+use crate::value::Fields;
+use crate::verdict::{Judgement, Verdict};
 use film::Film;
 
 mod datagrams;

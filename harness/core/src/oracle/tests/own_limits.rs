@@ -1,6 +1,7 @@
 //! What our own machine could not do says nothing about the target.
 use super::*;
-use crate::oracle::{answer_in_set, fleet_undisturbed, no_hang, preconditions};
+use crate::judge::preconditions;
+use crate::oracle::{answer_in_set, fleet_undisturbed, no_hang};
 use crate::recorder::RECORD_LIMIT;
 
 const SET: &str = "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n";

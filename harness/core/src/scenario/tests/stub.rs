@@ -4,9 +4,10 @@ use alloc::boxed::Box;
 use super::*;
 use crate::actor::Crowd;
 use crate::grammar::Grammar;
+use crate::key::{Key, Kind};
 use crate::oracle::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, StepPlan};
-use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Key, Kind, Protocol, Transport, Verb};
+use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Protocol, Transport, Verb};
 use crate::severity::FindingKind;
 use crate::target::{AccountSpec, Endpoint, Given, TargetKind};
 use crate::transcript::Transcript;
@@ -59,7 +60,7 @@ const fn behaviour(name: &'static str, keys: &'static [Key]) -> Behaviour {
     Behaviour { name, keys, doc: "", crowd: nobody, ends: |_| true }
 }
 
-fn nobody(_: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
+fn nobody(_: &FleetPlan, _: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     unreachable!("the loader builds no crowd")
 }
 

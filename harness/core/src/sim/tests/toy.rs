@@ -81,7 +81,7 @@ struct Puppet {
     heard: Vec<u8>,
 }
 
-fn puppets(fleet: &FleetPlan, _: &Plan, _: &Registry) -> Box<dyn Crowd> {
+fn puppets(fleet: &FleetPlan, _: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let puppet = |member| Puppet { fleet: fleet.clone(), member, conn: None, opened: 0, heard: Vec::new() };
     Box::new(fleet.members().map(puppet).collect::<Vec<_>>())
 }

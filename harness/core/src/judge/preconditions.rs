@@ -4,11 +4,10 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::canary::{At, carries, sightings};
-use super::is_witness;
-use super::record::{Connection, Moment, Record, ids};
 use crate::connection::Close;
 use crate::ids::{CanaryId, EntryId};
+use crate::oracle::canary::{At, carries, sightings};
+use crate::oracle::record::{Connection, Moment, Record, ids};
 use crate::plan::{Alternative, FleetPlan, Part, Plan, Record as Kept, StepPlan};
 use crate::recorder::RECORD_LIMIT;
 use crate::registry::Registry;
@@ -16,6 +15,7 @@ use crate::time::Time;
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
 use crate::value::Value;
 use crate::verdict::Judgement;
+use crate::witness::is_witness;
 
 /// Id under which the preconditions are judged.
 pub const ID: &str = "preconditions";
