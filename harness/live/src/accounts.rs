@@ -15,7 +15,8 @@ use rustix::process::Signal;
 use crate::error::RunError;
 use crate::options::LiveOptions;
 use crate::process::workplace::write;
-use crate::process::{Process, Workplace, run_command};
+use crate::process::{Ended, Process, Workplace, run_command};
+use crate::supervisor::Supervisor;
 
 /// How long one account command may take.
 const COMMAND: Duration = Duration::from_secs(10);
@@ -60,17 +61,18 @@ impl Accounts {
     ///
     /// # Errors
     /// `TargetMissing` for an account tool that is not there, `Account` for one that fails.
-    pub fn prepare(&mut self) -> Result<(), RunError> {
+    pub fn prepare(&mut self, options: &LiveOptions) -> Result<(), RunError> {
         let Some(spec) = self.spec.clone() else { return Ok(()) };
+        let by = &*options.supervisor()?;
         for party in self.parties.clone() {
             let failed = |doing: String| move |reason: String| RunError::Account { doing, reason };
             if let Some(add) = &spec.add {
-                self.make(add, &party, "").map_err(failed(format!("add account {:?}", party.user)))?;
+                self.make(by, add, &party, "").map_err(failed(format!("add account {:?}", party.user)))?;
             }
             for (verb, filter) in &party.may {
                 if let Some(grant) = grant_of(&spec, verb) {
                     let doing = format!("let {:?} {verb} {filter}", party.user);
-                    self.make(grant, &party, filter).map_err(failed(doing))?;
+                    self.make(by, grant, &party, filter).map_err(failed(doing))?;
                 }
                 self.held.insert((party.name.clone(), format!("{verb} {filter}")));
             }
@@ -114,9 +116,10 @@ impl Accounts {
             return process.restart(options).map(|()| Vec::new()).map_err(|error| error.to_string());
         }
         let spec = self.spec.clone().ok_or("the target file has no [account]")?;
-        let (effects, file) = self.change(order, &spec)?;
+        let by = &*options.supervisor().map_err(|error| error.to_string())?;
+        let (effects, file) = self.change(by, order, &spec)?;
         match &spec.reload {
-            Some(how) => reload(how, process)?,
+            Some(how) => reload(by, how, process)?,
             None if file => return Err("the target has no reload: a changed file says nothing to it".into()),
             None => {}
         }
@@ -128,11 +131,11 @@ impl Accounts {
     }
 
     /// Changes accounts; says what that will mean, and whether a file was changed.
-    fn change(&mut self, order: &Order, spec: &AccountSpec) -> Result<(Vec<Effect>, bool), String> {
+    fn change(&mut self, by: &Supervisor, order: &Order, spec: &AccountSpec) -> Result<(Vec<Effect>, bool), String> {
         match order {
             Order::Grant { party, grant } => {
                 let (change, filter, who) = self.right(spec, party, grant)?;
-                self.make(change, &who, filter)?;
+                self.make(by, change, &who, filter)?;
                 Ok((vec![effect(party, grant, true)], is_file(change)))
             }
             Order::Revoke { party, grant } => {
@@ -142,7 +145,7 @@ impl Accounts {
             }
             Order::Remove { party } => {
                 let who = self.party(party)?;
-                let file = self.remove(spec, &who)?;
+                let file = self.remove(by, spec, &who)?;
                 let lost = self.held.iter().filter(|(name, _)| name == party);
                 Ok((lost.map(|(_, grant)| effect(party, grant, false)).collect(), file))
             }
@@ -153,7 +156,7 @@ impl Accounts {
                     self.unmake(add, &old, "")?;
                 }
                 let new = Party { password: self.password(), ..old };
-                self.make(add, &new, "")?;
+                self.make(by, add, &new, "")?;
                 let place = self.parties.iter_mut().find(|p| p.name == *party);
                 *place.expect("it was found above") = new;
                 Ok((Vec::new(), is_file(add)))
@@ -162,9 +165,9 @@ impl Accounts {
         }
     }
 
-    fn remove(&self, spec: &AccountSpec, who: &Party) -> Result<bool, String> {
+    fn remove(&self, by: &Supervisor, spec: &AccountSpec, who: &Party) -> Result<bool, String> {
         match (&spec.remove, &spec.add) {
-            (Some(remove), _) => self.make(remove, who, "").map(|()| is_file(remove)),
+            (Some(remove), _) => self.make(by, remove, who, "").map(|()| is_file(remove)),
             (None, Some(add)) if is_file(add) => self.unmake(add, who, "").map(|()| true),
             _ => Err("the target file has no account.remove".into()),
         }
@@ -192,12 +195,12 @@ impl Accounts {
         format!("{:016x}", self.seed.stream("rekey", self.rekeys).next())
     }
 
-    fn make(&self, change: &Change, who: &Party, filter: &str) -> Result<(), String> {
+    fn make(&self, by: &Supervisor, change: &Change, who: &Party, filter: &str) -> Result<(), String> {
         let fill = |text: &str| self.fill(text, who, filter);
         match change {
             Change::Run(words) => {
                 let words: Vec<String> = words.iter().map(|word| fill(word)).collect();
-                command(&words, self.place.dir())
+                command(by, &words, self.place.dir())
             }
             Change::Append { text, to } => edit(Path::new(&fill(to)), |old| Some(old + &fill(text))),
         }
@@ -236,13 +239,13 @@ fn grant_of<'a>(spec: &'a AccountSpec, verb: &str) -> Option<&'a Change> {
     }
 }
 
-fn command(words: &[String], dir: &Path) -> Result<(), String> {
+fn command(by: &Supervisor, words: &[String], dir: &Path) -> Result<(), String> {
     let name = words.first().map_or("", String::as_str);
-    let printed = run_command(words, dir, COMMAND).map_err(|error| format!("{name}: {error}"))?;
-    if printed.status.success() {
+    let printed = run_command(by, words, dir, COMMAND).map_err(|error| format!("{name}: {error}"))?;
+    if printed.ended == Ended::Code(0) {
         return Ok(());
     }
-    Err(format!("{name} ended with {}: {}", printed.status, printed.text.trim()))
+    Err(format!("{name} ended with {}: {}", printed.ended, printed.text.trim()))
 }
 
 /// Rewrites a file in place, so that its owner and mode stay.
@@ -259,7 +262,7 @@ fn cut_once(text: &str, block: &str) -> Option<String> {
 }
 
 /// Makes the target read its files, and waits until it says so.
-fn reload(how: &Reload, process: &Process) -> Result<(), String> {
+fn reload(by: &Supervisor, how: &Reload, process: &Process) -> Result<(), String> {
     let done = how.done.as_deref().map(Regex::new).transpose().map_err(|error| format!("reload done: {error}"))?;
     let from = process.log().lines();
     if let Some(name) = &how.signal {
@@ -267,7 +270,7 @@ fn reload(how: &Reload, process: &Process) -> Result<(), String> {
     }
     if let Some(words) = &how.run {
         let words: Vec<String> = words.iter().map(|word| process.place().fill(word)).collect();
-        command(&words, process.place().dir())?;
+        command(by, &words, process.place().dir())?;
     }
     let Some(done) = done else { return Ok(()) };
     if process.log().wait_for(&done, from, how.within, || process.ended().is_some()) {

@@ -30,6 +30,8 @@ pub enum RunError {
         waited: Duration,
         /// Its last log lines.
         log: Vec<String>,
+        /// The machine was too busy to run it: that is ours, and worth another try alone.
+        overloaded: bool,
     },
     /// Somebody else listens on the port that the target was given, three times over.
     PortInUse {
@@ -63,6 +65,15 @@ pub enum RunError {
         doing: String,
         /// What came instead.
         reason: String,
+    },
+    /// A command of the target file did not end in time. It says nothing about the target.
+    Command {
+        /// What it is for: `version`.
+        what: &'static str,
+        /// The command.
+        command: String,
+        /// How long it was waited for.
+        limit: Duration,
     },
     /// The variable that holds an account's password is not set.
     Secret {
@@ -104,6 +115,7 @@ impl RunError {
             | RunError::PortInUse { .. }
             | RunError::Unreachable { .. }
             | RunError::Account { .. }
+            | RunError::Command { .. }
             | RunError::Secret { .. } => 5,
             RunError::Accounts { .. } | RunError::Plan(PlanError::Unmet(_)) => 6,
             RunError::Io { .. } => 8,
@@ -124,8 +136,10 @@ impl fmt::Display for RunError {
             RunError::DiedAtStart { how, log } => {
                 write!(f, "the target ended with {how} before it was ready{}", tail(log))
             }
-            RunError::NotReady { probe, waited, log } => {
-                write!(f, "the target did not become ready: waited {waited:?} for {probe}{}", tail(log))
+            RunError::NotReady { probe, waited, log, overloaded } => {
+                let busy =
+                    if *overloaded { "; this machine was too busy to run it: fewer --jobs may help" } else { "" };
+                write!(f, "the target did not become ready: waited {waited:?} for {probe}{busy}{}", tail(log))
             }
             RunError::PortInUse { port } => {
                 write!(
@@ -139,6 +153,12 @@ impl fmt::Display for RunError {
                 write!(f, "needs {needs} accounts, target gives {gives}; add [[account.given]] entries to its file")
             }
             RunError::Account { doing, reason } => write!(f, "could not {doing}: {reason}"),
+            RunError::Command { what, command, limit } => {
+                write!(
+                    f,
+                    "the {what} command of the target file, {command:?}, did not answer within {limit:?}; the target was not started"
+                )
+            }
             RunError::Secret { variable } => {
                 write!(f, "the environment variable {variable} (password_env of the target file) is not set")
             }

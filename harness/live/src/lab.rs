@@ -81,7 +81,7 @@ impl Lab {
         let base =
             Base { plan: Arc::new(plan), registry: Arc::new(registry.clone()), options, given, secrets, descriptors };
         match &target.kind {
-            TargetKind::Process(spec) => again(|| base.start(target, spec)),
+            TargetKind::Process(spec) => again(options, || base.start(target, spec)),
             TargetKind::Remote => {
                 let approved = guard::approve(target, &options.i_own, str::to_string)?;
                 base.lab(approved, Observed::new(Clock::new()))
@@ -220,13 +220,13 @@ struct Base<'a> {
 
 impl Base<'_> {
     fn start(&self, target: &TargetSpec, spec: &ProcessSpec) -> Result<Lab, RunError> {
-        let place = Arc::new(Workplace::new(spec, &target.endpoints, &self.options.own_program)?);
+        let place = Arc::new(Workplace::new(spec, &target.endpoints, self.options)?);
         let approved = guard::approve(target, &self.options.i_own, |text| place.fill(text))?;
         let mut accounts = Accounts::new(&self.plan, target.account.as_ref(), Arc::clone(&place));
         // Before the target starts: where fleets play the server, it connects to them.
         let mut lab = self.lab(approved, Observed::new(Clock::new()))?;
         if self.plan.fleets.iter().any(|fleet| fleet.authenticated) {
-            accounts.prepare()?;
+            accounts.prepare(self.options)?;
         }
         let process = Process::start(spec, place, lab.observed.clone(), &self.secrets, self.options)?;
         lab.ours = Some((process, accounts));
@@ -279,8 +279,8 @@ pub fn run_live(
 /// As [`run_live`].
 pub fn preflight(target: &TargetSpec, registry: &Registry, options: &LiveOptions) -> Result<String, RunError> {
     match &target.kind {
-        TargetKind::Process(spec) => again(|| {
-            let place = Arc::new(Workplace::new(spec, &target.endpoints, &options.own_program)?);
+        TargetKind::Process(spec) => again(options, || {
+            let place = Arc::new(Workplace::new(spec, &target.endpoints, options)?);
             guard::approve(target, &options.i_own, |text| place.fill(text))?;
             let process = Process::start(spec, place, Observed::default(), &[], options)?;
             Ok(process.version().to_string())
@@ -314,12 +314,18 @@ fn in_process(build: &str) -> RunError {
     RunError::Build(format!("{build:?} is built in this process: it runs in the simulator, not over sockets"))
 }
 
-/// A port that somebody else took is our bad luck, not the target's: another try has other ports.
-fn again<T>(mut attempt: impl FnMut() -> Result<T, RunError>) -> Result<T, RunError> {
+/// A port that somebody else took is our bad luck, not the target's: another try has other ports. So is a machine too busy to start it:
+/// another try starts alone.
+fn again<T>(options: &LiveOptions, mut attempt: impl FnMut() -> Result<T, RunError>) -> Result<T, RunError> {
+    let mut alone = None;
     let mut tries = 1;
     loop {
         match attempt() {
             Err(RunError::PortInUse { .. }) if tries < STARTS => tries += 1,
+            Err(RunError::NotReady { overloaded: true, .. }) if alone.is_none() => {
+                let turn = options.host.turns().alone(|| options.interrupted());
+                alone = Some(turn.ok_or(RunError::Interrupted)?);
+            }
             answer => return answer,
         }
     }

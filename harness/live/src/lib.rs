@@ -12,6 +12,7 @@ pub mod digest;
 pub mod driver;
 pub mod error;
 pub mod guard;
+pub mod host;
 pub mod lab;
 mod limits;
 mod mask;

@@ -3,18 +3,24 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::error::RunError;
+use crate::host::Host;
+use crate::supervisor::Supervisor;
+
 /// How live trials run. Cloned for every trial; the interrupt flag is shared.
 #[derive(Clone, Debug, Default)]
 pub struct LiveOptions {
     /// Proofhouse's own program: `{self}` of target files.
     pub own_program: PathBuf,
-    /// Command whose process kills the target's group when we die, see [`crate::supervisor::supervise`]. Empty: none, and a
-    /// `kill -9` of Proofhouse leaves the target behind.
+    /// Command whose process starts targets, and ends them when we die, see [`crate::supervisor::supervise`]. Empty: a thread of
+    /// ours does, and a `kill -9` of Proofhouse leaves the target behind.
     pub supervisor: Vec<String>,
     /// Addresses off loopback that the user has said, on the command line, to own.
     pub i_own: Vec<String>,
     /// Set when the user wants to stop: every loop looks at it.
     pub interrupt: Arc<AtomicBool>,
+    /// What the trials of a run share.
+    pub host: Arc<Host>,
 }
 
 impl LiveOptions {
@@ -25,7 +31,12 @@ impl LiveOptions {
         let own_program = std::env::current_exe().unwrap_or_default();
         let named = !own_program.as_os_str().is_empty();
         let supervisor = if named { vec![own_program.display().to_string(), "supervise".into()] } else { Vec::new() };
-        LiveOptions { own_program, supervisor, i_own, interrupt }
+        LiveOptions { own_program, supervisor, i_own, interrupt, host: Arc::default() }
+    }
+
+    /// Who starts targets.
+    pub(crate) fn supervisor(&self) -> Result<Arc<Supervisor>, RunError> {
+        self.host.supervisor(&self.supervisor)
     }
 
     /// Whether the user wants to stop.

@@ -29,7 +29,9 @@ pub fn usage(group: i32) -> Usage {
     for process in all {
         let Ok(stat) = process.stat() else { continue };
         usage.rss_bytes += stat.rss * procfs::page_size();
-        usage.cpu_ms += (stat.utime + stat.stime) * 1000 / ticks;
+        // With what its children used that have ended: a script works by others.
+        let reaped = u64::try_from(stat.cutime + stat.cstime).unwrap_or(0);
+        usage.cpu_ms += (stat.utime + stat.stime + reaped) * 1000 / ticks;
         usage.threads += u64::try_from(stat.num_threads).unwrap_or(0);
         usage.descriptors += process.fd_count().map_or(0, |n| n as u64);
     }
@@ -43,12 +45,6 @@ pub fn descriptors_max(leader: i32) -> Option<u64> {
         LimitValue::Value(limit) => Some(limit),
         LimitValue::Unlimited => None,
     }
-}
-
-/// Whether a member lives; zombies do not.
-#[must_use]
-pub fn alive(group: i32) -> bool {
-    members(group).next().is_some()
 }
 
 /// Whether a process is on its way out, on its own or by a signal. A zombie too: its leader may be one before its other threads

@@ -1,19 +1,19 @@
 //! One target process: started in a fresh folder and its own group, watched, and gone with everything that it started
 //! on every way out.
-mod command;
+pub(crate) mod command;
 mod cpu_wait;
 mod diag;
 pub mod group;
 mod keeper;
 pub mod log;
 pub mod observed;
+mod patience;
 mod ready;
+pub(crate) mod turns;
 pub mod workplace;
 
 use std::fmt;
 use std::io;
-use std::path::Path;
-use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ use proofhouse_core::target::ProcessSpec;
 use proofhouse_core::transcript::Life;
 use regex_lite::Regex;
 use rustix::process::Signal;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use self::command::run as run_command;
 use self::keeper::Keeper;
@@ -30,9 +31,10 @@ pub use self::workplace::Workplace;
 use crate::error::RunError;
 use crate::mask::Secrets;
 use crate::options::LiveOptions;
+use crate::supervisor::Order;
 
 /// How a target ended by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ended {
     /// With this exit code.
     Code(i32),
@@ -55,7 +57,6 @@ pub struct Process {
     place: Arc<Workplace>,
     log: Arc<LogBook>,
     observed: Observed,
-    supervisor: Vec<String>,
     keeper: Mutex<Arc<Keeper>>,
     version: String,
 }
@@ -73,13 +74,12 @@ impl Process {
         options: &LiveOptions,
     ) -> Result<Process, RunError> {
         let log = Arc::new(LogBook::new(observed.clone(), Secrets::new(secrets.to_vec())));
-        let version = version(spec, &place)?;
-        let keeper = spawn(spec, &place, &log, &observed, &options.supervisor)?;
-        let supervisor = options.supervisor.clone();
-        let process =
-            Process { spec: spec.clone(), place, log, observed, supervisor, keeper: Mutex::new(keeper), version };
+        let version = version(spec, &place, options)?;
+        let turn = options.host.turns().take(|| options.interrupted()).ok_or(RunError::Interrupted)?;
+        let keeper = spawn(spec, &place, &log, &observed, options)?;
+        let process = Process { spec: spec.clone(), place, log, observed, keeper: Mutex::new(keeper), version };
         process.observed.life(Life::Started { version: process.version.clone() });
-        ready::wait(&process, options)?;
+        ready::wait(&process, options, Some(turn))?;
         process.observed.life(Life::Ready);
         Ok(process)
     }
@@ -90,10 +90,10 @@ impl Process {
     /// As [`Process::start`].
     pub fn restart(&self, options: &LiveOptions) -> Result<(), RunError> {
         self.stop();
-        let keeper = spawn(&self.spec, &self.place, &self.log, &self.observed, &self.supervisor)?;
+        let keeper = spawn(&self.spec, &self.place, &self.log, &self.observed, options)?;
         *lock(&self.keeper) = keeper;
         self.observed.life(Life::Started { version: self.version.clone() });
-        ready::wait(self, options)?;
+        ready::wait(self, options, None)?;
         self.observed.life(Life::Ready);
         Ok(())
     }
@@ -171,17 +171,14 @@ fn spawn(
     place: &Workplace,
     log: &Arc<LogBook>,
     observed: &Observed,
-    supervisor: &[String],
+    options: &LiveOptions,
 ) -> Result<Arc<Keeper>, RunError> {
     let program = place.fill(&spec.program);
-    let mut command = command::command(&program, place.dir());
-    command.args(spec.args.iter().map(|arg| place.fill(arg)));
-    command.envs(spec.env.iter().map(|(name, value)| (name, place.fill(value))));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    // Before the target: there must be no moment in which the target lives and nobody would end it.
-    let supervisor = crate::supervisor::Supervisor::start(supervisor, place.dir())?;
-    let child = command.spawn().map_err(|error| missing(error, &program, spec))?;
-    Keeper::new(child, supervisor, log, observed)
+    let args = spec.args.iter().map(|arg| place.fill(arg)).collect();
+    let env = spec.env.iter().map(|(name, value)| (name.clone(), place.fill(value))).collect();
+    let order = Order { program: program.clone(), args, env, dir: place.dir().to_path_buf() };
+    let (child, streams) = options.supervisor()?.spawn(order).map_err(|error| missing(error, &program, spec))?;
+    Keeper::new(child, streams, log, observed)
 }
 
 fn missing(error: io::Error, program: &str, spec: &ProcessSpec) -> RunError {
@@ -193,18 +190,27 @@ fn missing(error: io::Error, program: &str, spec: &ProcessSpec) -> RunError {
     }
 }
 
-/// What the target says about its version; empty where it says nothing that matches.
-fn version(spec: &ProcessSpec, place: &Workplace) -> Result<String, RunError> {
+/// How long the command that prints a version may take.
+const VERSION: Duration = Duration::from_secs(10);
+
+/// What the target says about its version, asked once a run; empty where it says nothing that matches.
+fn version(spec: &ProcessSpec, place: &Workplace, options: &LiveOptions) -> Result<String, RunError> {
     let Some((words, pattern)) = &spec.version else { return Ok(String::new()) };
     let regex = Regex::new(pattern).map_err(|error| RunError::Build(format!("version match {pattern:?}: {error}")))?;
-    let words: Vec<String> = words.iter().map(|word| place.fill(word)).collect();
-    let program = words.first().cloned().unwrap_or_default();
-    // The exit code says nothing: mosquitto -h ends with 3.
-    let printed = run(&words, place.dir()).map_err(|error| missing(error, &program, spec))?;
-    let found = regex.captures(&printed).and_then(|groups| groups.get(1).map(|group| group.as_str().to_string()));
-    Ok(found.unwrap_or_default())
+    options.host.version(format!("{words:?} {pattern}"), || {
+        let words: Vec<String> = words.iter().map(|word| place.fill(word)).collect();
+        // The exit code says nothing: mosquitto -h ends with 3.
+        let printed = run_command(&*options.supervisor()?, &words, place.dir(), VERSION);
+        let printed = printed.map_err(|error| unversioned(error, &words, spec))?.text;
+        let found = regex.captures(&printed).and_then(|groups| groups.get(1).map(|group| group.as_str().to_string()));
+        Ok(found.unwrap_or_default())
+    })
 }
 
-fn run(words: &[String], dir: &Path) -> io::Result<String> {
-    Ok(run_command(words, dir, Duration::from_secs(5))?.text)
+/// The command that prints the version is the target file's word; the target itself has not been asked for anything.
+fn unversioned(error: io::Error, words: &[String], spec: &ProcessSpec) -> RunError {
+    match error.kind() {
+        io::ErrorKind::TimedOut => RunError::Command { what: "version", command: words.join(" "), limit: VERSION },
+        _ => missing(error, words.first().map_or("", String::as_str), spec),
+    }
 }

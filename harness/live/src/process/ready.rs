@@ -6,6 +6,8 @@ use proofhouse_core::target::Ready;
 use regex_lite::Regex;
 
 use super::group::{Listener, bound, listener};
+use super::patience::Patience;
+use super::turns::Turn;
 use super::{Ended, Process};
 use crate::clock::Stopwatch;
 use crate::error::RunError;
@@ -26,50 +28,54 @@ const NAP: Duration = Duration::from_millis(10);
 /// How many log lines an error shows.
 const TAIL: usize = 10;
 
-/// Waits until the probe of the target file succeeds.
-pub(super) fn wait(process: &Process, options: &LiveOptions) -> Result<(), RunError> {
+/// Waits until the probe of the target file succeeds; gives the turn back as soon as the start is no work any more.
+pub(super) fn wait(process: &Process, options: &LiveOptions, turn: Option<Turn<'_>>) -> Result<(), RunError> {
     let limit = process.spec().ready_within;
+    let poll = |probe: &str, limit, ready: Ask<'_>| poll(process, options, turn, probe, limit, ready);
     match &process.spec().ready {
         Ready::Tcp(address) => {
             let address = process.place().fill(address);
             let port = guard::port(&address)?;
             let look = move |process: &Process| listener(process.group(), port);
-            poll(process, options, &format!("a listener on {address}"), limit, owned(process, port, look))
+            poll(&format!("a listener on {address}"), limit, &mut owned(process, port, look))
         }
         Ready::Udp(address) => {
             let address = process.place().fill(address);
             let probe = format!("a socket of datagrams bound to {address}");
-            poll(process, options, &probe, limit, stays(process, guard::port(&address)?, STAYS, || Ok(false)))
+            poll(&probe, limit, &mut stays(process, guard::port(&address)?, STAYS, || Ok(false)))
         }
         Ready::After(time) => {
             let watch = Stopwatch::start();
-            let passed = || Ok(watch.left(*time).is_zero());
-            poll(process, options, "time to pass", limit.max(*time + NAP), passed)
+            poll("time to pass", limit.max(*time + NAP), &mut || Ok(watch.left(*time).is_zero()))
         }
         Ready::Log(pattern) => {
             let regex = Regex::new(pattern)
                 .map_err(|error| RunError::Build(format!("ready = {{ log = {pattern:?} }}: {error}")))?;
-            let found = || Ok(process.log().wait_for(&regex, process.first_line(), NAP, || false));
-            poll(process, options, &format!("a log line that matches {pattern:?}"), limit, found)
+            let mut found = || Ok(process.log().wait_for(&regex, process.first_line(), NAP, || false));
+            poll(&format!("a log line that matches {pattern:?}"), limit, &mut found)
         }
         Ready::Coap(address) => {
             let address = process.place().fill(address);
             let to = guard::on_loopback(&address)?;
             let answers = move || Ok(ping::ask(to, PING).map_err(RunError::io("send a ping"))? == Echo::Answered);
             let probe = format!("an answer to a CoAP ping at {address}");
-            poll(process, options, &probe, limit, stays(process, to.addr().port, STAYS_MUTE, answers))
+            poll(&probe, limit, &mut stays(process, to.addr().port, STAYS_MUTE, answers))
         }
     }
 }
 
+/// Whether the target is ready by now.
+type Ask<'a> = &'a mut dyn FnMut() -> Result<bool, RunError>;
+
 fn poll(
     process: &Process,
     options: &LiveOptions,
+    mut turn: Option<Turn<'_>>,
     probe: &str,
     limit: Duration,
-    mut ready: impl FnMut() -> Result<bool, RunError>,
+    ready: Ask<'_>,
 ) -> Result<(), RunError> {
-    let watch = Stopwatch::start();
+    let mut patience = Patience::new(process.group(), limit);
     loop {
         let ended = process.ended();
         if ended.is_none() && ready()? {
@@ -81,10 +87,12 @@ fn poll(
         if options.interrupted() {
             return Err(RunError::Interrupted);
         }
-        if watch.left(limit).is_zero() {
+        if patience.ends(process) {
             let (probe, log) = (probe.to_string(), process.log().last(TAIL));
-            return Err(RunError::NotReady { probe, waited: limit, log });
+            let (waited, overloaded) = (patience.elapsed(), patience.overloaded());
+            return Err(RunError::NotReady { probe, waited, log, overloaded });
         }
+        turn = turn.filter(|_| patience.is_busy());
         sleep(NAP);
     }
 }

@@ -1,17 +1,20 @@
 //! What a target is given before it starts: a fresh folder, its files, ports, and the words that stand for them.
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use proofhouse_core::target::{Endpoint, ProcessSpec};
 
 use crate::error::RunError;
+use crate::options::LiveOptions;
 
 /// A target's folder, ports and templates. The folder goes when this goes.
 #[derive(Debug)]
@@ -34,12 +37,14 @@ impl Workplace {
     ///
     /// # Errors
     /// What the file system says, or that there is no free port.
-    pub fn new(spec: &ProcessSpec, endpoints: &[Endpoint], own_program: &Path) -> Result<Workplace, RunError> {
+    pub fn new(spec: &ProcessSpec, endpoints: &[Endpoint], options: &LiveOptions) -> Result<Workplace, RunError> {
+        // Who removes the folder if we cannot must know of it before it is there.
+        options.supervisor()?;
         let dir = fresh_dir().map_err(RunError::io("make a folder for the target"))?;
         // From here on, an error drops the workplace and with it the folder.
         let mut place = Workplace { dir, words: BTreeMap::new(), ports: Vec::new() };
         place.word("dir", place.dir.display().to_string());
-        place.word("self", own_program.display().to_string());
+        place.word("self", options.own_program.display().to_string());
         for (n, endpoint) in endpoints.iter().enumerate() {
             let port = free_port().map_err(RunError::io("find a free port on 127.0.0.1"))?;
             place.word(&format!("port.{}", endpoint.name), port.number.to_string());
@@ -129,11 +134,19 @@ pub(crate) fn write(path: &Path, text: &str) -> io::Result<()> {
 /// Start of the name of every folder made here: the supervisor removes nothing else.
 pub(crate) const DIR_PREFIX: &str = "proofhouse-target-";
 
+/// Where the folders of this process are, and how their names begin: what the supervisor is told before there is any.
+pub(crate) fn folders() -> (PathBuf, String) {
+    // A process elsewhere may have our number and see the same folder: a container, or one before a reboot.
+    static TOKEN: OnceLock<u64> = OnceLock::new();
+    let token = TOKEN.get_or_init(|| RandomState::new().hash_one(std::process::id()));
+    (std::env::temp_dir(), format!("{DIR_PREFIX}{}-{token:x}-", std::process::id()))
+}
+
 fn fresh_dir() -> io::Result<PathBuf> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
+    let (parent, prefix) = folders();
     loop {
-        let n = NEXT.fetch_add(1, Ordering::Relaxed);
-        let dir = std::env::temp_dir().join(format!("{DIR_PREFIX}{}-{n}", std::process::id()));
+        let dir = parent.join(format!("{prefix}{}", NEXT.fetch_add(1, Ordering::Relaxed)));
         match fs::create_dir(&dir) {
             // An earlier process of the same id left one behind.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}

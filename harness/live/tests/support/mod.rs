@@ -380,6 +380,7 @@ pub fn options() -> LiveOptions {
         supervisor: vec![],
         i_own: vec![],
         interrupt: Arc::new(AtomicBool::new(false)),
+        host: Arc::default(),
     }
 }
 

@@ -1,0 +1,228 @@
+//! The supervisor's side: starts what it is asked to start, and ends all of it when nobody asks any more.
+use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use procfs::process::Process;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, WaitOptions, WaitStatus, kill_process, kill_process_group,
+    test_kill_process_group, wait, waitid, waitpgid,
+};
+
+use super::words::{Ask, Order, Told, hear, say};
+use crate::clock::Stopwatch;
+use crate::process::Ended;
+use crate::process::command::command;
+use crate::process::observed::lock;
+use crate::process::workplace::DIR_PREFIX;
+
+/// Whether everything that this process has ever started, or inherited, is the supervisor's to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// A process of its own.
+    Process,
+    /// A thread of ours: only what it was asked to start.
+    Thread,
+}
+
+/// How long a group may take to go after a SIGKILL, which is not immediate. A busy machine needs far less.
+const KILL: Duration = Duration::from_secs(2);
+/// Between two looks.
+const NAP: Duration = Duration::from_millis(1);
+
+/// The groups that live, by the number of who asked for them.
+type Groups = Arc<Mutex<BTreeMap<u32, Pid>>>;
+
+/// Serves until the other side is gone.
+pub(super) fn serve(socket: OwnedFd, reach: Reach) {
+    let socket = Arc::new(socket);
+    let groups = Groups::default();
+    let mut folders = None;
+    while let Some((ask, fds)) = hear::<Ask>(&*socket) {
+        match ask {
+            Ask::Folders { parent, prefix } => folders = Some((parent, prefix)),
+            Ask::Done => folders = None,
+            Ask::Start { id, order } => begin(id, &order, fds, &socket, &groups),
+            Ask::End { id, grace_ms } => end(id, Duration::from_millis(grace_ms.into()), &socket, &groups),
+        }
+    }
+    for group in lock(&groups).values() {
+        // Gone already is as good. Nobody is left to tell.
+        let _ = kill_process_group(*group, Signal::KILL);
+    }
+    if reach == Reach::Process {
+        end_descendants();
+    }
+    if let Some((parent, prefix)) = folders {
+        remove_folders(&parent, &prefix);
+    }
+}
+
+/// Starts a command. It belongs to us from its first moment on: whoever asked may be killed at any time.
+fn begin(id: u32, order: &Order, fds: Vec<OwnedFd>, socket: &Arc<OwnedFd>, groups: &Groups) {
+    let told = match start(order, fds) {
+        Ok(pid) => {
+            lock(groups).insert(id, pid);
+            watch(id, pid, socket);
+            Told::Started { id, pid: pid.as_raw_nonzero().get() }
+        }
+        Err(error) => Told::Failed { id, number: error.raw_os_error(), text: error.to_string() },
+    };
+    tell(socket, &told);
+}
+
+fn start(order: &Order, fds: Vec<OwnedFd>) -> io::Result<Pid> {
+    let mut command = command(&order.program, &order.dir);
+    command.args(&order.args).envs(order.env.iter().map(|(name, value)| (name, value)));
+    let mut fds = fds.into_iter().map(Stdio::from);
+    command.stdout(fds.next().unwrap_or_else(Stdio::null)).stderr(fds.next().unwrap_or_else(Stdio::null));
+    // The child is waited for by its number; its handle does nothing when it goes.
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Tells when the leader ends, and leaves it to be reaped: its number, and so the group's, belongs to nobody else until then.
+fn watch(id: u32, pid: Pid, socket: &Arc<OwnedFd>) {
+    let theirs = Arc::clone(socket);
+    let wait = move || {
+        if let Ok(Some(status)) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            tell(&theirs, &Told::Ended { id, how: ended(&status) });
+        }
+    };
+    if thread::Builder::new().spawn(wait).is_err() {
+        // A machine without room for a thread has none for a target: it ends, and whoever asked hears of it.
+        let _ = kill_process_group(pid, Signal::KILL);
+        if let Ok(Some(status)) = waitid(WaitId::Pid(pid), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+            tell(socket, &Told::Ended { id, how: ended(&status) });
+        }
+    }
+}
+
+/// Ends a group, beside everything else.
+fn end(id: u32, grace: Duration, socket: &Arc<OwnedFd>, groups: &Groups) {
+    let Some(group) = lock(groups).get(&id).copied() else { return };
+    let (theirs, its) = (Arc::clone(socket), Arc::clone(groups));
+    let end = move || {
+        let how = end_group(group, grace);
+        lock(&its).remove(&id);
+        tell(&theirs, &Told::Gone { id, how });
+    };
+    if thread::Builder::new().spawn(end).is_err() {
+        let how = end_group(group, Duration::ZERO);
+        lock(groups).remove(&id);
+        tell(socket, &Told::Gone { id, how });
+    }
+}
+
+/// SIGTERM, what is left of `grace`, SIGKILL: to every member of the group. Reaps them all, and says how the leader ended.
+fn end_group(group: Pid, grace: Duration) -> Ended {
+    let mut leader = None;
+    let mut left = || {
+        while let Ok(Some((pid, status))) = waitpgid(group, WaitOptions::NOHANG) {
+            if pid == group {
+                leader = Some(ended_as(status));
+            }
+        }
+        // While the leader is not reaped, it is a member, dead or alive. Afterwards the group lives as long as one of them does.
+        test_kill_process_group(group).is_ok()
+    };
+    for (signal, limit) in [(Signal::TERM, grace), (Signal::KILL, KILL)] {
+        let watch = Stopwatch::start();
+        // An empty group is what we want.
+        let _ = kill_process_group(group, signal);
+        while left() && !watch.left(limit).is_zero() {
+            if signal == Signal::KILL {
+                // Again: a member may have come while we killed.
+                let _ = kill_process_group(group, signal);
+            }
+            thread::sleep(NAP);
+        }
+        if !left() {
+            break;
+        }
+    }
+    leader.unwrap_or(Ended::Signal(Signal::KILL.as_raw()))
+}
+
+/// Ends whoever descends from this process, also what has left its group: orphans come to us.
+fn end_descendants() {
+    let watch = Stopwatch::start();
+    while !watch.left(KILL).is_zero() {
+        for pid in children() {
+            // It may lead a group of its own, or be a member of one that lives on.
+            let _ = kill_process_group(pid, Signal::KILL);
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        loop {
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return, // no child is left
+            }
+        }
+        thread::sleep(NAP);
+    }
+}
+
+fn children() -> Vec<Pid> {
+    let tasks = Process::myself().and_then(|own| own.tasks()).into_iter().flatten().flatten();
+    let children = tasks.filter_map(|task| task.children().ok()).flatten();
+    children.filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
+}
+
+/// Removes the folders of whoever is gone, and only such as a workplace makes.
+fn remove_folders(parent: &Path, prefix: &str) {
+    if !parent.is_absolute() || !prefix.strip_prefix(DIR_PREFIX).is_some_and(|own| own.len() > 1) {
+        return;
+    }
+    for folder in std::fs::read_dir(parent).into_iter().flatten().flatten() {
+        if folder.file_name().to_str().is_some_and(|name| name.starts_with(prefix)) {
+            let _ = std::fs::remove_dir_all(folder.path());
+        }
+    }
+}
+
+/// Whoever asked may be gone; then the end of the conversation says so.
+fn tell(socket: &OwnedFd, told: &Told) {
+    let _ = say(socket, told, &[]);
+}
+
+fn ended(status: &WaitIdStatus) -> Ended {
+    match status.terminating_signal() {
+        Some(signal) => Ended::Signal(signal),
+        None => Ended::Code(status.exit_status().unwrap_or(-1)),
+    }
+}
+
+fn ended_as(status: WaitStatus) -> Ended {
+    match status.terminating_signal() {
+        Some(signal) => Ended::Signal(signal),
+        None => Ended::Code(status.exit_status().unwrap_or(-1)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_folders_are_removed() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = |name: &str| parent.path().join(name);
+        for name in ["proofhouse-target-1-a-0", "proofhouse-target-1-a-1", "proofhouse-target-12-a-0", "home"] {
+            std::fs::create_dir(folder(name)).unwrap();
+        }
+        for prefix in ["", "home", "proofhouse-target-", "proofhouse-targe"] {
+            remove_folders(parent.path(), prefix);
+        }
+        assert_eq!(std::fs::read_dir(parent.path()).unwrap().count(), 4, "such prefixes remove nothing");
+        remove_folders(parent.path(), "proofhouse-target-1-");
+        let mut left: Vec<_> = std::fs::read_dir(parent.path()).unwrap().map(|f| f.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, ["home", "proofhouse-target-12-a-0"]);
+    }
+}
