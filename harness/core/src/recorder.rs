@@ -49,7 +49,6 @@ pub struct Recorder {
     labels: BTreeMap<Conn, String>,
     canaries: Canaries,
     found: Vec<usize>,
-    secrets: Vec<Vec<u8>>,
     edges: Option<Edges>,
     size: u64,
     size_max: u64,
@@ -101,18 +100,9 @@ impl Recorder {
             labels: BTreeMap::new(),
             canaries: Canaries::new(&plan.canaries),
             found: Vec::new(),
-            secrets: Vec::new(),
             edges: (plan.record == Record::Edges).then(|| Edges::new(&plan.fleets)),
             size: 0,
             size_max: RECORD_MAX,
-        }
-    }
-
-    /// From now on `secret` is written as as many `*`. Only for secrets that came from outside: made up ones are none.
-    /// A secret that arrives cut into segments is not found.
-    pub fn mask(&mut self, secret: &[u8]) {
-        if !secret.is_empty() {
-            self.secrets.push(secret.to_vec());
         }
     }
 
@@ -285,8 +275,6 @@ impl Recorder {
         {
             self.readers.insert(conn, Readers { sent, received });
         }
-        let masked = masked(bytes, &self.secrets);
-        let bytes = masked.as_deref().unwrap_or(bytes);
         let mut packets = Vec::new();
         match (self.readers.get_mut(&conn), way) {
             (Some(readers), Way::Sent) => readers.sent.bytes(bytes, &mut packets),
@@ -299,8 +287,6 @@ impl Recorder {
 
     /// A message whose connection was not read before: most begin with a packet.
     fn lone_message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, way: Way, bytes: &[u8]) {
-        let masked = masked(bytes, &self.secrets);
-        let bytes = masked.as_deref().unwrap_or(bytes);
         let mut packets = Vec::new();
         if let Some((mut sent, mut received)) = self.fleets[fleet as usize].describe() {
             match way {
@@ -390,17 +376,6 @@ fn shown(conn: u32, bytes: &[u8], packets: Vec<transcript::Packet>) -> transcrip
         sha256: cut.then(|| hex(&Sha256::digest(bytes))),
         packets,
     }
-}
-
-/// The bytes with every secret written as `*`, or `None` where there is none in them.
-fn masked(bytes: &[u8], secrets: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let mut copy: Option<Vec<u8>> = None;
-    for secret in secrets {
-        for at in memchr::memmem::find_iter(bytes, secret) {
-            copy.get_or_insert_with(|| bytes.to_vec())[at..at + secret.len()].fill(b'*');
-        }
-    }
-    copy
 }
 
 impl core::fmt::Debug for Recorder {

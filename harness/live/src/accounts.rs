@@ -85,11 +85,12 @@ impl Accounts {
     ///
     /// # Errors
     /// `Account` where the target file cannot take back what it gave: such a target needs a fresh start for every plan.
-    pub fn replace(&mut self, plan: &Plan, process: &Process) -> Result<(), RunError> {
+    pub fn replace(&mut self, plan: &Plan, process: &Process, options: &LiveOptions) -> Result<(), RunError> {
         let authenticated = plan.fleets.iter().any(|fleet| fleet.authenticated);
         let Some(spec) = self.spec.clone().filter(|_| authenticated && self.parties != plan.parties) else {
             return Ok(());
         };
+        let by = &*options.supervisor()?;
         let failed = |reason| RunError::Account { doing: "take back the accounts of the round before".into(), reason };
         for (party, right) in std::mem::take(&mut self.held) {
             let (change, filter, who) = self.right(&spec, &party, &right).map_err(failed)?;
@@ -98,13 +99,13 @@ impl Accounts {
             }
         }
         for old in self.parties.clone() {
-            self.remove(&spec, &old).map_err(failed)?;
+            self.remove(by, &spec, &old).map_err(failed)?;
         }
         self.parties.clone_from(&plan.parties);
         self.seed = plan.seed;
-        self.prepare()?;
+        self.prepare(options)?;
         let reread = |reason| RunError::Account { doing: "make the target read its accounts".into(), reason };
-        spec.reload.as_ref().map_or(Ok(()), |how| reload(how, process)).map_err(reread)
+        spec.reload.as_ref().map_or(Ok(()), |how| reload(by, how, process)).map_err(reread)
     }
 
     /// Does what an administrator orders on the running target, and waits until it is in effect.
@@ -290,15 +291,20 @@ fn signal(name: &str) -> Result<Signal, String> {
     }
 }
 
-/// Gives parties the accounts that a remote target has: by name, else the first one left that may do the same. Returns the
-/// secrets, to be masked.
+/// Every password that a target file names and somebody has set: a target may tell them all, whichever a plan uses.
+#[must_use]
+pub fn secrets(given: &[Given]) -> Vec<String> {
+    given.iter().filter_map(|account| secret(&account.password_env).ok()).collect()
+}
+
+/// Gives parties the accounts that a remote target has: by name, else the first one left that may do the same.
 ///
 /// # Errors
 /// `Accounts` when there are too few, `Secret` when a password's variable is not set.
-pub fn assign(plan: &mut Plan, given: &[Given]) -> Result<Vec<String>, RunError> {
+pub fn assign(plan: &mut Plan, given: &[Given]) -> Result<(), RunError> {
     let needed = parties_in_use(plan);
     let mut left: Vec<&Given> = given.iter().collect();
-    let mut secrets = Vec::new();
+    let mut filled = 0;
     // Those that are called by name first, or an earlier party could take a later one's account.
     let (named, others): (Vec<usize>, Vec<usize>) =
         needed.iter().partition(|n| given.iter().any(|g| g.name == plan.parties[**n].name));
@@ -309,16 +315,15 @@ pub fn assign(plan: &mut Plan, given: &[Given]) -> Result<Vec<String>, RunError>
         let Some(at) = at else {
             return Err(RunError::Accounts {
                 needs: needed.len(),
-                gives: secrets.len() + left.iter().filter(|g| fits(g)).count(),
+                gives: filled + left.iter().filter(|g| fits(g)).count(),
             });
         };
         let account = left.remove(at);
-        let password = secret(&account.password_env)?;
-        party.user = account.name.clone();
-        party.password = password.clone();
-        secrets.push(password);
+        party.user.clone_from(&account.name);
+        party.password = secret(&account.password_env)?;
+        filled += 1;
     }
-    Ok(secrets)
+    Ok(())
 }
 
 /// Parties whose credentials some fleet or step sends.

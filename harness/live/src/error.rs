@@ -102,6 +102,21 @@ impl RunError {
         move |error| RunError::Io { doing, error }
     }
 
+    /// The same error with other words where it shows what somebody else has said.
+    pub(crate) fn map_text(self, map: impl Fn(&str) -> String) -> RunError {
+        let all = |lines: Vec<String>| lines.iter().map(|line| map(line)).collect();
+        match self {
+            RunError::DiedAtStart { how, log } => RunError::DiedAtStart { how, log: all(log) },
+            RunError::NotReady { probe, waited, log, overloaded } => {
+                RunError::NotReady { probe: map(&probe), waited, log: all(log), overloaded }
+            }
+            RunError::Account { doing, reason } => RunError::Account { doing: map(&doing), reason: map(&reason) },
+            RunError::Command { what, command, limit } => RunError::Command { what, command: map(&command), limit },
+            RunError::Io { doing, error } => RunError::Io { doing: map(&doing), error },
+            other => other,
+        }
+    }
+
     /// Exit code of a command that ends with this: 2 refused for safety, 3 a file is wrong, 5 the target did not start, 6 not run,
     /// 8 our own files, 130 interrupted.
     #[must_use]

@@ -51,7 +51,7 @@ pub struct Lab {
     /// The driver of the first round: where fleets play the server, it listens before the target starts.
     first: Option<(Arc<Plan>, Driver)>,
     given: Vec<Given>,
-    secrets: Vec<String>,
+    secrets: Secrets,
     /// Our own limit.
     descriptors: u64,
     rounds: u32,
@@ -77,17 +77,13 @@ impl Lab {
         let descriptors = limits::raise_descriptors();
         let given = target.account.as_ref().map_or_else(Vec::new, |account| account.given.clone());
         let mut plan = plan.clone();
-        let secrets = if given.is_empty() { Vec::new() } else { accounts::assign(&mut plan, &given)? };
-        let base =
-            Base { plan: Arc::new(plan), registry: Arc::new(registry.clone()), options, given, secrets, descriptors };
-        match &target.kind {
-            TargetKind::Process(spec) => again(options, || base.start(target, spec)),
-            TargetKind::Remote => {
-                let approved = guard::approve(target, &options.i_own, str::to_string)?;
-                base.lab(approved, Observed::new(Clock::new()))
-            }
-            TargetKind::InProcess { build, .. } => Err(in_process(build)),
+        let secrets = Secrets::new(accounts::secrets(&given));
+        if !given.is_empty() {
+            accounts::assign(&mut plan, &given)?;
         }
+        let (plan, registry) = (Arc::new(plan), Arc::new(registry.clone()));
+        let base = Base { plan, registry, options, given, secrets: secrets.clone(), descriptors };
+        base.open(target).map_err(|error| secrets.error(error))
     }
 
     /// Plays one arm of a trial. What the target does in it is never an error: it is in the record.
@@ -119,7 +115,7 @@ impl Lab {
         entries.append(&mut transcript.entries);
         entries.sort_by_key(|entry| entry.at);
         transcript.entries = entries;
-        Secrets::new(self.secrets.clone()).transcript(&mut transcript);
+        self.secrets.transcript(&mut transcript);
         Ok(transcript)
     }
 
@@ -130,7 +126,7 @@ impl Lab {
         let Some((process, _)) = &self.ours else { return Ending::default() };
         process.stop();
         let mut ending = Ending { entries: in_round(self.observed.take(), self.zero) };
-        Secrets::new(self.secrets.clone()).entries(&mut ending.entries);
+        self.secrets.entries(&mut ending.entries);
         ending
     }
 
@@ -153,7 +149,7 @@ impl Lab {
     /// Another plan than the one before needs accounts of its own, and witnesses who have theirs.
     fn move_in(&mut self, plan: &Plan) -> Result<(), RunError> {
         if let Some((process, accounts)) = &mut self.ours {
-            accounts.replace(plan, process)?;
+            accounts.replace(plan, process, &self.options)?;
         }
         if self.witness.as_ref().is_some_and(|witness| !witness.fits(plan)) {
             self.witness = None;
@@ -214,11 +210,22 @@ struct Base<'a> {
     registry: Arc<Registry>,
     options: &'a LiveOptions,
     given: Vec<Given>,
-    secrets: Vec<String>,
+    secrets: Secrets,
     descriptors: u64,
 }
 
 impl Base<'_> {
+    fn open(&self, target: &TargetSpec) -> Result<Lab, RunError> {
+        match &target.kind {
+            TargetKind::Process(spec) => again(self.options, || self.start(target, spec)),
+            TargetKind::Remote => {
+                let approved = guard::approve(target, &self.options.i_own, str::to_string)?;
+                self.lab(approved, Observed::new(Clock::new()))
+            }
+            TargetKind::InProcess { build, .. } => Err(in_process(build)),
+        }
+    }
+
     fn start(&self, target: &TargetSpec, spec: &ProcessSpec) -> Result<Lab, RunError> {
         let place = Arc::new(Workplace::new(spec, &target.endpoints, self.options)?);
         let approved = guard::approve(target, &self.options.i_own, |text| place.fill(text))?;
@@ -278,11 +285,21 @@ pub fn run_live(
 /// # Errors
 /// As [`run_live`].
 pub fn preflight(target: &TargetSpec, registry: &Registry, options: &LiveOptions) -> Result<String, RunError> {
+    let secrets = Secrets::new(target.account.as_ref().map_or_else(Vec::new, |all| accounts::secrets(&all.given)));
+    answers(target, registry, options, &secrets).map_err(|error| secrets.error(error))
+}
+
+fn answers(
+    target: &TargetSpec,
+    registry: &Registry,
+    options: &LiveOptions,
+    secrets: &Secrets,
+) -> Result<String, RunError> {
     match &target.kind {
         TargetKind::Process(spec) => again(options, || {
             let place = Arc::new(Workplace::new(spec, &target.endpoints, options)?);
             guard::approve(target, &options.i_own, |text| place.fill(text))?;
-            let process = Process::start(spec, place, Observed::default(), &[], options)?;
+            let process = Process::start(spec, place, Observed::default(), secrets, options)?;
             Ok(process.version().to_string())
         }),
         TargetKind::Remote => {

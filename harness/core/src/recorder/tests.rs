@@ -127,17 +127,6 @@ fn a_flood_of_small_packets_counts_by_the_packet() {
 }
 
 #[test]
-fn a_secret_is_masked_at_equal_length_before_anything_is_written() {
-    let plan = plan(vec![fleet("dev", 1, &[])]);
-    let mut recorder = Recorder::new(header(&plan), &plan, &registry());
-    recorder.mask(b"hunter2");
-    recorder.sent(Time::ZERO, 0, 0, Conn(1), b"\x0apw hunter2");
-    let transcript = recorder.finish();
-    assert_eq!(lines(&transcript), [(0, "dev/0 c1 -> ask body=pw *******".to_string())]);
-    assert!(!transcript.to_jsonl().contains(&hex(b"hunter2")));
-}
-
-#[test]
 fn packets_are_those_that_a_message_completes() {
     let plan = plan(vec![fleet("dev", 1, &[])]);
     let mut recorder = Recorder::new(header(&plan), &plan, &registry());

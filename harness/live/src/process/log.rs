@@ -48,7 +48,7 @@ impl LogBook {
         let mut stream = BufReader::with_capacity(16 << 10, stream);
         let mut line = Vec::new();
         while next_line(&mut stream, &mut line) {
-            self.line(&line);
+            self.line(&mut line);
         }
     }
 
@@ -106,13 +106,16 @@ impl LogBook {
         book.tail.iter().skip(book.tail.len().saturating_sub(n)).cloned().collect()
     }
 
-    fn line(&self, bytes: &[u8]) {
-        let line = self.secrets.text(&printable(bytes));
+    fn line(&self, bytes: &mut [u8]) {
+        let len = bytes.len();
+        // Before anything is escaped: a secret may hold what is.
+        self.secrets.bytes(bytes);
+        let line = printable(bytes);
         let mut book = lock(&self.book);
         if book.flooded {
             return;
         }
-        book.bytes += bytes.len() + LINE_COST;
+        book.bytes += len + LINE_COST;
         if book.bytes > TOTAL_MAX {
             book.flooded = true;
             self.observed
@@ -228,5 +231,8 @@ mod tests {
         let log = LogBook::new(observed.clone(), Secrets::new(vec!["hunter2".into()]));
         log.read(&b"password hunter2 given\n"[..]);
         assert_eq!(log.last(1), ["password ******* given"]);
+        let log = LogBook::new(observed.clone(), Secrets::new(vec!["tab\x01\u{9b}".into()]));
+        log.read("password tab\x01\u{9b} given\n".as_bytes());
+        assert_eq!(log.last(1), ["password ****** given"], "also where it would be escaped");
     }
 }

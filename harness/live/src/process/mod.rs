@@ -66,14 +66,14 @@ impl Process {
     ///
     /// # Errors
     /// `TargetMissing`, `DiedAtStart`, `NotReady`, `PortInUse` (worth another try with other ports), `Interrupted`.
-    pub fn start(
+    pub(crate) fn start(
         spec: &ProcessSpec,
         place: Arc<Workplace>,
         observed: Observed,
-        secrets: &[String],
+        secrets: &Secrets,
         options: &LiveOptions,
     ) -> Result<Process, RunError> {
-        let log = Arc::new(LogBook::new(observed.clone(), Secrets::new(secrets.to_vec())));
+        let log = Arc::new(LogBook::new(observed.clone(), secrets.clone()));
         let version = version(spec, &place, options)?;
         let turn = options.host.turns().take(|| options.interrupted()).ok_or(RunError::Interrupted)?;
         let keeper = spawn(spec, &place, &log, &observed, options)?;
