@@ -11,6 +11,7 @@ pub fn tidy(root: &Path) -> bool {
     clauses(root, &files, &mut wrong);
     toml_1_0(root, &files, &mut wrong);
     arrows(root, &mut wrong);
+    protocols(root, &files, &mut wrong);
     for line in &wrong {
         eprintln!("tidy: {line}");
     }
@@ -137,6 +138,52 @@ fn arrows(root: &Path, wrong: &mut Vec<String>) {
     }
 }
 
+/// Words and wildcards of single protocols: what they mean stands in a row of that protocol, never in the engine.
+const PROTOCOL_WORDS: &[&str] = &["connect", "disconnect", "publish", "subscribe", "qos", "topic", "+", "#"];
+
+/// Where rights are still called by the verbs of one protocol. This list only gets shorter.
+const RIGHTS: &[&str] = &[
+    "harness/core/src/scenario/party.rs",
+    "harness/core/src/scenario/step.rs",
+    "harness/core/src/scenario/witness.rs",
+    "harness/core/src/target/read.rs",
+    "harness/core/src/vocabulary.rs",
+    "harness/core/src/vocabulary/target.rs",
+];
+
+/// The engine knows no protocol by its words either: no literal of `core` outside tests is one.
+fn protocols(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
+    let engine = |p: &&PathBuf| p.starts_with("harness/core/src") && has_extension(p, "rs") && !is_test(p);
+    for path in files.iter().filter(engine) {
+        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
+        let right = RIGHTS.iter().any(|known| path.as_path() == Path::new(known));
+        for (line, word) in protocol_words(&text) {
+            if !(right && matches!(word, "publish" | "subscribe")) {
+                let place = path.display();
+                wrong.push(format!("{place}:{line}: {word:?} is a word of a protocol: ask its row (core::grammar)"));
+            }
+        }
+    }
+}
+
+fn is_test(path: &Path) -> bool {
+    path.iter().any(|part| part == "tests" || part == "tests.rs")
+}
+
+/// Literals that are nothing but a word of a protocol, each with its line; a module of tests, and comments, do not count.
+fn protocol_words(text: &str) -> Vec<(usize, &'static str)> {
+    let tests = text.find("\n#[cfg(test)]\nmod tests {").map_or(text.len(), |at| at + 1);
+    let code = text[..tests].lines().enumerate();
+    let said = |line: &str, word: &str| {
+        let code = line.split("//").next().unwrap_or_default();
+        ['"', '\''].iter().any(|quote| code.contains(&format!("{quote}{word}{quote}")))
+    };
+    code.flat_map(|(at, line)| {
+        PROTOCOL_WORDS.iter().filter(move |word| said(line, word)).map(move |word| (at + 1, *word))
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -156,5 +203,16 @@ mod tests {
             "no clause has an ordinal: the list will not know it"
         );
         assert!(cited("MQTT5 only, MQTT3 too, RFC 7252 as a whole, RFC 8132: more methods").is_empty());
+    }
+
+    #[test]
+    fn a_protocol_that_creeps_into_the_engine_is_found_by_its_words() {
+        assert_eq!(protocol_words("fn a() {\n    verb == \"connect\"\n}"), [(2, "connect")]);
+        assert_eq!(protocol_words("match part { \"#\" => true }, part == '+'"), [(1, "+"), (1, "#")]);
+        let fine = "// \"publish\" is only named\nlet verb = \"open\"; // \"qos\"\nlet told = \"who can connect\";";
+        assert_eq!(protocol_words(fine), []);
+        let tests = "const A: u8 = 1;\n#[cfg(test)]\nmod tests {\n    const TOPIC: &str = \"topic\";\n}";
+        assert_eq!(protocol_words(tests), []);
+        assert_eq!(protocol_words("\n#[cfg(test)]\nmod tests;\nconst A: &str = \"topic\";"), [(4, "topic")]);
     }
 }
