@@ -41,7 +41,7 @@ pub enum News {
 /// ended or the limit is reached. Then comes the last word: [`Board::last_word`] says when, runners freeze the attack and ask every
 /// witness, and the trial is over once each of them has answered for a round that began after that.
 pub struct Board {
-    fleets: Vec<Fleet>,
+    fleets: Vec<Roster>,
     marks: Vec<Mark>,
     binds: Vec<Bind>,
     witnesses: Vec<Witness>,
@@ -65,7 +65,7 @@ const WITNESS_FIRST: Duration = Duration::from_secs(2);
 /// is stuck by our own fault; the trial then ends without its word, and so without a PASS.
 const WITNESS_LAST: Duration = Duration::from_secs(10);
 
-struct Fleet {
+struct Roster {
     count: u32,
     /// Identities, rising.
     members: Vec<u32>,
@@ -89,10 +89,10 @@ impl Board {
     /// An empty board for this plan. Fleets whose behaviour is unknown, and the witness, do not end by themselves.
     #[must_use]
     pub fn new(plan: &Plan, registry: &Registry) -> Board {
-        let fleets: Vec<Fleet> = plan
+        let fleets: Vec<Roster> = plan
             .fleets
             .iter()
-            .map(|f| Fleet {
+            .map(|f| Roster {
                 count: f.count,
                 members: f.members().collect(),
                 ends: !is_witness(&f.name)
@@ -242,7 +242,7 @@ impl Witness {
 }
 
 /// A member of a fleet, or all of it.
-fn tell(fleet: &Fleet, index: u16, only: Option<u32>, news: News, heard: &mut Vec<Heard>) {
+fn tell(fleet: &Roster, index: u16, only: Option<u32>, news: News, heard: &mut Vec<Heard>) {
     let told = match only {
         Some(one) => fleet.members.binary_search(&one).map_or(&[][..], |at| &fleet.members[at..=at]),
         None => &fleet.members,
@@ -276,7 +276,7 @@ mod tests {
     /// Fleets 0 (three members), 1 (three members), 2 (one member, endless: the witness). Mark 0 and value 0 are of fleet 0; fleets 1 and
     /// `listener` wait for them.
     fn board(only: Option<&[u32]>, listener: u16) -> Board {
-        let fleet = |count: u32, ends| Fleet {
+        let fleet = |count: u32, ends| Roster {
             count,
             members: only.filter(|_| ends).map_or((0..count).collect(), <[u32]>::to_vec),
             ends,

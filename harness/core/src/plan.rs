@@ -62,7 +62,7 @@ pub struct Plan {
     /// Which flaw each oracle must catch.
     pub twins: Vec<(String, Vec<String>)>,
     /// How much is recorded.
-    pub record: Record,
+    pub record: Recording,
 }
 
 /// Facts about a scenario for reports; none of them changes what happens.
@@ -96,7 +96,7 @@ pub enum Segments {
 
 /// How much of the traffic is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Record {
+pub enum Recording {
     /// Everything.
     #[default]
     Full,

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use crate::connection::{Addr, Close};
 use crate::ids::Conn;
 use crate::note::Note;
-use crate::plan::{FleetPlan, Part, Plan, Record, StepPlan};
+use crate::plan::{FleetPlan, Part, Plan, Recording, StepPlan};
 use crate::protocol::{Describe, From};
 use crate::registry::Registry;
 use crate::time::Time;
@@ -42,7 +42,7 @@ const PACKET_OVERHEAD: u64 = 128;
 /// Collects the transcript of one trial.
 pub struct Recorder {
     transcript: Transcript,
-    fleets: Vec<Fleet>,
+    fleets: Vec<FleetFacts>,
     names: Names,
     readers: BTreeMap<Conn, Readers>,
     /// Names of connections in scripts that are not `main`, until they are over.
@@ -58,7 +58,7 @@ pub struct Recorder {
 type MakeReader = fn(&str, From) -> Box<dyn Describe>;
 
 /// What the recorder must know of a fleet.
-struct Fleet {
+struct FleetFacts {
     name: String,
     version: String,
     describe: Option<MakeReader>,
@@ -91,7 +91,7 @@ impl Recorder {
     pub fn new(header: Header, plan: &Plan, registry: &Registry) -> Recorder {
         Recorder {
             transcript: Transcript { header, entries: Vec::new() },
-            fleets: plan.fleets.iter().map(|fleet| Fleet::new(fleet, registry)).collect(),
+            fleets: plan.fleets.iter().map(|fleet| FleetFacts::new(fleet, registry)).collect(),
             names: Names {
                 marks: plan.marks.iter().map(|(name, _)| name.clone()).collect(),
                 binds: plan.binds.clone(),
@@ -100,7 +100,7 @@ impl Recorder {
             labels: BTreeMap::new(),
             canaries: Canaries::new(&plan.canaries),
             found: Vec::new(),
-            edges: (plan.record == Record::Edges).then(|| Edges::new(&plan.fleets)),
+            edges: (plan.record == Recording::Edges).then(|| Edges::new(&plan.fleets)),
             size: 0,
             size_max: RECORD_MAX,
         }
@@ -341,11 +341,11 @@ impl Recorder {
     }
 }
 
-impl Fleet {
-    fn new(fleet: &FleetPlan, registry: &Registry) -> Fleet {
+impl FleetFacts {
+    fn new(fleet: &FleetPlan, registry: &Registry) -> FleetFacts {
         let step = |step: &StepPlan| Step { verb: step.verb.clone(), part: step.part.or(fleet.part) };
         let steps = fleet.steps.iter().map(|planned| (planned.index, step(planned)));
-        Fleet {
+        FleetFacts {
             name: fleet.name.clone(),
             behaviour: fleet.behaviour.clone(),
             version: fleet.version.clone(),

@@ -13,7 +13,7 @@ use crate::admin::Order;
 use crate::board::{Board, Heard, start_of};
 use crate::connection::Addr;
 use crate::ids::{BindId, Conn};
-use crate::plan::{FleetPlan, Plan, Record};
+use crate::plan::{FleetPlan, Plan, Recording};
 use crate::queue::Queue;
 use crate::recorder::Recorder;
 use crate::registry::Registry;
@@ -149,7 +149,7 @@ impl<'a> Sim<'a> {
             heard: Vec::new(),
             bound: Vec::new(),
             orders: Vec::new(),
-            unique: plan.record == Record::Full,
+            unique: plan.record == Recording::Full,
             opened: 0,
             started: false,
             limit_at: Time::NEVER,

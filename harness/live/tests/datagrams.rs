@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use proofhouse_core::actor::{Addr, Close};
-use proofhouse_core::plan::{Network, Record, Source};
+use proofhouse_core::plan::{Network, Recording, Source};
 use proofhouse_core::spread::Spread;
 use proofhouse_core::target::Ready;
 use proofhouse_core::transcript::{By, Event, Life, Transcript, Who, WitnessState};
@@ -341,7 +341,7 @@ fn the_users_wish_to_stop_is_heard_in_a_storm() {
     // On edges nothing ends a storm but the limit, which is far away.
     let storm = grams("f", 0, 1, &[("say", hex("storm")), ("hear", int(i64::MAX))]);
     let mut plan = plan(vec![storm]);
-    plan.record = Record::Edges;
+    plan.record = Recording::Edges;
     plan.limit = Duration::from_secs(3_600);
     let body = "while True: s.sendto(b'duplicat', a)";
     let error = run_live(&plan, &registry(), &datagrams(body), header(), &options).unwrap_err();

@@ -34,7 +34,7 @@ fn plan(fleet: FleetPlan) -> Plan {
         control: None,
         expects: vec![],
         twins: vec![],
-        record: plan::Record::Full,
+        record: plan::Recording::Full,
     }
 }
 

@@ -112,6 +112,6 @@ pub(crate) fn test_plan(fleet: FleetPlan) -> proofhouse_core::plan::Plan {
         control: None,
         expects: vec![],
         twins: vec![],
-        record: plan::Record::Full,
+        record: plan::Recording::Full,
     }
 }

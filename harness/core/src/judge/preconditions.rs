@@ -8,7 +8,7 @@ use crate::connection::Close;
 use crate::ids::{CanaryId, EntryId};
 use crate::oracle::canary::{At, carries, sightings};
 use crate::oracle::record::{Connection, Moment, Record, ids};
-use crate::plan::{Alternative, FleetPlan, Part, Plan, Record as Kept, StepPlan};
+use crate::plan::{Alternative, FleetPlan, Part, Plan, Recording, StepPlan};
 use crate::recorder::RECORD_LIMIT;
 use crate::registry::Registry;
 use crate::time::Time;
@@ -153,10 +153,10 @@ fn stimulus_reached(
                 _ => "found nobody to connect to".to_string(),
             });
         }
-        None if plan.record == Kept::Edges => return Ok(alloc::vec![started]),
+        None if plan.record == Recording::Edges => return Ok(alloc::vec![started]),
         None => return Err("has no connection".to_string()),
     }
-    if !writes(&step.verb) || plan.record == Kept::Edges {
+    if !writes(&step.verb) || plan.record == Recording::Edges {
         return Ok(alloc::vec![started]);
     }
     let sent = record.sent_since(conn, started.at).ok_or("put no byte on the wire")?;

@@ -39,7 +39,7 @@ pub(super) struct Last {
 
 /// Totals of all fleets.
 pub(super) struct Edges {
-    fleets: Vec<Fleet>,
+    fleets: Vec<FleetTotals>,
     conns: Vec<Track>,
     next_number: u32,
 }
@@ -55,7 +55,7 @@ struct Track {
 /// In [`Track::asked`]: numbered, but not open yet.
 const OPENING: u32 = u32::MAX;
 
-struct Fleet {
+struct FleetTotals {
     scripted: bool,
     first: usize,
     first_opened: usize,
@@ -89,7 +89,7 @@ impl Count {
 
 impl Edges {
     pub(super) fn new(fleets: &[FleetPlan]) -> Edges {
-        Edges { fleets: fleets.iter().map(Fleet::new).collect(), conns: Vec::new(), next_number: 0 }
+        Edges { fleets: fleets.iter().map(FleetTotals::new).collect(), conns: Vec::new(), next_number: 0 }
     }
 
     pub(super) fn number(&self, conn: Conn) -> u32 {
@@ -208,9 +208,9 @@ impl Edges {
     }
 }
 
-impl Fleet {
-    fn new(plan: &FleetPlan) -> Fleet {
-        Fleet {
+impl FleetTotals {
+    fn new(plan: &FleetPlan) -> FleetTotals {
+        FleetTotals {
             scripted: plan.count <= SCRIPTED_MAX,
             first: 0,
             first_opened: 0,

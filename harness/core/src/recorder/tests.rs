@@ -188,7 +188,7 @@ fn totals(transcript: &Transcript) -> Fields {
 fn totals_on_edges_are_the_counts_of_a_full_record() {
     let mut plan = busy(40);
     let full = run(&plan, echo);
-    plan.record = Record::Edges;
+    plan.record = Recording::Edges;
     let edges = run(&plan, echo);
     let totals = totals(&edges);
     let expect = |name: &str, which: fn(&Event) -> bool| {
@@ -216,7 +216,7 @@ fn first_and_last_messages_on_edges_are_those_of_a_full_record() {
             .collect()
     };
     let full = traffic(&plan);
-    plan.record = Record::Edges;
+    plan.record = Recording::Edges;
     let edges = traffic(&plan);
     assert_eq!(edges[..8], full[..8]);
     assert_eq!(edges[8..], full[full.len() - 8..]);
@@ -225,7 +225,7 @@ fn first_and_last_messages_on_edges_are_those_of_a_full_record() {
 #[test]
 fn answers_are_counted_by_their_time() {
     let mut plan = busy(40);
-    plan.record = Record::Edges;
+    plan.record = Recording::Edges;
     let totals = totals(&run(&plan, echo));
     // There and back take 2 x 20 us: between 2^5 and 2^6.
     let buckets = totals.find("answers-by-log2-us").expect("there were answers").as_slice();
@@ -239,7 +239,7 @@ fn answers_are_counted_by_their_time() {
 fn what_is_unusual_stays_on_edges() {
     let does = [("start", "open"), ("closed", "unmet finish")];
     let mut plan = plan(vec![fleet("dev", 2_000, &does)]);
-    plan.record = Record::Edges;
+    plan.record = Recording::Edges;
     let resets = |_: Time, input: Input<'_>, out: &mut Outbox| {
         if let Input::Accepted(conn, _) = input {
             out.close(conn, CloseHow::Reset);

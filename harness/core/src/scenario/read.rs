@@ -7,7 +7,7 @@ use super::context::{Context, Stop, Trial};
 use super::names::Names;
 use super::{about, check, fleet, network, party, rules};
 use crate::document::{Keys, Located, Mistake, Span};
-use crate::plan::{FleetPlan, Plan, Record, Segments};
+use crate::plan::{FleetPlan, Plan, Recording, Segments};
 use crate::protocol::Transport;
 use crate::value::hex;
 
@@ -31,7 +31,7 @@ fn head(tree: &mut Located, names: Names, trial: Trial<'_>) -> Result<Plan, Stop
     let about = about::read(&mut keys)?;
     let limit = keys.duration("limit")?;
     let limit = keys.need("limit", limit)?;
-    let record = keys.word("record", &[("full", Record::Full), ("edges", Record::Edges)])?.unwrap_or_default();
+    let record = keys.word("record", &[("full", Recording::Full), ("edges", Recording::Edges)])?.unwrap_or_default();
     let cut = keys.text("segments")?.map(|text| segments(&text, keys.span_of("segments"))).transpose()?;
     let needs = needs(&mut keys, trial)?;
     let _ = keys.value("measure");

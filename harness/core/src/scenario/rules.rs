@@ -10,13 +10,13 @@ use super::step;
 use crate::document::{Keys, Located, Mistake, Pair};
 use crate::key::Kind;
 use crate::oracle::Needs;
-use crate::plan::{ControlArm, Expect, Record};
+use crate::plan::{ControlArm, Expect, Recording};
 use crate::value::Fields;
 
 /// Rules that hold in every scenario.
 const ALWAYS: [&str; 2] = ["no-crash", "no-hang"];
 
-pub(super) fn expects(keys: &mut Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Vec<Expect>, Stop> {
+pub(super) fn expects(keys: &mut Keys<'_>, cx: &Context<'_>, record: Recording) -> Result<Vec<Expect>, Stop> {
     let mut expects = Vec::new();
     for (at, value) in keys.list("expect")?.iter_mut().enumerate() {
         let keys = Keys::of(value, "an [[expect]]")?.drawn(&format!("expect.{at}"), cx.trial.seed);
@@ -30,7 +30,7 @@ pub(super) fn expects(keys: &mut Keys<'_>, cx: &Context<'_>, record: Record) -> 
     Ok(expects)
 }
 
-fn expect(mut keys: Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Expect, Stop> {
+fn expect(mut keys: Keys<'_>, cx: &Context<'_>, record: Recording) -> Result<Expect, Stop> {
     let id = keys.text("oracle")?;
     let id = keys.need("oracle", id)?;
     let span = keys.span_of("oracle");
@@ -38,7 +38,7 @@ fn expect(mut keys: Keys<'_>, cx: &Context<'_>, record: Record) -> Result<Expect
     let Some(oracle) = registry.oracle(&id) else {
         return Err(Mistake::unknown(span, "oracle", &id, registry.oracles().map(|oracle| oracle.id)).into());
     };
-    if oracle.needs == Needs::Full && record == Record::Edges {
+    if oracle.needs == Needs::Full && record == Recording::Edges {
         let text = format!("{id} needs every message, and record = \"edges\" keeps only some");
         return Err(Mistake::new(span, text).into());
     }

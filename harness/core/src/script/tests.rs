@@ -207,7 +207,7 @@ impl Stage {
             control: None,
             expects: vec![],
             twins: vec![],
-            record: crate::plan::Record::Full,
+            record: crate::plan::Recording::Full,
         };
         let program = Arc::new(Program::new(&fleet, &plan, Some(&TOY)));
         let mut stage = Stage {

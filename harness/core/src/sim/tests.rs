@@ -207,7 +207,7 @@ proptest! {
             FleetPlan { network, ramp: 300 * MS, ..fleet("many", 20, &does) },
             FleetPlan { network, ..fleet("few", 2, &does) },
         ];
-        let record = if edges { Record::Edges } else { Record::Full };
+        let record = if edges { Recording::Edges } else { Recording::Full };
         let plan = Plan { seed: Seed(seed), record, ..plan(fleets) };
         let first = run(&plan, echo).to_jsonl();
         prop_assert_eq!(&first, &run(&plan, echo).to_jsonl());
@@ -496,7 +496,7 @@ fn numbers_are_given_out_again_where_not_everything_is_recorded() {
     let (full, transcript) = highest(&churn);
     let opened = count(&transcript, |event| matches!(event, Event::Opened { .. }));
     assert!(opened > 900 && full as usize == 2 * opened - 1, "{opened} connections, numbers up to {full}");
-    churn.record = Record::Edges;
+    churn.record = Recording::Edges;
     let (edges, transcript) = highest(&churn);
     assert!(edges < 4, "connections one after another need numbers up to {edges}");
     let numbers: Vec<u32> = transcript

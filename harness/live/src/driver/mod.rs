@@ -28,7 +28,7 @@ use proofhouse_core::actor::{Close, Conn, Crowd, Input, Outbox};
 use proofhouse_core::admin::Order;
 use proofhouse_core::board::{Board, Heard};
 use proofhouse_core::link::Path;
-use proofhouse_core::plan::{FleetPlan, Network, Plan, Record};
+use proofhouse_core::plan::{FleetPlan, Network, Plan, Recording};
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::recorder::Recorder;
 use proofhouse_core::registry::Registry;
@@ -210,7 +210,7 @@ impl Driver {
             slip: Duration::ZERO,
             begun: false,
             acknowledges_at_once: false,
-            recycles: plan.record == Record::Edges,
+            recycles: plan.record == Recording::Edges,
             poll,
             stage,
         };

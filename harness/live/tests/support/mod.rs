@@ -300,7 +300,7 @@ pub fn plan(fleets: Vec<FleetPlan>) -> Plan {
         control: None,
         expects: vec![],
         twins: vec![],
-        record: Record::Full,
+        record: Recording::Full,
     }
 }
 

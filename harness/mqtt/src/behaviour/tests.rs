@@ -77,7 +77,7 @@ fn plan_of(fleet: FleetPlan) -> Plan {
         control: None,
         expects: vec![],
         twins: vec![],
-        record: plan::Record::Full,
+        record: plan::Recording::Full,
     }
 }
 

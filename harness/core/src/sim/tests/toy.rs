@@ -13,7 +13,7 @@ use crate::document::{Located, Node, Span};
 use crate::grammar::Grammar;
 use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
 use crate::note::Note;
-use crate::plan::{FleetPlan, Network, Plan, Record, Segments, Source, StepPlan};
+use crate::plan::{FleetPlan, Network, Plan, Recording, Segments, Source, StepPlan};
 use crate::protocol::{Behaviour, Describe, From, Protocol, Transport};
 use crate::registry::Registry;
 use crate::seed::Seed;
@@ -241,7 +241,7 @@ pub(crate) fn plan(fleets: Vec<FleetPlan>) -> Plan {
         control: None,
         expects: Vec::new(),
         twins: Vec::new(),
-        record: Record::Full,
+        record: Recording::Full,
     }
 }
 
