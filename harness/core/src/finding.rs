@@ -1,12 +1,13 @@
 //! A violation with its smallest trial and evidence, and the stable id that it keeps across seeds.
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::EntryId;
 use crate::severity::{FindingKind, Level};
-use crate::verdict::Violation;
+use crate::verdict::{Arm, Violation};
 
 /// How many entries a finding names at most; thousands of connections may show one and the same violation.
 pub const ENTRIES_MAX: usize = 64;
@@ -20,13 +21,13 @@ pub struct Finding {
     pub id: String,
     /// [`signature`], 64 hex digits.
     pub signature: String,
-    /// `fail`, or `inconclusive` for a suspicion that did not repeat often enough.
-    pub verdict: String,
+    /// Whether it repeated often enough.
+    pub verdict: Standing,
     /// What class of defect it is.
     pub kind: FindingKind,
     /// How much it weighs.
     pub level: Level,
-    /// Title of the scenario.
+    /// Title of the scenario; what was seen, where a rule failed that holds in every scenario.
     pub title: String,
     /// Id of the scenario.
     pub scenario: String,
@@ -53,8 +54,11 @@ pub struct Finding {
     pub actual: String,
     /// Where, in the target's own terms.
     pub place: String,
-    /// `exact`, or `7 of 10`: counted from journal lines.
-    pub replay: String,
+    /// The arm whose transcript shows it.
+    #[serde(default, skip_serializing_if = "Arm::is_main")]
+    pub arm: Arm,
+    /// How often it came again.
+    pub replay: Repeats,
     /// Id in the attack catalogue.
     pub attack: String,
     /// Guidance rows.
@@ -68,7 +72,82 @@ pub struct Finding {
     pub entries: Vec<EntryId>,
 }
 
-/// The stable id of a violation: a hash of kind, oracle, clause and place. Never seed, scenario file, address, port or version.
+/// Whether a violation repeated often enough to be a finding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Standing {
+    /// It did, or it was seen in simulation, which repeats byte for byte.
+    #[serde(rename = "fail")]
+    Confirmed,
+    /// It did not: kept, and never counted.
+    #[serde(rename = "inconclusive")]
+    Suspicion,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Standing::Confirmed => "fail",
+            Standing::Suspicion => "inconclusive",
+        })
+    }
+}
+
+/// How often a finding came again, as replays of one plan count it: `exact`, `7 of 10`, `not replayed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Repeats {
+    /// There was no time for any replay.
+    NotReplayed,
+    /// Every time, with the same transcript to the byte.
+    Exact,
+    /// `agreed` of `ran` times.
+    Counted {
+        /// How many showed the same signature.
+        agreed: u32,
+        /// How many took place.
+        ran: u32,
+    },
+}
+
+const NOT_REPLAYED: &str = "not replayed";
+const EXACT: &str = "exact";
+
+impl fmt::Display for Repeats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Repeats::NotReplayed => f.write_str(NOT_REPLAYED),
+            Repeats::Exact => f.write_str(EXACT),
+            Repeats::Counted { agreed, ran } => write!(f, "{agreed} of {ran}"),
+        }
+    }
+}
+
+impl From<Repeats> for String {
+    fn from(repeats: Repeats) -> String {
+        repeats.to_string()
+    }
+}
+
+impl TryFrom<String> for Repeats {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Repeats, String> {
+        let counted = || {
+            let (agreed, ran) = text.split_once(" of ")?;
+            Some(Repeats::Counted { agreed: agreed.parse().ok()?, ran: ran.parse().ok()? })
+        };
+        match text.as_str() {
+            NOT_REPLAYED => Ok(Repeats::NotReplayed),
+            EXACT => Ok(Repeats::Exact),
+            _ => {
+                counted().ok_or_else(|| alloc::format!("{text:?} is neither \"exact\" nor a count such as \"2 of 3\""))
+            }
+        }
+    }
+}
+
+/// The stable id of a violation: a hash of kind, oracle, clause and place, made of what repeats. Never seed, address, port, time, or a
+/// message; the scenario only where nothing else tells two causes apart.
 #[must_use]
 pub fn signature(kind: FindingKind, oracle: &str, violation: &Violation) -> String {
     use sha2::{Digest, Sha256};
@@ -78,4 +157,39 @@ pub fn signature(kind: FindingKind, oracle: &str, violation: &Violation) -> Stri
         hash.update(part.as_bytes());
     }
     crate::value::hex(&hash.finalize())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_count_is_written_and_read_as_people_say_it() {
+        for repeats in [Repeats::NotReplayed, Repeats::Exact, Repeats::Counted { agreed: 7, ran: 10 }] {
+            assert_eq!(Repeats::try_from(repeats.to_string()), Ok(repeats));
+        }
+        for wrong in ["", "often", "7 of", "of 10", "7 of ten", "-1 of 3"] {
+            assert!(Repeats::try_from(wrong.to_string()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_signature_knows_kind_rule_clause_and_place_and_nothing_else() {
+        let base = Violation {
+            expected: "a".into(),
+            actual: "b".into(),
+            clause: "c".into(),
+            place: "p".into(),
+            entries: alloc::vec![EntryId(1)],
+        };
+        let id = |violation: &Violation| signature(FindingKind::Crash, "no-crash", violation);
+        let words = Violation { expected: "x".into(), actual: "y".into(), entries: Vec::new(), ..base.clone() };
+        assert_eq!(id(&base), id(&words));
+        assert_ne!(id(&base), id(&Violation { place: "q".into(), ..base.clone() }));
+        assert_ne!(id(&base), id(&Violation { clause: "d".into(), ..base.clone() }));
+        assert_ne!(id(&base), signature(FindingKind::Hang, "no-crash", &base));
+        // Parts do not run into each other.
+        let shifted = Violation { clause: "cp".into(), place: String::new(), ..base.clone() };
+        assert_ne!(id(&base), id(&shifted));
+    }
 }

@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 
 use crate::oracle::lateness::Lateness;
 use crate::oracle::rule::Oracle;
-use crate::oracle::{no_crash, no_unhandled_exception};
+use crate::oracle::{no_crash, no_hang, no_unhandled_exception};
 use crate::plan::{Expect, Plan};
 use crate::registry::Registry;
 use crate::severity::FindingKind;
 use crate::transcript::Transcript;
 use crate::value::Fields;
-use crate::verdict::{Judgement, Verdict};
+use crate::verdict::{Arm, Judgement, Verdict};
 
 pub mod preconditions;
 
@@ -46,13 +46,7 @@ pub fn judge_all(
         });
     }
     all.extend(unasked(plan, transcript));
-    if let Some(crash) = control.and_then(|arm| no_crash::in_control_arm(transcript, arm)) {
-        match all.iter_mut().find(|judgement| judgement.oracle == crash.oracle) {
-            Some(judgement) if judgement.verdict != Verdict::Fail => *judgement = crash,
-            Some(_) => {}
-            None => all.push(crash),
-        }
-    }
+    all.extend(control.iter().flat_map(|arm| in_control_arm(plan, arm)));
     all
 }
 
@@ -71,6 +65,35 @@ fn excused(oracle: &Oracle, judgement: Judgement, lateness: &Lateness) -> Judgem
     }
 }
 
+/// The second arm sends what is legal only; a target that ends, hangs or throws there has done so all the same, with that arm as its
+/// evidence. What it passes there is no answer to the attack, and is left out.
+fn in_control_arm(plan: &Plan, control: &Transcript) -> Vec<Judgement> {
+    let arm = plan.control_arm().unwrap_or_else(|| plan.clone());
+    let lateness = Lateness::of(control);
+    let judge = |oracle: &Oracle| {
+        let asked = plan.expects.iter().find(|expect| expect.oracle == oracle.id).cloned();
+        let expect = asked.unwrap_or_else(|| plain(oracle));
+        let mut judgement = excused(oracle, (oracle.judge)(&expect, &arm, control), &lateness);
+        judgement.arm = Arm::Control;
+        judgement.reason += ", in the control arm";
+        for violation in &mut judgement.violations {
+            violation.actual += ", in the control arm";
+            if violation.place.ends_with(&plan.stimulus()) {
+                violation.place += " without its attack";
+            }
+        }
+        judgement
+    };
+    let failed = |judgement: &Judgement| judgement.verdict == Verdict::Fail;
+    let breakdowns = [&no_crash::ORACLE, &no_hang::ORACLE, &no_unhandled_exception::ORACLE];
+    breakdowns.into_iter().map(judge).filter(failed).collect()
+}
+
+/// A rule as it is asked where no scenario says how.
+fn plain(oracle: &Oracle) -> Expect {
+    Expect { oracle: oracle.id.to_string(), of: Vec::new(), keys: Fields::default() }
+}
+
 /// A failure without its control is a suspicion: the legal variant may have failed for the same reason.
 fn tempered(oracle: &Oracle, judgement: Judgement, preconditions: &Preconditions) -> Judgement {
     match preconditions.broken_control() {
@@ -81,12 +104,12 @@ fn tempered(oracle: &Oracle, judgement: Judgement, preconditions: &Preconditions
     }
 }
 
-/// An unhandled exception in the log is never ignored, also where no scenario asks for it.
+/// An unhandled exception in the log is never ignored, also where no scenario asks for it; nor is what was remarked about handled ones.
 fn unasked(plan: &Plan, transcript: &Transcript) -> Option<Judgement> {
     let oracle = &no_unhandled_exception::ORACLE;
     if plan.expects.iter().any(|expect| expect.oracle == oracle.id) {
         return None;
     }
-    let expect = Expect { oracle: oracle.id.to_string(), of: Vec::new(), keys: Fields::default() };
-    Some((oracle.judge)(&expect, plan, transcript)).filter(|judgement| judgement.verdict == Verdict::Fail)
+    let judgement = (oracle.judge)(&plain(oracle), plan, transcript);
+    (judgement.verdict == Verdict::Fail || !judgement.remarks.is_empty()).then_some(judgement)
 }

@@ -10,12 +10,13 @@ mod log_injection;
 mod memory_bounded;
 mod never_at;
 pub(crate) mod no_crash;
-mod no_hang;
+pub(crate) mod no_hang;
 mod no_slowdown;
 pub(crate) mod no_unhandled_exception;
 pub mod record;
 pub mod rule;
 mod state_kept;
+mod traceback;
 pub mod window;
 
 pub use crate::witness::is_witness;

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::Finding;
+use crate::finding::{Finding, Repeats, Standing};
 use crate::severity::{FindingKind, Level};
 use crate::verdict::Verdict;
 
@@ -45,6 +45,12 @@ pub struct TrialRow {
     pub reason: String,
     /// Wall time, milliseconds.
     pub wall_ms: u64,
+    /// Signatures of the findings that it shows, in the order of its rules; in rows of older versions none.
+    #[serde(default)]
+    pub findings: Vec<String>,
+    /// What was seen and breaks no rule, yet is worth an eye.
+    #[serde(default)]
+    pub remarks: Vec<String>,
 }
 
 /// One finding.
@@ -55,12 +61,12 @@ pub struct FindingRow {
     /// 64 hex digits, stable across seeds and versions.
     pub signature: String,
     /// `fail`, or `inconclusive` for a suspicion.
-    pub verdict: String,
+    pub verdict: Standing,
     /// What class of defect it is.
     pub kind: FindingKind,
     /// How much it weighs.
     pub level: Level,
-    /// Title of the scenario.
+    /// Title of the scenario; what was seen, where a rule failed that holds in every scenario.
     pub title: String,
     /// Id of the scenario.
     pub scenario: String,
@@ -85,7 +91,7 @@ pub struct FindingRow {
     /// Id in the attack catalogue.
     pub attack: String,
     /// `exact`, or `7 of 10`.
-    pub replay: String,
+    pub replay: Repeats,
     /// Folder of the finding, below the run's.
     pub path: String,
 }

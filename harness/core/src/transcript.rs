@@ -209,12 +209,27 @@ impl Life {
     /// A peer that went away is neither.
     #[must_use]
     pub fn line(line: &str) -> Life {
+        let crash = crash_sign(line).is_some();
         let line = String::from(line);
-        let assertion = line.contains("Assertion ") && line.contains("failed");
-        let goodbye = line.contains(" exception ") && GOODBYES.iter().any(|sign| line.contains(sign));
-        let crash = assertion || (!goodbye && CRASHES.iter().any(|sign| line.contains(sign)));
         if crash { Life::Panic { line } } else { Life::Log { line } }
     }
+}
+
+/// The runtime's own words by which a line reads like the report of a crash or of an unhandled exception; the end of a connection by
+/// a peer that went away is none.
+#[must_use]
+pub(crate) fn crash_sign(line: &str) -> Option<&'static str> {
+    if line.contains("Assertion ") && line.contains("failed") {
+        return Some("assertion");
+    }
+    let goodbye = line.contains(" exception ") && is_goodbye(line);
+    CRASHES.iter().find(|sign| line.contains(**sign)).copied().filter(|_| !goodbye)
+}
+
+/// Whether a line, or a type of exception, says that a peer went away.
+#[must_use]
+pub(crate) fn is_goodbye(text: &str) -> bool {
+    GOODBYES.iter().any(|sign| text.contains(sign))
 }
 
 /// A line of a target's log as text that is safe on a terminal: control characters, and bytes that are no UTF-8, become `\x{1b}`.

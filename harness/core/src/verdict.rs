@@ -70,11 +70,30 @@ pub struct Violation {
     pub actual: String,
     /// The clause that demands it, as `MQTT5 3.1.4-3`; empty where only a policy does.
     pub clause: String,
-    /// Where, in the target's own terms: packet type and session state, log template, or stack frames. Part of the signature:
-    /// never a seed, address, port or version.
+    /// Where, in the target's own terms: packet type and session state, or type and frame of a stack trace. Part of the signature:
+    /// never a seed, address, port, time, or a message.
     pub place: String,
     /// The entries that show it; never empty.
     pub entries: Vec<EntryId>,
+}
+
+/// Which of a trial's two runs: the attack, or the same without it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arm {
+    /// The trial itself.
+    #[default]
+    Main,
+    /// The second arm, which shows what the first is compared with.
+    Control,
+}
+
+impl Arm {
+    /// For serde: the main arm is not written.
+    #[must_use]
+    pub fn is_main(&self) -> bool {
+        *self == Arm::Main
+    }
 }
 
 /// One rule's answer for one run. Built from entries only: there is no other constructor.
@@ -82,6 +101,9 @@ pub struct Violation {
 pub struct Judgement {
     /// Id of the oracle.
     pub oracle: String,
+    /// The arm whose transcript its entries are of.
+    #[serde(default, skip_serializing_if = "Arm::is_main")]
+    pub arm: Arm,
     /// Its answer.
     pub verdict: Verdict,
     /// Why, in one line.
@@ -90,6 +112,9 @@ pub struct Judgement {
     pub evidence: Vec<EntryId>,
     /// What was broken; not empty exactly for a FAIL.
     pub violations: Vec<Violation>,
+    /// What was seen and breaks no rule, yet is worth an eye: exceptions that the target caught and logged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
 }
 
 impl Judgement {
@@ -101,10 +126,12 @@ impl Judgement {
         }
         Judgement {
             oracle: oracle.to_string(),
+            arm: Arm::Main,
             verdict: Verdict::Pass,
             reason: reason.into(),
             evidence,
             violations: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 
@@ -120,7 +147,15 @@ impl Judgement {
             "{oracle}: a violation without an entry: {violations:?}"
         );
         let reason = violations[0].actual.clone();
-        Judgement { oracle: oracle.to_string(), verdict: Verdict::Fail, reason, evidence: Vec::new(), violations }
+        let (oracle, arm, verdict) = (oracle.to_string(), Arm::Main, Verdict::Fail);
+        Judgement { oracle, arm, verdict, reason, evidence: Vec::new(), violations, remarks: Vec::new() }
+    }
+
+    /// The same, with what was seen beside it.
+    #[must_use]
+    pub fn remarking(mut self, remarks: Vec<String>) -> Judgement {
+        self.remarks = remarks;
+        self
     }
 
     /// The rule could not be decided.
@@ -128,10 +163,12 @@ impl Judgement {
     pub fn inconclusive(oracle: &str, reason: impl Into<String>) -> Judgement {
         Judgement {
             oracle: oracle.to_string(),
+            arm: Arm::Main,
             verdict: Verdict::Inconclusive,
             reason: reason.into(),
             evidence: Vec::new(),
             violations: Vec::new(),
+            remarks: Vec::new(),
         }
     }
 }

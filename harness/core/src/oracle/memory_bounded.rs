@@ -63,7 +63,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let start = record.attack().map_or(samples[0].0.at, |(first, _)| first.at);
     let after: Vec<(Moment, u64)> = samples.iter().copied().filter(|(moment, _)| moment.at >= start).collect();
     if let Some(most) = expect.keys.int("most") {
-        return below(u64::try_from(most).unwrap_or(0), gauge, &samples, &after, start);
+        return below(plan, u64::try_from(most).unwrap_or(0), gauge, &samples, &after, start);
     }
     if after.len() < SAMPLES_MIN {
         return Judgement::inconclusive(
@@ -87,7 +87,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 expected: format!("{gauge} stops growing"),
                 actual: format!("it grew from {base} to {last} and goes on (one-sided 95 % bound above zero)"),
                 clause: String::new(),
-                place: format!("{gauge}/grows"),
+                place: format!("{gauge}/grows after {}", plan.stimulus()),
                 entries: evidence,
             }],
         ),
@@ -108,7 +108,14 @@ fn baseline(samples: &[(Moment, u64)], start: Time) -> (Moment, u64) {
 /// Samples after the attack began that a ceiling needs: one while it lasts, one after it.
 const MOMENTS_MIN: usize = 2;
 
-fn below(most: u64, gauge: &str, samples: &[(Moment, u64)], after: &[(Moment, u64)], start: Time) -> Judgement {
+fn below(
+    plan: &Plan,
+    most: u64,
+    gauge: &str,
+    samples: &[(Moment, u64)],
+    after: &[(Moment, u64)],
+    start: Time,
+) -> Judgement {
     let (base_at, base) = baseline(samples, start);
     if after.len() < MOMENTS_MIN || base_at.at > start {
         return Judgement::inconclusive(ORACLE.id, format!("{} samples of {gauge} are too few", after.len()));
@@ -122,7 +129,7 @@ fn below(most: u64, gauge: &str, samples: &[(Moment, u64)], after: &[(Moment, u6
         expected: format!("{gauge} stays below {base} + {most}"),
         actual: format!("it was {peak}"),
         clause: String::new(),
-        place: format!("{gauge}/peak"),
+        place: format!("{gauge}/peak after {}", plan.stimulus()),
         entries: evidence,
     };
     Judgement::fail(ORACLE.id, alloc::vec![violation])

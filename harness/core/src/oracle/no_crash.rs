@@ -5,12 +5,13 @@ use alloc::vec::Vec;
 
 use super::record::{Moment, Record};
 use super::rule::{Needs, Oracle};
+use super::traceback::{self, Traceback};
 use crate::admin::Order;
 use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
 use crate::time::Time;
-use crate::transcript::{Event, Life, Transcript};
+use crate::transcript::{Entry, Event, Life, Transcript};
 use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -26,7 +27,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
-    if let Some(violation) = crash(transcript) {
+    if let Some(violation) = crash(plan, transcript) {
         return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }
     let since = record.attack().map_or(Time::ZERO, |(_, last)| last.at);
@@ -42,29 +43,24 @@ fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
 }
 
-fn crash(transcript: &Transcript) -> Option<Violation> {
+/// The place is what repeats: how it ended, and why where a stack trace shows it. Its last words are not: they hold what was sent,
+/// and when. Without a cause, crashes of different stimuli stay apart.
+fn crash(plan: &Plan, transcript: &Transcript) -> Option<Violation> {
     let (death, how) = death(transcript)?;
-    let words = last_words(transcript, death.id);
-    let mut entries: Vec<EntryId> = words.iter().map(|(id, _)| *id).collect();
-    entries.push(death.id);
+    let cause = cause(transcript, death.id);
+    let said = cause.as_ref().map_or_else(String::new, |cause| format!(" ({cause})"));
+    let stimulus = plan.stimulus();
+    let why = cause.as_ref().map_or_else(|| format!("after {stimulus}"), |cause| cause.place(&stimulus));
+    let mut entries: Vec<EntryId> = cause.iter().flat_map(|cause| cause.entries).chain([death.id]).collect();
+    entries.sort_unstable();
+    entries.dedup();
     Some(Violation {
         expected: "the target runs until the trial ends".to_string(),
-        actual: format!("the target ended by itself: {how}"),
+        actual: format!("the target ended by itself: {how}{said}"),
         clause: String::new(),
-        place: words.map_or(how.clone(), |(_, line)| format!("{how}: {}", template(line))),
+        place: format!("{how}: {why}"),
         entries,
     })
-}
-
-/// The second arm sends what is legal only; a target that ends there has crashed all the same. Entries of a judgement are those of
-/// the first arm, so the text says where in the second it is seen, and the entry shown is the start of the same target.
-pub(crate) fn in_control_arm(main: &Transcript, control: &Transcript) -> Option<Judgement> {
-    let crash = crash(control)?;
-    let place = crash.entries.last().map_or(0, |id| id.0);
-    let start = main.iter().find(|(_, entry)| matches!(entry.event, Event::Life(Life::Started { .. })));
-    let actual = format!("{}, in the control arm (entry {place} there)", crash.actual);
-    let entries = alloc::vec![start.map_or(EntryId(0), |(id, _)| id)];
-    Some(Judgement::fail(ORACLE.id, alloc::vec![Violation { actual, entries, ..crash }]))
 }
 
 /// The first end that nobody asked for: an ordered restart, or our own stop, excuses what follows it at once.
@@ -91,41 +87,29 @@ pub(super) fn death(transcript: &Transcript) -> Option<(Moment, String)> {
     None
 }
 
-/// The last panic or sanitizer line before (or reported right after) the end.
-fn last_words(transcript: &Transcript, death: EntryId) -> Option<(EntryId, &str)> {
-    let panics = transcript.iter().filter_map(|(id, entry)| match &entry.event {
-        Event::Life(Life::Panic { line }) => Some((id, line.as_str())),
-        _ => None,
-    });
-    let panics: Vec<(EntryId, &str)> = panics.collect();
-    panics.iter().rev().find(|(id, _)| *id < death).or(panics.first()).copied()
+/// How many lines a program may log after the stack trace that ended it.
+const AFTERWORDS: usize = 8;
+
+/// What ended the target: the last stack trace that nobody caught, or the one with which its log ends. Both may be read a little after
+/// the end itself.
+fn cause(transcript: &Transcript, death: EntryId) -> Option<Traceback> {
+    let lines = life(transcript, death);
+    let late = lines.len().checked_sub(AFTERWORDS).map(|at| lines[at].0);
+    let ends = |trace: &Traceback| trace.uncaught || late.is_none_or(|late| trace.entries[1] >= late);
+    let mut all = traceback::all(&lines);
+    all.retain(ends);
+    let shown = all.iter().rposition(|trace| trace.frame.is_some());
+    shown.or(all.len().checked_sub(1)).map(|at| all.swap_remove(at))
 }
 
-/// A log line with everything that differs from run to run taken out: numbers and quoted text become `_`.
-pub(super) fn template(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '0'..='9' => {
-                while chars.peek().is_some_and(|c| c.is_ascii_hexdigit() || matches!(c, '.' | ':' | 'x')) {
-                    chars.next();
-                }
-                out.push('_');
-            }
-            '"' | '\'' | '`' => {
-                for inside in chars.by_ref() {
-                    if inside == c {
-                        break;
-                    }
-                }
-                out.push('_');
-            }
-            c => out.push(c),
-        }
-    }
-    out.chars().take(TEMPLATE_MAX).collect()
+/// What the process that ended has logged: nothing of those before and after it.
+fn life(transcript: &Transcript, death: EntryId) -> Vec<traceback::Line<'_>> {
+    let starts =
+        |(id, entry): (EntryId, &Entry)| matches!(entry.event, Event::Life(Life::Started { .. })).then_some(id);
+    let begins: Vec<EntryId> = transcript.iter().filter_map(starts).collect();
+    let first = begins.iter().copied().filter(|id| *id < death).max();
+    let next = begins.iter().copied().find(|id| *id > death);
+    let mut lines = traceback::log(transcript);
+    lines.retain(|(id, _)| first.is_none_or(|first| *id > first) && next.is_none_or(|next| *id < next));
+    lines
 }
-
-/// Longest template in characters: a line of a log, not a dump.
-const TEMPLATE_MAX: usize = 160;

@@ -12,7 +12,7 @@ use crate::time::{Duration, Time};
 use crate::transcript::{Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
-pub(super) const ORACLE: Oracle = Oracle {
+pub(crate) const ORACLE: Oracle = Oracle {
     id: "no-hang",
     doc: "a legal client completes its round trips during and after the attack",
     clauses: &[],
@@ -36,7 +36,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "the target ended: that belongs to no-crash");
     }
     let deadline = expect.duration("deadline", DEADLINE);
-    let each = record.witnesses().into_iter().map(|witness| one(&record, witness, deadline));
+    let each = record.witnesses().into_iter().map(|witness| one(plan, &record, witness, deadline));
     each.reduce(worse)
         .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "the witness was not served after the last stimulus"))
 }
@@ -47,13 +47,16 @@ pub(super) fn worse(a: Judgement, b: Judgement) -> Judgement {
 }
 
 /// What one witness shows.
-fn one(record: &Record<'_>, witness: &str, deadline: Duration) -> Judgement {
+fn one(plan: &Plan, record: &Record<'_>, witness: &str, deadline: Duration) -> Judgement {
     let (first, last) = record.attack().map_or((Time::ZERO, Time::ZERO), |(first, last)| (first.at, last.at));
     let served = record.witness_served_after(witness, last);
     let mut excuse = None;
     for silence in silences(record, witness, deadline) {
         match why_not(record, witness, &silence, first, served.is_some(), deadline) {
-            None => return Judgement::fail(ORACLE.id, alloc::vec![violation(record, witness, &silence, deadline)]),
+            None => {
+                let violation = violation(plan, record, witness, &silence, deadline);
+                return Judgement::fail(ORACLE.id, alloc::vec![violation]);
+            }
             Some(why) => excuse = excuse.or(Some(why)),
         }
     }
@@ -134,25 +137,22 @@ fn served_before(record: &Record<'_>, witness: &str, at: Time) -> Option<Moment>
     record.witness(witness).find(|(m, state)| m.at < at && matches!(state, WitnessState::Served { .. })).map(|(m, _)| m)
 }
 
-/// The place is the last packet of the attack before the silence.
-fn violation(record: &Record<'_>, witness: &str, silence: &Silence, deadline: Duration) -> Violation {
+/// Nothing shows why a target is silent, so hangs of different stimuli stay apart: the place is the stimulus and whom it does not serve.
+fn violation(plan: &Plan, record: &Record<'_>, witness: &str, silence: &Silence, deadline: Duration) -> Violation {
     let culprit = record
         .stimuli()
         .filter(|step| step.started.is_some_and(|m| m.at <= silence.until.at))
         .max_by_key(|step| step.last());
     let started = culprit.and_then(|step| step.started);
     let conn = culprit.and_then(|step| step.conn);
-    let place = conn.zip(started).map_or_else(|| String::from(witness), |(conn, at)| record.place(conn, at.at));
+    let how = if silence.thrown_out { "it was thrown out, and not served" } else { "no answer to the witness" };
+    let lasted = silence.until.at.since(silence.from).as_millis();
+    let last = conn.zip(started).map(|(conn, at)| format!(", after {}", record.place(conn, at.at)));
     Violation {
         expected: format!("the witness is served within {} ms", deadline.as_millis()),
-        actual: match silence.thrown_out {
-            true => {
-                format!("it was thrown out, and not served for {} ms", silence.until.at.since(silence.from).as_millis())
-            }
-            false => format!("no answer to the witness for {} ms", silence.until.at.since(silence.from).as_millis()),
-        },
+        actual: format!("{how} for {lasted} ms{}", last.unwrap_or_default()),
         clause: String::new(),
-        place,
+        place: format!("{witness} not served after {}", plan.stimulus()),
         entries: super::record::ids(started.into_iter().chain([silence.until])),
     }
 }

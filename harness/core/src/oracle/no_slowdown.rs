@@ -40,13 +40,13 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let Some((first, _)) = record.attack() else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack to compare before and after");
     };
-    let each = record.witnesses().into_iter().map(|witness| one(expect, &record, witness, first.at));
+    let each = record.witnesses().into_iter().map(|witness| one(expect, plan, &record, witness, first.at));
     each.reduce(super::no_hang::worse)
         .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "nobody played the witness"))
 }
 
 /// What one witness shows, where the attack began at `first`.
-fn one(expect: &Expect, record: &Record<'_>, witness: &str, first: Time) -> Judgement {
+fn one(expect: &Expect, plan: &Plan, record: &Record<'_>, witness: &str, first: Time) -> Judgement {
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for (moment, state) in record.witness(witness) {
         let WitnessState::Served { rtt, late } = state else { continue };
@@ -78,7 +78,7 @@ fn one(expect: &Expect, record: &Record<'_>, witness: &str, first: Time) -> Judg
             expected: format!("99 of 100 round trips take at most {} us", limit / 1000),
             actual: format!("they took {} us; before the attack {} us", now / 1000, base / 1000),
             clause: String::new(),
-            place: String::from("witness/slow"),
+            place: format!("{witness} slow after {}", plan.stimulus()),
             entries: ids([base_at, now_at]),
         }],
     )

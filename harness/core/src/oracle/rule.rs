@@ -97,6 +97,12 @@ impl Expect {
 }
 
 impl Plan {
+    /// What a crash or a hang comes after, as long as nothing shows its cause: scenario and case, the same for every seed.
+    #[must_use]
+    pub fn stimulus(&self) -> String {
+        if self.case.is_empty() { self.id.clone() } else { format!("{} [{}]", self.id, self.case) }
+    }
+
     /// The first clause of the scenario that fits the version of this case, as findings cite it; empty where there is none.
     #[must_use]
     pub fn first_clause(&self) -> String {

@@ -89,14 +89,45 @@ fn connections_without_an_attack_are_not_asked_to_close() {
     assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Pass, "1 of 1");
 }
 
-#[test]
-fn a_target_that_ends_by_itself_has_crashed_and_its_last_words_are_the_place() {
+/// A crash with these last words, in the scenario of the file.
+fn crashed(words: &[&str], how: Life) -> crate::verdict::Violation {
     let mut film = begun("");
-    film.at(1_100).life(Life::Panic { line: "thread 'main-7' panicked at src/a.rs:12: index 5".into() });
-    film.life(Life::Exited { code: 101 });
+    for line in words {
+        film.at(1_100).life(Life::line(line));
+    }
+    film.life(how);
     let judgement = film.judge(&no_crash::ORACLE);
-    assert_says(&judgement, Verdict::Fail, "exit code 101");
-    assert_eq!(judgement.violations[0].place, "exit code 101: thread _ panicked at src/a.rs:_ index _");
+    assert_eq!(judgement.verdict, Verdict::Fail, "{}", judgement.reason);
+    judgement.violations[0].clone()
+}
+
+#[test]
+fn a_crash_is_how_it_ended_and_the_frame_that_shows_why() {
+    let crash = crashed(&["thread 'main-7' panicked at src/a.rs:12: index 5"], Life::Exited { code: 101 });
+    assert_eq!(crash.place, "exit code 101: panic at a.rs:12");
+    assert!(crash.actual.contains("exit code 101 (panic in a.rs:12)"), "{}", crash.actual);
+    assert_eq!(crash.entries.len(), 2, "the line and the end");
+}
+
+#[test]
+fn random_last_words_do_not_change_what_a_crash_is() {
+    let abort = |words: &[&str]| crashed(words, Life::Signalled { signal: 6 }).place;
+    let places = ["panic: swordfish", "panic: marigold 0x5f3a", "fatal error: qx17"].map(|line| abort(&[line]));
+    assert_eq!(places[0], places[1]);
+    assert_eq!(abort(&["bye swordfish"]), abort(&["so long, marigold"]), "a plain line is none of its place");
+    assert_ne!(places[0], abort(&["thread 'x' panicked at a.rs:1:1:"]));
+    // Another end is another crash.
+    assert_ne!(abort(&[]), crashed(&[], Life::Signalled { signal: 11 }).place);
+}
+
+#[test]
+fn an_exception_that_was_caught_long_before_a_crash_is_not_its_cause() {
+    let mut words =
+        alloc::vec!["Traceback (most recent call last):", "  File \"/a/x.py\", line 1, in f", "KeyError: 1"];
+    words.extend(["an ordinary line"; 20]);
+    assert!(!crashed(&words, Life::Signalled { signal: 9 }).place.contains("KeyError"));
+    words.truncate(3);
+    assert!(crashed(&words, Life::Exited { code: 1 }).place.contains("KeyError at x.py:1"), "a script ends with it");
 }
 
 #[test]
@@ -243,11 +274,61 @@ fn an_exception_in_the_log_fails_and_a_plain_line_does_not() {
     film.life(Life::Log { line: "ERROR: connection closed by peer".into() });
     assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Pass, "no line");
     for n in 0..3 {
-        film.life(Life::Panic { line: format!("panicked at x.rs:{n}: boom") });
+        film.life(Life::Panic { line: format!("thread 'w{n}' panicked at x.rs:7:1: boom {n}") });
     }
     let judgement = film.judge(&no_unhandled_exception::ORACLE);
-    assert_says(&judgement, Verdict::Fail, "panicked");
-    assert_eq!(judgement.violations.len(), 1, "one template, one violation");
+    assert_says(&judgement, Verdict::Fail, "panic in x.rs:7");
+    assert_eq!(judgement.violations.len(), 1, "one place, one violation");
+}
+
+/// A target that logs this traceback while the attack stands, and then ends the attacker's connection.
+fn caught(head: &str, answer: StepState) -> Judgement {
+    let mut film = Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"no-unhandled-exception\"\n")));
+    film.at(1_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+    let lines =
+        [head, "Traceback (most recent call last):", "  File \"/a/handler.py\", line 12, in read", "KeyError: 'x'"];
+    for line in lines {
+        film.at(1_100).life(Life::line(line));
+    }
+    film.step("foe", 0, 1, Some(2), StepState::Met).step("foe", 0, 2, Some(2), StepState::Started);
+    film.at(1_150).close(2, By::Peer).step("foe", 0, 2, Some(2), answer);
+    film.at(1_200).served().judge(&no_unhandled_exception::ORACLE)
+}
+
+#[test]
+fn an_exception_that_was_caught_and_answered_is_a_remark() {
+    let judgement = caught("ERROR bad packet", StepState::Met);
+    assert_says(&judgement, Verdict::Pass, "no line");
+    assert_eq!(
+        judgement.remarks,
+        ["the log tells of KeyError in handler.py:12 (read) that the target caught (1 times)"]
+    );
+}
+
+#[test]
+fn an_exception_that_ended_a_connection_without_its_answer_was_not_handled() {
+    assert_says(
+        &caught("ERROR bad packet", StepState::Unmet),
+        Verdict::Fail,
+        "unhandled KeyError in handler.py:12 (read)",
+    );
+}
+
+#[test]
+fn an_exception_that_ended_a_task_was_not_handled_though_the_connection_had_its_answer() {
+    assert_says(&caught("Task exception was never retrieved", StepState::Met), Verdict::Fail, "nobody caught it");
+}
+
+#[test]
+fn hangs_and_slow_answers_of_two_stimuli_are_two_findings() {
+    let place = |id: &str| {
+        let mut film = begun("");
+        film.plan.id = id.to_string();
+        film.at(7_000).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 });
+        film.judge(&no_hang::ORACLE).violations[0].place.clone()
+    };
+    assert_ne!(place("mqtt/a"), place("mqtt/b"));
+    assert_eq!(place("mqtt/a"), place("mqtt/a"));
 }
 
 #[test]
@@ -260,7 +341,7 @@ fn a_line_that_also_came_before_the_attack_is_no_effect_of_it() {
     film.life(goodbye(2));
     assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Pass, "no line");
     film.life(Life::Panic { line: "panicked at x.rs:1: boom".into() });
-    assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Fail, "boom");
+    assert_says(&film.judge(&no_unhandled_exception::ORACLE), Verdict::Fail, "panic in x.rs:1");
 }
 
 #[test]

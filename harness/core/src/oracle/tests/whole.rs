@@ -1,5 +1,6 @@
 //! A whole trial: no PASS without its preconditions, no FAIL without its control.
 use super::*;
+use crate::verdict::Arm;
 use preconditions::ID;
 
 const CLOSES: &str = "[[expect]]\noracle = \"closes-in-time\"\nof = \"foe\"\nwithin = \"5s\"\n";
@@ -126,7 +127,7 @@ fn a_crash_stands_by_itself() {
 fn a_panic_is_found_although_no_rule_asks_for_it() {
     let mut film = good();
     film.life(Life::Panic { line: "panicked at x.rs:1".into() });
-    assert_says(of(&all(&film), "no-unhandled-exception"), Verdict::Fail, "panicked");
+    assert_says(of(&all(&film), "no-unhandled-exception"), Verdict::Fail, "panic in x.rs:1");
 }
 
 #[test]
@@ -147,7 +148,13 @@ fn the_control_arm_must_show_what_the_first_is_compared_with() {
     assert_says(of(&judged(Some(&arm)), ID), Verdict::Pass, "");
     assert_says(of(&judged(Some(&arm)), "no-crash"), Verdict::Pass, "");
     arm.life(Life::Exited { code: 101 });
-    assert_says(of(&judged(Some(&arm)), "no-crash"), Verdict::Fail, "exit code 101, in the control arm");
+    let crashed = judged(Some(&arm));
+    assert_says(of(&crashed, "no-crash"), Verdict::Pass, "");
+    let crash = crashed.iter().find(|judgement| judgement.arm == Arm::Control).expect("a crash there is one too");
+    assert_says(crash, Verdict::Fail, "exit code 101, in the control arm");
+    let shown = &crash.violations[0];
+    assert!(shown.entries.iter().all(|id| (id.0 as usize) < arm.transcript().entries.len()), "evidence of that arm");
+    assert_eq!(shown.place, "exit code 101: after stub/x without its attack", "not the crash of the attack");
 }
 
 #[test]
