@@ -65,6 +65,7 @@ pub fn capture(transcript: &Transcript, finding: &Finding, fleets: &BTreeMap<Str
     let mut writer = Writer {
         file: Pcapng::new("Proofhouse", &visible(&about)),
         flows: BTreeMap::new(),
+        ends: ends(transcript),
         ours: BTreeSet::new(),
         comments: comments(transcript, finding),
         fleets,
@@ -77,11 +78,23 @@ pub fn capture(transcript: &Transcript, finding: &Finding, fleets: &BTreeMap<Str
     writer.file.into_bytes()
 }
 
+/// Both ends of every connection, wherever its `opened` stands: bytes of a stranger may be recorded before the association that they
+/// begin, and a record on edges has the one without the other.
+fn ends(transcript: &Transcript) -> BTreeMap<u32, (Addr, Addr)> {
+    let opened = |event: &Event| match event {
+        Event::Opened { conn, from, to, .. } => Some((*conn, (*from, *to))),
+        _ => None,
+    };
+    transcript.entries.iter().filter_map(|entry| opened(&entry.event)).collect()
+}
+
 /// One connection or association.
 struct Flow {
     ours: Addr,
     theirs: Addr,
     datagrams: bool,
+    /// Its end was written. What the record has after that is written all the same.
+    closed: bool,
     /// Next sequence number of ours and of theirs.
     next: [u32; 2],
 }
@@ -89,6 +102,7 @@ struct Flow {
 struct Writer<'a> {
     file: Pcapng,
     flows: BTreeMap<u32, Flow>,
+    ends: BTreeMap<u32, (Addr, Addr)>,
     /// Addresses of sockets that we opened: an association that comes to one of them is a stranger's.
     ours: BTreeSet<Addr>,
     comments: BTreeMap<u32, Vec<String>>,
@@ -99,9 +113,11 @@ impl Writer<'_> {
     fn take(&mut self, id: u32, at: u64, fleet: &str, event: &Event) {
         let comments = self.comments.remove(&id).unwrap_or_default();
         match event {
-            Event::Opened { conn, from, to, .. } => self.opened(at, fleet, *conn, (*from, *to), &comments),
-            Event::Sent(bytes) => self.bytes(at, bytes, true, comments),
-            Event::Received(bytes) => self.bytes(at, bytes, false, comments),
+            Event::Opened { conn, from, to, .. } if !self.stands(*conn, (*from, *to)) => {
+                self.opened(at, fleet, *conn, (*from, *to), &comments);
+            }
+            Event::Sent(bytes) => self.bytes(at, fleet, bytes, true, comments),
+            Event::Received(bytes) => self.bytes(at, fleet, bytes, false, comments),
             Event::Closed { conn, by, how } => self.closed(at, *conn, *by, *how, &comments),
             _ => {}
         }
@@ -112,7 +128,7 @@ impl Writer<'_> {
         let accepted = fleet.listens || self.ours.contains(&to);
         let (ours, theirs) = if accepted { (to, from) } else { (from, to) };
         self.ours.insert(ours);
-        let mut flow = Flow { ours, theirs, datagrams: fleet.datagrams, next: [0, 0] };
+        let mut flow = Flow { ours, theirs, datagrams: fleet.datagrams, closed: false, next: [0, 0] };
         if !fleet.datagrams {
             let first = !accepted;
             self.file.packet(at, &flow.tcp(first, flag::SYN, &[]), comments);
@@ -124,7 +140,20 @@ impl Writer<'_> {
         self.flows.insert(conn, flow);
     }
 
-    fn bytes(&mut self, at: u64, bytes: &Bytes, sent: bool, mut comments: Vec<String>) {
+    /// Whether bytes have begun this very connection before its own entry came.
+    fn stands(&self, conn: u32, ends: (Addr, Addr)) -> bool {
+        let same = |flow: &Flow| ends == (flow.ours, flow.theirs) || ends == (flow.theirs, flow.ours);
+        self.flows.get(&conn).is_some_and(|flow| !flow.closed && same(flow))
+    }
+
+    fn bytes(&mut self, at: u64, fleet: &str, bytes: &Bytes, sent: bool, mut comments: Vec<String>) {
+        if !self.flows.contains_key(&bytes.conn) {
+            let known = self.ends.get(&bytes.conn).copied();
+            if known.is_none() {
+                comments.push("the transcript does not name the addresses of this connection".to_owned());
+            }
+            self.opened(at, fleet, bytes.conn, known.unwrap_or_else(|| nameless(bytes.conn)), &[]);
+        }
         let Some(flow) = self.flows.get_mut(&bytes.conn) else { return };
         let payload = unhex(&bytes.hex).unwrap_or_default();
         let missing = bytes.len.unwrap_or(0).saturating_sub(payload.len() as u64);
@@ -146,12 +175,13 @@ impl Writer<'_> {
     }
 
     fn closed(&mut self, at: u64, conn: u32, by: By, how: Close, comments: &[String]) {
-        let Some(mut flow) = self.flows.remove(&conn).filter(|flow| !flow.datagrams) else { return };
+        let Some(flow) = self.flows.get_mut(&conn).filter(|flow| !flow.datagrams) else { return };
         let by_us = match by {
             By::Us => true,
             By::Peer => false,
             By::Limit => return,
         };
+        flow.closed = true;
         match how {
             Close::Fin => {
                 self.file.packet(at, &flow.tcp(by_us, flag::FIN | flag::ACK, &[]), comments);
@@ -164,6 +194,11 @@ impl Writer<'_> {
             Close::Refused | Close::TimedOut | Close::LocalLimit => {}
         }
     }
+}
+
+/// Ends that no record names: documentation addresses (RFC 5737), one port for each connection.
+fn nameless(conn: u32) -> (Addr, Addr) {
+    (Addr::new([192, 0, 2, 1], conn as u16), Addr::new([192, 0, 2, 2], 0))
 }
 
 impl Flow {

@@ -67,7 +67,7 @@ fn suite(run: &Run, target: &str, version: &str, trials: &[&TrialRow]) -> TestSu
 fn case(run: &Run, trials: &[&TrialRow]) -> TestCase {
     let verdict = Verdict::all(trials.iter().map(|t| t.verdict));
     let worst = trials.iter().find(|t| t.verdict == verdict).expect("the worst verdict is one of theirs");
-    let found = if verdict == Verdict::Fail { run.findings_of(worst) } else { Vec::new() };
+    let found = findings(run, trials);
     let name = if worst.case.is_empty() { worst.scenario.rsplit('/').next().unwrap_or_default() } else { &worst.case };
     let mut case = TestCase::new(visible(name), status(worst, &found));
     case.set_classname(visible(&worst.scenario.replace('/', ".")));
@@ -77,6 +77,19 @@ fn case(run: &Run, trials: &[&TrialRow]) -> TestCase {
         case.set_system_out(found.iter().map(|f| describe(f)).collect::<Vec<_>>().join("\n\n"));
     }
     case
+}
+
+/// What the failing ones of these trials show, each once.
+fn findings<'a>(run: &'a Run, trials: &[&TrialRow]) -> Vec<&'a Found> {
+    let mut all: Vec<&Found> = Vec::new();
+    for trial in trials.iter().filter(|trial| trial.verdict == Verdict::Fail) {
+        for found in run.findings_of(trial) {
+            if !all.iter().any(|known| known.path == found.path) {
+                all.push(found);
+            }
+        }
+    }
+    all
 }
 
 fn status(trial: &TrialRow, found: &[&Found]) -> TestCaseStatus {

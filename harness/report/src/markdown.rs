@@ -41,6 +41,7 @@ pub fn markdown(run: &Run) -> String {
             counts => Serde(counts(run)),
             exit => context! { code => run.exit.code, meaning => run.exit.meaning.clone() },
             trials => Serde(results.trials.iter().take(TRIALS_MAX).collect::<Vec<_>>()),
+            remarks => Serde(run.remarks()),
             left_out => results.trials.len().saturating_sub(TRIALS_MAX),
         })
         .expect("every name in the template is set")
@@ -76,6 +77,14 @@ mod tests {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         assert!(text.contains("exit code not moved: level should is below --fail-on"), "{text}");
+    }
+
+    #[test]
+    fn a_remark_is_in_the_report_once() {
+        let mut run = samples::run();
+        assert!(!markdown(&run).contains("## Remarks"));
+        run.results.trials.iter_mut().for_each(|trial| trial.remarks = vec!["a caught KeyError".into()]);
+        assert!(markdown(&run).contains("- 8 trial(s), such as `mqtt/mc-03-takeover`: a caught KeyError"));
     }
 
     #[test]

@@ -140,27 +140,41 @@ impl Run {
         all
     }
 
-    /// Findings that a failing trial shows: of its scenario, case and target; where none was found on that very case, of its scenario
-    /// and target (one finding stands for all cases that show its signature).
+    /// Findings that a failing trial shows, by their signatures. Rows of older versions name none: then those of its scenario and target.
     #[must_use]
     pub fn findings_of(&self, trial: &TrialRow) -> Vec<&Found> {
-        let here = |f: &&Found| f.finding.target == trial.target && f.finding.scenario == trial.scenario;
-        let exact: Vec<&Found> = self.findings.iter().filter(here).filter(|f| f.finding.case == trial.case).collect();
-        if exact.is_empty() { self.findings.iter().filter(here).collect() } else { exact }
+        let shown = |f: &Finding| match trial.findings.as_slice() {
+            [] => f.scenario == trial.scenario,
+            own => own.contains(&f.signature),
+        };
+        self.findings.iter().filter(|f| f.finding.target == trial.target && shown(&f.finding)).collect()
     }
 
     /// Reasons of trials with this verdict, each once with the first scenario and how many trials gave it.
     #[must_use]
     pub fn reasons(&self, verdict: Verdict) -> Vec<(&str, &str, usize)> {
-        let mut all: Vec<(&str, &str, usize)> = Vec::new();
-        let mut at: BTreeMap<&str, usize> = BTreeMap::new();
-        for trial in self.results.trials.iter().filter(|t| t.verdict == verdict) {
-            let known = *at.entry(&trial.reason).or_insert_with(|| {
-                all.push((&trial.scenario, &trial.reason, 0));
-                all.len() - 1
-            });
-            all[known].2 += 1;
-        }
-        all
+        let trials = self.results.trials.iter().filter(|t| t.verdict == verdict);
+        counted(trials.map(|t| (t.scenario.as_str(), t.reason.as_str())))
     }
+
+    /// What trials remarked, each once with the first scenario and how many trials said so.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<(&str, &str, usize)> {
+        let trials = self.results.trials.iter();
+        counted(trials.flat_map(|t| t.remarks.iter().map(|remark| (t.scenario.as_str(), remark.as_str()))))
+    }
+}
+
+/// Each text once, with the scenario that said it first and how often it was said.
+fn counted<'a>(said: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<(&'a str, &'a str, usize)> {
+    let mut all: Vec<(&str, &str, usize)> = Vec::new();
+    let mut at: BTreeMap<&str, usize> = BTreeMap::new();
+    for (scenario, text) in said {
+        let known = *at.entry(text).or_insert_with(|| {
+            all.push((scenario, text, 0));
+            all.len() - 1
+        });
+        all[known].2 += 1;
+    }
+    all
 }

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 
 use proofhouse_core::actor::{Addr, Close};
-use proofhouse_core::finding::Finding;
+use proofhouse_core::finding::{Finding, Repeats, Standing};
 use proofhouse_core::part::Part;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::seed::Seed;
@@ -29,6 +29,8 @@ pub(crate) fn trial(n: u32, scenario: &str, case: &str, verdict: Verdict, reason
         verdict,
         reason: reason.into(),
         wall_ms: 12,
+        findings: Vec::new(),
+        remarks: Vec::new(),
     }
 }
 
@@ -38,7 +40,7 @@ pub(crate) fn finding(scenario: &str, case: &str, level: Level) -> Finding {
         format: 1,
         id: format!("F-{}", &signature[..8]),
         signature,
-        verdict: "fail".into(),
+        verdict: Standing::Confirmed,
         kind: FindingKind::Conformance,
         level,
         title: "A reused client id displaces the first session".into(),
@@ -54,7 +56,8 @@ pub(crate) fn finding(scenario: &str, case: &str, level: Level) -> Finding {
         expected: "the first connection is ended".into(),
         actual: "both stand".into(),
         place: "connect/after-connack".into(),
-        replay: "exact".into(),
+        arm: proofhouse_core::verdict::Arm::Main,
+        replay: Repeats::Exact,
         attack: "MC-03".into(),
         guidance: vec!["HRD-1".into()],
         cwe: vec![694],
@@ -187,6 +190,7 @@ pub(crate) fn hostile() -> Run {
         trial.target = HOSTILE.into();
         trial.target_version = HOSTILE.into();
         trial.case = HOSTILE.into();
+        trial.remarks = vec![HOSTILE.into()];
     }
     for scene in run.scenes.values_mut() {
         scene.title = HOSTILE.into();

@@ -140,3 +140,52 @@ fn text_from_outside_cannot_steer_a_terminal() {
     let said = all.iter().flat_map(|(.., c)| c).find(|c| c.starts_with("VIOLATION")).expect("it is said");
     assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'), "{said}");
 }
+
+/// Every order of a list.
+fn orders<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
+    if list.is_empty() {
+        return vec![Vec::new()];
+    }
+    let with = |at: usize| {
+        let mut rest = list.to_vec();
+        let first = rest.remove(at);
+        orders(&rest).into_iter().map(move |mut tail| {
+            tail.insert(0, first.clone());
+            tail
+        })
+    };
+    (0..list.len()).flat_map(with).collect()
+}
+
+/// All payload in a capture, for either direction, as hex.
+fn payload(transcript: &Transcript, fleets: &BTreeMap<String, Fleet>, header: usize) -> String {
+    let all = packets(&capture(transcript, &samples::finding("a", "", Level::Must), fleets));
+    all.iter().map(|(_, packet, _)| proofhouse_core::value::hex(&packet[header..])).collect()
+}
+
+#[test]
+fn a_capture_holds_every_byte_of_the_transcript_in_whatever_order_it_stands() {
+    let whole = samples::transcript();
+    let kept = |event: &Event| {
+        matches!(event, Event::Opened { .. } | Event::Sent(_) | Event::Received(_) | Event::Closed { .. })
+    };
+    let entries: Vec<_> = whole.entries.iter().filter(|entry| kept(&entry.event)).cloned().collect();
+    for entries in orders(&entries).into_iter().chain(orders(&entries[1..])) {
+        let hex = |event: &Event| match event {
+            Event::Sent(bytes) | Event::Received(bytes) => bytes.hex.clone(),
+            _ => String::new(),
+        };
+        let wanted: String = entries.iter().map(|entry| hex(&entry.event)).collect();
+        let transcript = Transcript { entries, ..whole.clone() };
+        assert_eq!(payload(&transcript, &tcp_fleet(), 40), wanted, "{:?}", transcript.entries);
+        assert_eq!(payload(&transcript, &udp_fleet(false), 28), wanted, "{:?}", transcript.entries);
+    }
+}
+
+#[test]
+fn a_connection_without_a_name_says_so() {
+    let mut transcript = samples::transcript();
+    transcript.entries.retain(|entry| !matches!(entry.event, Event::Opened { .. }));
+    let all = packets(&capture(&transcript, &samples::finding("a", "", Level::Must), &udp_fleet(false)));
+    assert!(all[0].2.iter().any(|c| c.contains("does not name the addresses")), "{:?}", all[0].2);
+}

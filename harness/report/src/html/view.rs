@@ -1,4 +1,5 @@
 //! What the template of `report.html` is given: words and numbers, nothing to decide.
+use proofhouse_core::finding::{Repeats, Standing};
 use proofhouse_core::results::TrialRow;
 use proofhouse_core::severity::{FindingKind, Level};
 use proofhouse_core::verdict::Verdict;
@@ -143,6 +144,7 @@ pub(super) fn page(run: &Run) -> Page {
         undecided: [Verdict::Error, Verdict::Inconclusive, Verdict::NotRun, Verdict::NotApplicable]
             .into_iter()
             .filter_map(|verdict| reasons(run, verdict))
+            .chain(remarks(run))
             .collect(),
         trials: VERDICTS.into_iter().filter_map(|verdict| trials(run, verdict)).collect(),
         trials_count: count(all.len(), "trial"),
@@ -217,7 +219,7 @@ fn finding(found: &Found, open: bool) -> Finding {
     let mut summary = vec![
         ("Rule", f.oracle.clone()),
         ("Clause", if f.clause.is_empty() { "a policy, no clause".into() } else { f.clause.clone() }),
-        ("Reproduced", reproduced(&f.replay)),
+        ("Reproduced", reproduced(f.replay)),
         ("Scenario", format!("{}{case} · seed {}", f.scenario, f.seed)),
         ("Target", format!("{} {}", f.target, f.target_version).trim().to_owned()),
         ("Attack", f.attack.clone()),
@@ -233,7 +235,7 @@ fn finding(found: &Found, open: bool) -> Finding {
         id: f.id.clone(),
         open,
         title: visible(&f.title),
-        suspicion: f.verdict != "fail",
+        suspicion: f.verdict == Standing::Suspicion,
         level: f.level,
         kind: f.kind,
         spared: found.spared.as_ref().map(|why| visible(&why.to_string())).unwrap_or_default(),
@@ -246,8 +248,11 @@ fn finding(found: &Found, open: bool) -> Finding {
     }
 }
 
-fn reproduced(replay: &str) -> String {
-    if replay == "exact" { "exactly, byte for byte (simulation)".into() } else { replay.into() }
+fn reproduced(replay: Repeats) -> String {
+    match replay {
+        Repeats::Exact => "exactly, byte for byte (simulation)".into(),
+        counted => counted.to_string(),
+    }
 }
 
 fn covered(run: &Run) -> String {
@@ -306,17 +311,23 @@ fn state(covered: &Covered<'_>) -> (&'static str, &'static str, String) {
 }
 
 fn reasons(run: &Run, of: Verdict) -> Option<Reasons> {
-    let all = run.reasons(of);
-    if all.is_empty() {
-        return None;
-    }
+    listed(&run.reasons(of), verdict(of), class(of), count(run.results.count(of), "trial"))
+}
+
+/// What breaks no rule and is worth an eye: it moves no verdict, and stands with those that are open.
+fn remarks(run: &Run) -> Option<Reasons> {
+    let all = run.remarks();
+    listed(&all, "that moved no verdict".into(), class(Verdict::NotApplicable), count(all.len(), "remark"))
+}
+
+fn listed(all: &[(&str, &str, usize)], word: String, class: &'static str, count: String) -> Option<Reasons> {
     let row = |(scenario, reason, n): &(&str, &str, usize)| {
         (thousands(*n), visible(scenario), cut(&visible(reason), TEXT_MAX))
     };
-    Some(Reasons {
-        word: verdict(of),
-        class: class(of),
-        count: count(run.results.count(of), "trial"),
+    (!all.is_empty()).then(|| Reasons {
+        word,
+        class,
+        count,
         rows: all.iter().take(REASONS_MAX).map(row).collect(),
         left_out: left_out(all.len(), REASONS_MAX, "reason"),
     })
