@@ -6,6 +6,7 @@ use proofhouse_core::finding::Finding;
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::transcript::Transcript;
+use proofhouse_core::verdict::Arm;
 use proofhouse_live::run::folder::Folder;
 use proofhouse_live::run::journal::{Journal, Record};
 use proofhouse_live::run::resume::fold;
@@ -91,8 +92,13 @@ fn evidence(folder: &Path, journalled: &Finding) -> (Finding, Option<Transcript>
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
     let own = text("finding.toml").and_then(|text| toml::from_str::<Finding>(&text).ok());
     let own = own.filter(|own| own.signature == journalled.signature);
-    let transcript = text("transcript.jsonl").and_then(|text| Transcript::from_jsonl(&text).ok());
-    (own.unwrap_or_else(|| journalled.clone()), transcript)
+    let finding = own.unwrap_or_else(|| journalled.clone());
+    let file = match finding.arm {
+        Arm::Main => "transcript.jsonl",
+        Arm::Control => "control.jsonl",
+    };
+    let transcript = text(file).and_then(|text| Transcript::from_jsonl(&text).ok());
+    (finding, transcript)
 }
 
 /// Findings by target and signature; a later line of the journal replaces an earlier one.
@@ -158,14 +164,8 @@ fn accepted(folder: &Path, targets: &[&str], registry: &Registry) -> Result<Acce
         if all.contains_key(*name) {
             continue;
         }
-        let file = folder.join("targets").join(format!("{name}.toml"));
-        let text = std::fs::read_to_string(&file).unwrap_or_default();
-        let is_url = text.contains("://") && !text.contains('=');
-        let known = match text.as_str() {
-            "" => Vec::new(),
-            _ if is_url => Vec::new(),
-            _ => library::target(&file.display().to_string(), &[], registry)?.spec.known.clone(),
-        };
+        let kept = library::kept(folder, name, &[], registry)?;
+        let known = kept.map(|target| target.spec.known.clone()).unwrap_or_default();
         all.insert((*name).to_owned(), known);
     }
     Ok(all)

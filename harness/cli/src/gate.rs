@@ -1,7 +1,7 @@
 //! What findings and verdicts mean for the exit code. None of this changes a verdict.
 use std::collections::BTreeMap;
 
-use proofhouse_core::finding::Finding;
+use proofhouse_core::finding::{Finding, Standing};
 use proofhouse_core::results::Results;
 use proofhouse_core::target::Known;
 use proofhouse_core::verdict::Verdict;
@@ -16,7 +16,7 @@ pub type Accepted = BTreeMap<String, Vec<Known>>;
 /// Why a finding does not move the exit code. An acceptance counts if it had not run out when the run began, so that a report
 /// says later what the run said.
 pub fn spared(finding: &Finding, asked: &Asked, accepted: &Accepted) -> Option<Spared> {
-    if finding.verdict != "fail" {
+    if finding.verdict == Standing::Suspicion {
         return Some(Spared::Suspicion);
     }
     if !asked.fail_on.counts(finding.level) {

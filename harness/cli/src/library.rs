@@ -9,6 +9,7 @@ use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::target::{TargetKind, TargetSpec};
+use proofhouse_live::run::folder::Folder;
 
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -99,6 +100,21 @@ pub fn target(named: &str, flaws: &[String], registry: &Registry) -> Result<Targ
     };
     plant(&mut spec, flaws, registry)?;
     Ok(Target { spec: Arc::new(spec), text })
+}
+
+/// The target of this name as a run kept it beside what it found, with its planted flaws. `None`: the run kept none.
+pub fn kept(run: &Path, name: &str, flaws: &[String], registry: &Registry) -> Result<Option<Target>, Failure> {
+    // Runs of older versions used the bare name, also where no file should have it.
+    let paths = [run.join(Folder::target(name)), run.join("targets").join(format!("{name}.toml"))];
+    let Some((path, text)) = paths.iter().find_map(|path| Some((path, std::fs::read_to_string(path).ok()?))) else {
+        return Ok(None);
+    };
+    if text.contains("://") && !text.contains('=') {
+        return target(text.trim(), flaws, registry).map(Some);
+    }
+    let mut spec = TargetSpec::load(name, &path.display().to_string(), &text, registry)?;
+    plant(&mut spec, flaws, registry)?;
+    Ok(Some(Target { spec: Arc::new(spec), text }))
 }
 
 fn target_text(named: &str) -> Result<(String, String, String), Failure> {

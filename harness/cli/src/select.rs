@@ -84,11 +84,10 @@ pub struct Matrix<'a> {
     pub seeds: std::ops::Range<u64>,
     /// Only cases with this name.
     pub case: Option<&'a str>,
-    /// Only this part: I of N.
-    pub shard: Option<(u32, u32)>,
 }
 
-/// The trials: probes first, then scenario by scenario, and what was left out because no endpoint speaks its version.
+/// The trials: probes first, then scenario by scenario, and what was left out because no endpoint speaks its version. They have no
+/// numbers yet: see [`number`].
 pub fn jobs(
     scenarios: &[Arc<Scenario>],
     targets: &[Target],
@@ -117,13 +116,19 @@ pub fn jobs(
         let text = "nothing is selected: no case is left for these targets (do they speak the protocol and version?)";
         return Err(Failure::new(ExitCode::Nothing, text));
     }
+    Ok((jobs, left_out))
+}
+
+/// Numbers the trials of a whole run from 1, and keeps those of one part, I of N: a trial has the same number in every part, and in
+/// a run that is not cut. Probes are in all of them, since each part asks what the target can do.
+pub fn number(mut jobs: Vec<Job>, shard: Option<(u32, u32)>) -> Result<Vec<Job>, Failure> {
     for (at, job) in jobs.iter_mut().enumerate() {
         job.n = u32::try_from(at + 1).map_err(|_| Failure::new(ExitCode::Usage, "more than 2^32 trials"))?;
     }
-    if let Some((i, n)) = matrix.shard {
+    if let Some((i, n)) = shard {
         jobs.retain(|job| job.probe.is_some() || job.n % n == i - 1);
     }
-    Ok((jobs, left_out))
+    Ok(jobs)
 }
 
 /// Scenarios of another protocol are not meant, and nobody wants to read their names.

@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
+use proofhouse_core::finding::Standing;
 use proofhouse_core::results::{Results, TrialRow};
 use proofhouse_core::verdict::Verdict;
 use proofhouse_report::Run;
@@ -28,6 +29,9 @@ pub fn text(run: &Run, folder: &Path, left_out: &[String]) -> String {
         describe(&mut out, found, folder);
     }
     undecided(&mut out, results);
+    for (scenario, remark, n) in run.remarks() {
+        let _ = writeln!(out, "\nRemark: {remark} ({n} trial(s), such as {scenario})");
+    }
     if !left_out.is_empty() {
         let _ = writeln!(out, "\nLeft out: {} case(s), such as {}", left_out.len(), left_out[0]);
     }
@@ -59,7 +63,7 @@ fn counts(out: &mut String, results: &Results) {
 fn describe(out: &mut String, found: &Found, folder: &Path) {
     let f = &found.finding;
     let case = if f.case.is_empty() { String::new() } else { format!(" [{}]", f.case) };
-    let state = if f.verdict == "fail" { "" } else { " (suspicion)" };
+    let state = if f.verdict == Standing::Confirmed { "" } else { " (suspicion)" };
     let _ = writeln!(out, "\n{} {}{state}", style::error(&f.id), style::bold(&f.title));
     let _ = writeln!(
         out,

@@ -62,3 +62,74 @@ fn another_selection_is_not_resumed() {
     expect_code(&out, 2);
     assert!(common::stderr(&out).contains("not those that the run began with"), "{}", common::stderr(&out));
 }
+
+/// The reference broker without an ACL, as its file says: some trials do not apply, one probe refutes nothing, one is not claimed.
+const LACKS_ACL: &str = r#"
+format = 1
+kind = "in-process"
+build = "broker"
+[[endpoint]]
+name = "plain"
+protocol = "mqtt"
+versions = ["3.1.1", "5"]
+address = "127.0.0.1:1883"
+claims = ["authenticated"]
+lacks = { acl = "not a feature of this product" }
+"#;
+
+/// Rows of a run less their times, by number.
+fn rows(run: &std::path::Path) -> Vec<serde_json::Value> {
+    let mut all = common::results(run)["trials"].as_array().unwrap().clone();
+    for row in &mut all {
+        row.as_object_mut().unwrap().remove("wall_ms");
+    }
+    all
+}
+
+#[test]
+fn a_resumed_or_sharded_run_equals_the_plain_one_row_by_row() {
+    let temp = tempfile::tempdir().unwrap();
+    let t = temp.path();
+    std::fs::write(t.join("lacks.toml"), LACKS_ACL).unwrap();
+    let on = |target: &'static [&str], more: &[&str]| {
+        let mut words = vec!["run", "MC-03", "MB-01", "MC-11", "cd-03*", "-q"];
+        words.extend(target.iter().chain(more));
+        run(t, &words);
+    };
+    let targets: [&[&str]; 2] = [&["--target", "lacks.toml"], &["--flaw", "keeps-both-sessions"]];
+    for (nth, target) in targets.into_iter().enumerate() {
+        let name = |part: &str| format!("{nth}-{part}");
+        on(target, &["--out", &name("plain")]);
+        let plain = rows(&t.join(name("plain")));
+        let verdicts: std::collections::BTreeSet<String> = plain.iter().map(|r| r["verdict"].to_string()).collect();
+        assert!(verdicts.len() > 1, "the rows must differ: {verdicts:?}");
+        parts_equal(&plain, |i| {
+            let part = name(&format!("part{i}"));
+            on(target, &["--out", &part, "--shard", &format!("{i}/3")]);
+            rows(&t.join(part))
+        });
+        resumed_equal(t, &name("plain"), &plain);
+    }
+}
+
+/// The rows of the parts are those of the whole, number by number; what stands in several parts is the same in each.
+fn parts_equal(plain: &[serde_json::Value], part: impl Fn(u32) -> Vec<serde_json::Value>) {
+    let mut all = std::collections::BTreeMap::new();
+    for row in (1..=3).flat_map(part) {
+        let n = row["n"].as_u64().unwrap();
+        let before = all.insert(n, row.clone());
+        assert!(before.is_none_or(|before| before == row), "two trials have the number {n}");
+    }
+    assert_eq!(all.into_values().collect::<Vec<_>>(), plain);
+}
+
+/// Cuts the journal after every few lines, as a kill would, and goes on.
+fn resumed_equal(t: &std::path::Path, whole: &str, plain: &[serde_json::Value]) {
+    let journal = std::fs::read_to_string(t.join(whole).join("journal.jsonl")).unwrap();
+    let lines: Vec<&str> = journal.split_inclusive('\n').collect();
+    for keep in (1..=lines.len()).step_by(lines.len().div_ceil(6)) {
+        std::fs::write(t.join(whole).join("journal.jsonl"), lines[..keep].concat()).unwrap();
+        run(t, &["run", "--resume", whole, "-q"]);
+        assert_eq!(rows(&t.join(whole)), plain, "resumed after line {keep} of {}", lines.len());
+    }
+}

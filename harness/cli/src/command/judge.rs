@@ -1,4 +1,5 @@
 //! `proofhouse judge`: the stored transcripts of a run, judged again without a network.
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use proofhouse_core::document::parse;
@@ -12,6 +13,7 @@ use proofhouse_core::verdict::{Judgement, Verdict};
 use proofhouse_live::run::folder::Folder;
 use proofhouse_live::run::gate;
 use proofhouse_live::run::journal::{Journal, Record};
+use proofhouse_live::run::pack::{Index, Kept};
 use proofhouse_live::run::resume::worst;
 
 use crate::args::Judge;
@@ -19,6 +21,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library;
 use crate::registry::registry;
+use crate::say::say;
 use crate::style;
 
 /// Runs the command.
@@ -26,22 +29,22 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
     let registry = registry();
     let records = Journal::read(&args.run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
     let folder = Folder::at(&args.run);
+    let passed = Index::of(&args.run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
     let (mut same, mut other, mut dropped) = (0, 0, 0);
-    for record in &records {
-        let Record::Trial { row, transcript, judgements, .. } = record else { continue };
+    for (row, transcript, judgements) in latest(&records) {
         if judgements.is_empty() {
             continue; // not run, not applicable or an error: there is no transcript to judge
         }
-        match again(&folder, &args.run, row, transcript, judgements, &registry)? {
+        match again(&kept(&folder, &passed, row)?, &args.run, row, transcript, judgements, &registry)? {
             None => dropped += 1,
             Some(now) if now.0 == row.verdict => same += 1,
             Some(now) => {
                 other += 1;
-                anstream::println!("{} was {}: {}", style::verdict(now.0), row.verdict.name(), now.1);
+                say!("{} was {}: {}", style::verdict(now.0), row.verdict.name(), now.1);
             }
         }
     }
-    anstream::println!("{same} trial(s) judged as before, {other} otherwise, {dropped} without a kept transcript");
+    say!("{same} trial(s) judged as before, {other} otherwise, {dropped} without a kept transcript");
     Ok(if other > 0 {
         ExitCode::Unverified
     } else if dropped > 0 {
@@ -51,9 +54,31 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
     })
 }
 
+/// Rows, digests and judgements by number: a trial that was run again has a second line, which holds.
+fn latest(records: &[Record]) -> impl Iterator<Item = (&TrialRow, &String, &Vec<Judgement>)> {
+    let trial = |record| match record {
+        &Record::Trial { ref row, ref transcript, ref judgements, .. } => Some((row.n, (row, transcript, judgements))),
+        _ => None,
+    };
+    records.iter().filter_map(trial).collect::<BTreeMap<_, _>>().into_values()
+}
+
+/// A trial as the run kept it: in a folder of its own, or among those that passed.
+fn kept(folder: &Folder, passed: &Index, row: &TrialRow) -> Result<Option<Kept>, Failure> {
+    let trial = Folder::trial(row.n, &row.scenario, Seed(row.seed));
+    let bad = |text: String| Failure::new(ExitCode::Unverified, text);
+    let Some(transcript) = folder.transcript(&trial, "transcript").map_err(bad)? else {
+        return passed.get(&trial).map_err(bad);
+    };
+    let control = folder.transcript(&trial, "control").map_err(bad)?;
+    let plan = folder.read(&format!("{trial}/plan.toml"));
+    let plan = plan.map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
+    Ok(Some(Kept { plan, transcript, control }))
+}
+
 /// Judges one kept trial. `None`: its transcript was dropped (`--keep findings`).
 fn again(
-    folder: &Folder,
+    kept: &Option<Kept>,
     run: &Path,
     row: &TrialRow,
     digest: &str,
@@ -62,28 +87,23 @@ fn again(
 ) -> Result<Option<(Verdict, String)>, Failure> {
     let bad = |text: String| Failure::new(ExitCode::Unverified, text);
     let trial = Folder::trial(row.n, &row.scenario, Seed(row.seed));
-    let Some(transcript) = folder.transcript(&trial, "transcript").map_err(bad)? else { return Ok(None) };
+    let Some(Kept { plan, transcript, control }) = kept else { return Ok(None) };
     if transcript.digest() != digest {
         return Err(bad(format!("{trial}: the transcript is not the one that was journalled")));
     }
-    let control = folder.transcript(&trial, "control").map_err(bad)?;
-    let kept = run.join("targets").join(format!("{}.toml", row.target));
-    let text = std::fs::read_to_string(&kept).map_err(|e| Failure::unreadable(&kept, &e))?;
-    let url = text.contains("://") && !text.contains('=');
-    let named = if url { text.trim().to_owned() } else { kept.display().to_string() };
-    let target = library::target(&named, &[], registry)?;
-    let file = run.join(&trial).join("plan.toml");
-    let text = std::fs::read_to_string(&file).map_err(|e| Failure::unreadable(&file, &e))?;
-    let tree = parse(&file.display().to_string(), &text)?;
+    let kept = library::kept(run, &row.target, &[], registry)?;
+    let target =
+        kept.ok_or_else(|| bad(format!("{}: the run kept no {}", run.display(), Folder::target(&row.target))))?;
+    let tree = parse(&run.join(&trial).join("plan.toml").display().to_string(), plan)?;
     let plan = Plan::read(&row.scenario, &row.case, Seed(row.seed), tree, &target.spec, registry);
     let plan = plan.map_err(|error| match error {
         PlanError::Load(error) => error.into(),
         PlanError::Unmet(what) => bad(format!("{trial}: {what}")),
     })?;
-    let mut judged = judge_all(&plan, &transcript, control.as_ref(), registry);
+    let mut judged = judge_all(&plan, transcript, control.as_ref(), registry);
     if let Some(capability) = row.scenario.strip_prefix(gate::PROBE) {
         let _ = gate::declaration(capability, &target.spec, &mut judged, registry);
-    } else if let Some(doubt) = before.iter().find(|j| j.oracle == "needs") {
+    } else if let Some(doubt) = before.iter().find(|j| j.oracle == gate::NEEDS) {
         gate::doubted(&doubt.reason, &mut judged, registry);
     }
     Ok(Some(worst(&judged)))

@@ -10,6 +10,7 @@ use crate::args::Shrink;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::registry::registry;
+use crate::say::say;
 
 /// Runs the command.
 pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
@@ -41,14 +42,10 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
         ("scenario.toml", after.clone()),
         ("finding.toml", finding),
     ];
-    for (file, text) in files {
+    let control = again.outcome.control.as_ref().map(|control| ("control.jsonl", control.to_jsonl()));
+    for (file, text) in control.into_iter().chain(files) {
         out.write(file, text.as_bytes())?;
     }
-    anstream::println!(
-        "{}: scenario.toml has {} lines, had {}",
-        stored.finding.id,
-        after.lines().count(),
-        before.lines().count()
-    );
+    say!("{}: scenario.toml has {} lines, had {}", stored.finding.id, after.lines().count(), before.lines().count());
     Ok(if stop() { ExitCode::Interrupted } else { ExitCode::Fine })
 }

@@ -18,6 +18,7 @@ use proofhouse_core::verdict::{Judgement, Verdict};
 use super::folder::{FileError, Folder};
 use super::gate::{self, Gate, Observed};
 use super::journal::{Journal, JournalError, Record};
+use super::pack::Pack;
 use super::resume::{self, Done};
 use super::trial::Runner;
 use super::turn::lanes;
@@ -66,8 +67,23 @@ pub enum Progress<'a> {
     Trial(&'a TrialRow),
     /// Failures are being confirmed and cut down: how many.
     Confirming(usize),
+    /// So many replays are still to be run beside what was known.
+    Replays(u32),
+    /// A replay is over.
+    Replayed,
+    /// The failures that are not settled yet, the longest first; told whenever one is.
+    Waiting(&'a [Wait]),
     /// A finding was written.
     Finding(&'a Finding),
+}
+
+/// A failure that a run still waits for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// Id of the scenario, and the case.
+    pub what: String,
+    /// How long its trial took; each of its replays takes about as long.
+    pub about: Duration,
 }
 
 /// Where progress goes: a terminal, a file, nowhere.
@@ -126,6 +142,7 @@ impl From<JournalError> for CampaignError {
 /// What the workers share.
 pub(super) struct Shared {
     pub(super) journal: Mutex<Journal>,
+    pack: Pack,
     error: Mutex<Option<CampaignError>>,
     stop: AtomicBool,
 }
@@ -133,6 +150,11 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn add(&self, record: Record) -> Result<(), CampaignError> {
         Ok(self.journal.lock().expect("no worker panics while it writes").add(record)?)
+    }
+
+    /// Before anything is shown that the journal says: puts it on disk, with whatever others have written meanwhile.
+    pub(super) fn settle(&self) -> Result<(), CampaignError> {
+        Ok(self.journal.lock().expect("no worker panics while it writes").sync()?)
     }
 
     /// Keeps the first trouble and lets nobody begin anything new.
@@ -151,18 +173,21 @@ impl Campaign<'_> {
         let watch = Stopwatch::start();
         let selection = selection(jobs);
         let (journal, done) = if resume { self.reopen(&selection)? } else { self.begin(jobs, &selection)? };
-        let shared = Shared { journal: Mutex::new(journal), error: Mutex::new(None), stop: AtomicBool::new(false) };
+        let pack = Pack::open(self.folder.root())?;
+        let (journal, error) = (Mutex::new(journal), Mutex::new(None));
+        let shared = Shared { journal, pack, error, stop: AtomicBool::new(false) };
         self.all_trials(jobs, &done, &shared);
         let records = Journal::read(self.folder.root())?;
         if !shared.stop.load(Ordering::Relaxed) {
             self.confirm_all(jobs, &records, &shared);
         }
-        if let Some(error) = shared.error.into_inner().expect("no worker is left") {
+        if let Some(error) = shared.error.lock().expect("no worker is left").take() {
             return Err(error);
         }
         let wall_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
         let end = Record::End { interrupted: self.interrupted(), wall_ms };
-        shared.journal.lock().expect("no worker is left").add(end)?;
+        shared.add(end)?;
+        shared.settle()?;
         Ok(resume::fold(&self.name(), &Journal::read(self.folder.root())?))
     }
 
@@ -187,7 +212,8 @@ impl Campaign<'_> {
     }
 
     fn all_trials(&self, jobs: &[Job], done: &Done, shared: &Shared) {
-        let open = |job: &&Job| !done.trials.contains_key(&job.n);
+        let again = resume::again(jobs, done, &|job| self.plan(job).is_ok());
+        let open = |job: &&Job| !done.trials.contains_key(&job.n) || again.contains(&job.n);
         let probes: Vec<&Job> = jobs.iter().filter(|j| j.probe.is_some()).filter(open).collect();
         let probes = lanes(probes, |job| &job.target);
         let seen = Mutex::new(resume::observed(jobs, done));
@@ -234,27 +260,44 @@ impl Campaign<'_> {
             _ => None,
         };
         let row = self.row(job, &end, watch.elapsed());
-        match self.keep(job, end, row.clone(), shared) {
+        match self.keep(job, end, row.clone(), present, shared) {
             Ok(()) => self.reporter.tell(Progress::Trial(&row)),
             Err(error) => shared.fail(error),
         }
         present
     }
 
-    fn keep(&self, job: &Job, end: End, row: TrialRow, shared: &Shared) -> Result<(), CampaignError> {
+    fn keep(
+        &self,
+        job: &Job,
+        end: End,
+        row: TrialRow,
+        observed: Option<bool>,
+        shared: &Shared,
+    ) -> Result<(), CampaignError> {
         let (mut plan, mut transcript) = (String::new(), String::new());
         if let Some(outcome) = &end.outcome {
             plan = sha256(outcome.plan.to_toml().as_bytes());
             transcript = outcome.transcript.digest();
-            if self.settings.keep_all || row.verdict != Verdict::Pass {
-                self.folder.keep_trial(job.n, outcome)?;
+            match row.verdict {
+                Verdict::Pass => {
+                    let trial = Folder::trial(job.n, &job.scenario.id, job.seed);
+                    if self.settings.keep_all {
+                        shared.pack.add(&trial, outcome)?;
+                    }
+                    self.folder.forget(&trial); // of an earlier part of the run, where it did not pass
+                }
+                _ => self.folder.keep_trial(job.n, outcome)?,
             }
         }
         let judgements = match end.judged {
             Judged::Rules(all) => all,
             Judged::Outside(..) => Vec::new(),
         };
-        shared.add(Record::Trial { row, plan, transcript, judgements })
+        let told = !matches!(row.verdict, Verdict::Pass | Verdict::NotApplicable);
+        shared.add(Record::Trial { row, plan, transcript, judgements, observed })?;
+        // What is told as a number only is not shown.
+        if told { shared.settle() } else { Ok(()) }
     }
 
     fn attempt(&self, job: &Job, observed: &Observed) -> End {
@@ -275,7 +318,7 @@ impl Campaign<'_> {
                 End { judged: Judged::Rules(outcome.judgements.clone()), outcome: Some(outcome) }
             }
             Ok(Err(error)) => End::outside(Verdict::NotRun, error.to_string()),
-            Err(panic) => End::outside(Verdict::Error, panic_text(&*panic)),
+            Err(panic) => ended_by(&*panic),
         }
     }
 
@@ -290,6 +333,11 @@ impl Campaign<'_> {
             Judged::Rules(all) if all.is_empty() => (Verdict::NotApplicable, "not observed; nothing is claimed".into()),
             Judged::Rules(all) => resume::worst(all),
         };
+        let judged = match &end.judged {
+            Judged::Rules(all) => all.as_slice(),
+            Judged::Outside(..) => &[],
+        };
+        let shown = resume::shown(job.scenario.about.kind, judged, self.runner.registry);
         TrialRow {
             n: job.n,
             scenario: job.scenario.id.clone(),
@@ -300,6 +348,8 @@ impl Campaign<'_> {
             verdict,
             reason,
             wall_ms: u64::try_from(wall.as_millis()).unwrap_or(u64::MAX),
+            findings: resume::each_once(shown.into_iter().map(|shown| shown.signature)),
+            remarks: judged.iter().flat_map(|judgement| judgement.remarks.clone()).collect(),
         }
     }
 
@@ -312,16 +362,21 @@ impl Campaign<'_> {
         each: impl Fn(&T) + Sync,
     ) {
         let next = AtomicUsize::new(0);
-        let goes_on = || !self.interrupted() && !shared.stop.load(Ordering::Relaxed);
-        std::thread::scope(|scope| {
-            for _ in 0..workers.clamp(1, lanes.len().max(1)) {
-                scope.spawn(|| {
-                    while goes_on() {
-                        let Some(lane) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                        lane.iter().take_while(|_| goes_on()).for_each(&each);
-                    }
-                });
+        let work = || {
+            let goes_on = || !self.interrupted() && !shared.stop.load(Ordering::Relaxed);
+            while goes_on() {
+                let Some(lane) = lanes.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                lane.iter().take_while(|_| goes_on()).for_each(&each);
             }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..workers.min(lanes.len()) {
+                // A machine that gives no more threads has fewer workers, and this thread is one of them.
+                if std::thread::Builder::new().spawn_scoped(scope, work).is_err() {
+                    break;
+                }
+            }
+            work();
         });
     }
 
@@ -367,7 +422,19 @@ fn selection(jobs: &[Job]) -> String {
     sha256(text.as_bytes())
 }
 
-fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+/// What a trial came to that a panic of our own ended. A machine without threads to give is no bug, and the trial did not take place.
+fn ended_by(panic: &(dyn std::any::Any + Send)) -> End {
     let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-    format!("bug in Proofhouse: {}", text.unwrap_or("a panic without a message"))
+    match text {
+        Some(text) if text.contains(NO_THREAD) => {
+            End::outside(Verdict::NotRun, format!("our own limit: this machine gives no more threads ({text})"))
+        }
+        text => {
+            let text = text.unwrap_or("a panic without a message");
+            End::outside(Verdict::Error, format!("bug in Proofhouse: {text}"))
+        }
+    }
 }
+
+/// How the standard library says that the system gave it no thread.
+const NO_THREAD: &str = "failed to spawn thread";

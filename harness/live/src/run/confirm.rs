@@ -1,9 +1,13 @@
 //! From a failing trial to a finding: cut down, run again, counted, written.
 use std::cell::{Cell, RefCell};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{Builder, ScopedJoinHandle};
+use std::time::Duration;
 
 use proofhouse_core::document::Located;
-use proofhouse_core::finding::{ENTRIES_MAX, Finding};
+use proofhouse_core::finding::{ENTRIES_MAX, Finding, Repeats, Standing};
 use proofhouse_core::plan::Plan;
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::shrink::shrink;
@@ -12,11 +16,12 @@ use proofhouse_core::transcript::Transcript;
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::Violation;
 
-use super::campaign::{Campaign, CampaignError, Job, Progress, Shared};
+use super::campaign::{Campaign, CampaignError, Job, Progress, Shared, Wait};
 use super::folder::Folder;
 use super::gate::{self, PROBE};
 use super::journal::Record;
-use super::resume::{self, NOT_REPLAYED, Suspicion};
+use super::resume::{self, Shown, Suspicion};
+use super::slots::Slots;
 use super::trial::Runner;
 use super::turn::lanes;
 use crate::clock::Stopwatch;
@@ -26,6 +31,8 @@ use crate::digest::sha256;
 pub struct Replay {
     /// The same signature came, and with it this violation.
     pub violation: Option<Violation>,
+    /// Other failures, each with its rule.
+    pub others: Vec<(String, Violation)>,
     /// SHA-256 of the transcript.
     pub digest: String,
     /// Everything seen.
@@ -40,9 +47,11 @@ pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: 
     if let Some(capability) = plan.id.strip_prefix(PROBE) {
         let _ = gate::declaration(capability, target, &mut outcome.judgements, runner.registry);
     }
-    let found = resume::signatures(plan.about.kind, &outcome.judgements, runner.registry);
-    let violation = found.into_iter().find(|(id, ..)| id == signature).map(|(.., violation)| violation);
-    Some(Replay { violation, digest: outcome.transcript.digest(), outcome })
+    let found = resume::shown(plan.about.kind, &outcome.judgements, runner.registry);
+    let (mine, others): (Vec<Shown>, Vec<Shown>) = found.into_iter().partition(|shown| shown.signature == signature);
+    let violation = mine.into_iter().next().map(|shown| shown.violation);
+    let others = others.into_iter().map(|shown| (shown.oracle, shown.violation)).collect();
+    Some(Replay { violation, others, digest: outcome.transcript.digest(), outcome })
 }
 
 /// The smallest plan that still shows `signature`, asking at most `budget` times.
@@ -75,8 +84,8 @@ pub fn smallest(
 }
 
 impl Campaign<'_> {
-    /// Confirms every failure that has no finding yet. What only shows in quiet is replayed with nothing beside it, and a crash or hang
-    /// too where trials share a target: a process of our own is fresh in every replay, so that its death names its trial.
+    /// Confirms every failure that has no finding yet, side by side, and so are the replays of each: a process of our own is fresh in every
+    /// replay. What shows in quiet only is replayed with nothing beside it; a target that runs already takes one trial at a time.
     pub(super) fn confirm_all(&self, jobs: &[Job], records: &[Record], shared: &Shared) {
         let mut all = resume::suspicions(jobs, records, self.runner.registry);
         // The longest first, so that nobody waits at the end for one that could have begun at once.
@@ -85,24 +94,33 @@ impl Campaign<'_> {
             return;
         }
         self.reporter.tell(Progress::Confirming(all.len()));
-        let alone = |s: &Suspicion| {
-            let shared = matches!(job_of(jobs, s).target.kind, TargetKind::Remote);
-            self.is_quiet(&s.oracle) || shared && matches!(s.kind, FindingKind::Crash | FindingKind::Hang)
-        };
+        self.reporter.tell(Progress::Replays(all.iter().map(|s| self.times(job_of(jobs, s))).sum()));
+        let waiting = Waiting::of(jobs, &all);
+        self.reporter.tell(Progress::Waiting(&waiting.list()));
+        let waiting = Mutex::new(waiting);
+        let alone =
+            |s: &Suspicion| self.is_quiet(&s.shown.oracle) || matches!(job_of(jobs, s).target.kind, TargetKind::Remote);
         let (alone, crowd): (Vec<Suspicion>, Vec<Suspicion>) = all.into_iter().partition(alone);
-        for (group, workers) in [(crowd, self.settings.jobs), (alone, 1)] {
+        for (group, at_once) in [(crowd, self.settings.jobs), (alone, 1)] {
+            let slots = Slots::new(at_once);
             let lanes = lanes(group, |suspicion| &job_of(jobs, suspicion).target);
-            self.side_by_side(&lanes, workers, shared, |suspicion| self.settle_one(jobs, suspicion, shared));
+            self.side_by_side(&lanes, at_once, shared, |suspicion| {
+                if let Err(error) = self.confirm(jobs, suspicion, &slots, shared) {
+                    shared.fail(error);
+                }
+                let mut waiting = waiting.lock().expect("no worker panics while it tells");
+                waiting.settled(suspicion);
+                self.reporter.tell(Progress::Waiting(&waiting.list()));
+            });
         }
         if self.interrupted() {
             self.write_unconfirmed(jobs, shared);
         }
     }
 
-    fn settle_one(&self, jobs: &[Job], suspicion: &Suspicion, shared: &Shared) {
-        if let Err(error) = self.confirm(jobs, suspicion, shared) {
-            shared.fail(error);
-        }
+    /// How often a failure is run again: in simulation twice say `exact`.
+    fn times(&self, job: &Job) -> u32 {
+        if matches!(job.target.kind, TargetKind::InProcess { .. }) { 2 } else { self.settings.replays }
     }
 
     /// After an interruption: what was found and not yet confirmed is written as it stands, and a resume goes on from there.
@@ -121,7 +139,7 @@ impl Campaign<'_> {
         let kept = Folder::trial(job.n, &job.scenario.id, job.seed);
         let read = |which| self.folder.transcript(&kept, which).map_err(CampaignError::Other);
         let Some(transcript) = read("transcript")? else { return Ok(()) };
-        let finding = self.describe(job, &plan, suspicion, &suspicion.violation, NOT_REPLAYED.into(), false);
+        let finding = self.describe(job, &plan, suspicion, &suspicion.shown.violation, Repeats::NotReplayed, false);
         self.folder.keep_finding(
             &finding,
             &plan,
@@ -132,7 +150,13 @@ impl Campaign<'_> {
         self.publish(job, &finding, shared)
     }
 
-    fn confirm(&self, jobs: &[Job], suspicion: &Suspicion, shared: &Shared) -> Result<(), CampaignError> {
+    fn confirm(
+        &self,
+        jobs: &[Job],
+        suspicion: &Suspicion,
+        slots: &Slots,
+        shared: &Shared,
+    ) -> Result<(), CampaignError> {
         let job = job_of(jobs, suspicion);
         let plan = match self.plan(job) {
             Ok(plan) => plan,
@@ -144,25 +168,27 @@ impl Campaign<'_> {
         let watch = Stopwatch::start();
         let late = || !in_process && watch.elapsed() > self.settings.shrink_live;
         let stop = || self.interrupted() || late();
-        let small = smallest(&self.runner, &plan, &job.target, &suspicion.signature, budget, &stop);
-        for candidate in [small, plan] {
-            let counted = self.count(job, &candidate, suspicion, in_process, shared)?;
-            if self.interrupted() {
-                return Ok(()); // `write_unconfirmed` takes it from here
-            }
-            let cut_away = candidate.tree != self.plan(job).map_err(|_| gone(job))?.tree;
-            if !counted.confirmed && cut_away {
-                continue; // cutting went too far: the original is counted instead
-            }
-            return self.write(job, &candidate, suspicion, counted, shared);
+        let small = {
+            let _slot = slots.take();
+            smallest(&self.runner, &plan, &job.target, &suspicion.shown.signature, budget, &stop)
+        };
+        let counted = self.count(job, &small, suspicion, slots, shared)?;
+        if self.interrupted() {
+            return Ok(()); // `write_unconfirmed` takes it from here
         }
-        unreachable!("the second candidate is the original")
+        if counted.confirmed || small.tree == plan.tree {
+            return self.write(job, &small, suspicion, counted, shared);
+        }
+        // Cutting went too far: the original is counted instead.
+        self.reporter.tell(Progress::Replays(self.times(job)));
+        let counted = self.count(job, &plan, suspicion, slots, shared)?;
+        if self.interrupted() { Ok(()) } else { self.write(job, &plan, suspicion, counted, shared) }
     }
 
     /// Questions that cutting down a live failure may cost: what fits in the time that the settings allow it. What must run alone is
     /// left as it is: everybody else would wait.
     fn live_budget(&self, plan: &Plan, suspicion: &Suspicion) -> u32 {
-        if self.is_quiet(&suspicion.oracle) {
+        if self.is_quiet(&suspicion.shown.oracle) {
             return 0;
         }
         let took = suspicion.wall_ms as f64 / 1000.0;
@@ -170,42 +196,66 @@ impl Campaign<'_> {
         (self.settings.shrink_live.as_secs_f64() / each) as u32
     }
 
+    /// Runs a plan again as often as it takes, and journals what came. The digest of the plan stands in every line, so that replays of a
+    /// cut plan are never counted with those of the original.
     fn count(
         &self,
         job: &Job,
         plan: &Plan,
         suspicion: &Suspicion,
-        in_process: bool,
+        slots: &Slots,
         shared: &Shared,
     ) -> Result<Counted, CampaignError> {
-        let times = if in_process { 2 } else { self.settings.replays };
+        let times = self.times(job);
         let mut counted = Counted::default();
         let digest = sha256(plan.to_toml().as_bytes());
-        for nth in 1..=times {
-            if self.interrupted() {
-                break;
-            }
-            let Some(again) = replay(&self.runner, plan, &job.target, &suspicion.signature) else { continue };
-            let exact = counted.digests.first().is_some_and(|first| *first == again.digest);
-            counted.digests.push(again.digest.clone());
+        let mut first: Option<String> = None;
+        for (nth, came) in (1..).zip(self.replays(job, plan, suspicion, slots)) {
+            let Some(came) = came else { continue };
+            let exact = first.as_ref().is_some_and(|first| *first == came.digest);
+            counted.exact = exact && (counted.ran == 1 || counted.exact);
+            counted.ran += 1;
+            counted.agreed += u32::from(came.reproduced);
+            counted.shown = counted.shown.or(came.shown);
+            first.get_or_insert(came.digest.clone());
             shared.add(Record::Replay {
-                signature: suspicion.signature.clone(),
+                signature: suspicion.shown.signature.clone(),
                 nth,
-                reproduced: again.violation.is_some(),
+                reproduced: came.reproduced,
                 exact,
-                transcript: again.digest,
+                transcript: came.digest,
                 plan: digest.clone(),
             })?;
-            counted.ran += 1;
-            counted.exact = exact && (nth == 2 || counted.exact);
-            if let Some(violation) = again.violation {
-                counted.agreed += 1;
-                counted.shown = Some((again.outcome, violation));
-            }
         }
         // Two thirds of those asked for: a replay that did not take place agrees with nobody.
         counted.confirmed = counted.ran > 0 && counted.agreed * 3 >= times * 2;
         Ok(counted)
+    }
+
+    /// The replays of one plan, side by side as far as there are places; `None` for each that did not take place.
+    fn replays(&self, job: &Job, plan: &Plan, suspicion: &Suspicion, slots: &Slots) -> Vec<Option<Came>> {
+        let times = self.times(job) as usize;
+        // One record is enough to show it, and each may be large.
+        let shown = AtomicBool::new(false);
+        let one = || {
+            let _slot = slots.take();
+            let again = if self.interrupted() {
+                None
+            } else {
+                replay(&self.runner, plan, &job.target, &suspicion.shown.signature)
+            };
+            self.reporter.tell(Progress::Replayed);
+            again.map(|again| Came::of(again, &shown))
+        };
+        std::thread::scope(|scope| {
+            // Where the machine gives no thread, they come one after the other.
+            let others = (1..times).map_while(|_| Builder::new().spawn_scoped(scope, one).ok());
+            let others: Vec<ScopedJoinHandle<'_, _>> = others.collect();
+            let mut all = vec![one()];
+            all.extend(others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))));
+            all.resize_with(times.max(1), one);
+            all
+        })
     }
 
     fn write(
@@ -218,8 +268,8 @@ impl Campaign<'_> {
     ) -> Result<(), CampaignError> {
         let in_process = matches!(job.target.kind, TargetKind::InProcess { .. });
         let replay = match (in_process, counted.exact && counted.agreed == counted.ran) {
-            (true, true) => "exact".to_owned(),
-            _ => format!("{} of {}", counted.agreed, counted.ran),
+            (true, true) => Repeats::Exact,
+            _ => Repeats::Counted { agreed: counted.agreed, ran: counted.ran },
         };
         let Some((outcome, violation)) = counted.shown else {
             return self.unconfirmed_as(job, suspicion, replay, shared);
@@ -235,13 +285,13 @@ impl Campaign<'_> {
         &self,
         job: &Job,
         suspicion: &Suspicion,
-        replay: String,
+        replay: Repeats,
         shared: &Shared,
     ) -> Result<(), CampaignError> {
         let plan = self.plan(job).map_err(|_| gone(job))?;
         let kept = Folder::trial(job.n, &job.scenario.id, job.seed);
         let read = |which| self.folder.transcript(&kept, which).map_err(CampaignError::Other);
-        let finding = self.describe(job, &plan, suspicion, &suspicion.violation, replay, false);
+        let finding = self.describe(job, &plan, suspicion, &suspicion.shown.violation, replay, false);
         if let Some(transcript) = read("transcript")? {
             let text = reproduce(&finding, &plan, &transcript, self);
             self.folder.keep_finding(&finding, &plan, &transcript, read("control")?.as_ref(), &text)?;
@@ -251,6 +301,7 @@ impl Campaign<'_> {
 
     fn publish(&self, job: &Job, finding: &Finding, shared: &Shared) -> Result<(), CampaignError> {
         shared.add(Record::Finding { trial: job.n, finding: Box::new(finding.clone()) })?;
+        shared.settle()?;
         self.reporter.tell(Progress::Finding(finding));
         Ok(())
     }
@@ -261,7 +312,7 @@ impl Campaign<'_> {
         plan: &Plan,
         suspicion: &Suspicion,
         violation: &Violation,
-        replay: String,
+        replay: Repeats,
         confirmed: bool,
     ) -> Finding {
         let about = &plan.about;
@@ -271,12 +322,12 @@ impl Campaign<'_> {
         };
         Finding {
             format: 1,
-            id: format!("F-{}", &suspicion.signature[..8]),
-            signature: suspicion.signature.clone(),
-            verdict: if confirmed { "fail" } else { "inconclusive" }.into(),
-            kind: suspicion.kind,
+            id: format!("F-{}", &suspicion.shown.signature[..8]),
+            signature: suspicion.shown.signature.clone(),
+            verdict: if confirmed { Standing::Confirmed } else { Standing::Suspicion },
+            kind: suspicion.shown.kind,
             level: about.level,
-            title: plan.title.clone(),
+            title: title(suspicion.shown.kind, violation, plan),
             scenario: plan.id.clone(),
             case: plan.case.clone(),
             seed: plan.seed.to_string(),
@@ -284,11 +335,12 @@ impl Campaign<'_> {
             target_version: self.versions.get(&job.target.name).cloned().unwrap_or_default(),
             target_digest: job.target.digest.clone(),
             flaws,
-            oracle: suspicion.oracle.clone(),
+            oracle: suspicion.shown.oracle.clone(),
             clause: violation.clause.clone(),
             expected: violation.expected.clone(),
             actual: violation.actual.clone(),
             place: violation.place.clone(),
+            arm: suspicion.shown.arm,
             replay,
             attack: about.attack.clone(),
             guidance: about.guidance.clone(),
@@ -299,6 +351,35 @@ impl Campaign<'_> {
     }
 }
 
+/// What a finding is called: what was seen, where a rule failed that holds in every scenario; the scenario says what its own rules are
+/// about, and would accuse the target of something else.
+fn title(kind: FindingKind, violation: &Violation, plan: &Plan) -> String {
+    match kind {
+        FindingKind::Crash | FindingKind::Hang | FindingKind::Exception | FindingKind::Config => {
+            let mut chars = violation.actual.chars();
+            chars.next().map(|first| first.to_uppercase().to_string() + chars.as_str()).unwrap_or_default()
+        }
+        _ => plan.title.clone(),
+    }
+}
+
+/// What one replay came to.
+struct Came {
+    reproduced: bool,
+    digest: String,
+    /// Of the first that reproduced it: what shows it.
+    shown: Option<(Outcome, Violation)>,
+}
+
+impl Came {
+    fn of(again: Replay, shown: &AtomicBool) -> Came {
+        let Replay { violation, digest, outcome, .. } = again;
+        let reproduced = violation.is_some();
+        let keep = |_: &Violation| !shown.swap(true, Ordering::Relaxed);
+        Came { reproduced, digest, shown: violation.filter(keep).map(|violation| (outcome, violation)) }
+    }
+}
+
 /// Replays of one plan, counted.
 #[derive(Default)]
 struct Counted {
@@ -306,8 +387,35 @@ struct Counted {
     agreed: u32,
     exact: bool,
     confirmed: bool,
-    digests: Vec<String>,
     shown: Option<(Outcome, Violation)>,
+}
+
+/// The failures that a run still waits for.
+struct Waiting(Vec<(String, Wait)>);
+
+impl Waiting {
+    fn of(jobs: &[Job], all: &[Suspicion]) -> Waiting {
+        let wait = |suspicion: &Suspicion| {
+            let job = job_of(jobs, suspicion);
+            let case = if job.case.is_empty() { String::new() } else { format!(" [{}]", job.case) };
+            let about = Duration::from_millis(suspicion.wall_ms);
+            (Waiting::key(suspicion), Wait { what: format!("{}{case}", job.scenario.id), about })
+        };
+        Waiting(all.iter().map(wait).collect())
+    }
+
+    fn key(suspicion: &Suspicion) -> String {
+        format!("{} {}", suspicion.trial, suspicion.shown.signature)
+    }
+
+    fn settled(&mut self, suspicion: &Suspicion) {
+        let key = Waiting::key(suspicion);
+        self.0.retain(|(known, _)| *known != key);
+    }
+
+    fn list(&self) -> Vec<Wait> {
+        self.0.iter().map(|(_, wait)| wait.clone()).collect()
+    }
 }
 
 fn job_of<'a>(jobs: &'a [Job], suspicion: &Suspicion) -> &'a Job {

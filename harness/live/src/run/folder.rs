@@ -92,13 +92,19 @@ impl Folder {
     /// Folder of a trial, below the run's.
     #[must_use]
     pub fn trial(n: u32, scenario: &str, seed: Seed) -> String {
-        format!("trials/{n}-{}-{seed}", scenario.replace('/', "-"))
+        format!("trials/{n}-{}-{seed}", file_name(&scenario.replace('/', "-")))
+    }
+
+    /// The copy of a target's file, below the run's folder. Targets that are named by a URL have names that no file can have.
+    #[must_use]
+    pub fn target(name: &str) -> String {
+        format!("targets/{}.toml", file_name(name))
     }
 
     /// Folder of a finding, below the run's. The target stands in it, since one run may see one defect on several.
     #[must_use]
     pub fn finding(finding: &Finding) -> String {
-        format!("findings/{}-{}", finding.id, finding.target)
+        format!("findings/{}-{}", finding.id, file_name(&finding.target))
     }
 
     /// Keeps a trial: its plan, and its transcripts compressed.
@@ -113,6 +119,11 @@ impl Folder {
             self.write(&format!("{trial}/control.jsonl.gz"), &gzip(control.to_jsonl().as_bytes()))?;
         }
         Ok(())
+    }
+
+    /// Removes what was kept of a trial, where anything was.
+    pub fn forget(&self, trial: &str) {
+        let _ = fs::remove_dir_all(self.root.join(trial));
     }
 
     /// Reads a kept transcript: `transcript` or `control`. `None` where the trial has none.
@@ -150,13 +161,29 @@ impl Folder {
         if let Some(control) = control {
             self.write(&at("control.jsonl"), control.to_jsonl().as_bytes())?;
         }
-        self.write(&at("target.log"), target_log(transcript).as_bytes())?;
+        let shown = if finding.arm.is_main() { transcript } else { control.unwrap_or(transcript) };
+        self.write(&at("target.log"), target_log(shown).as_bytes())?;
         self.write(&at("reproduce.md"), reproduce.as_bytes())?;
         let text = toml::to_string(finding).expect("a finding is text, numbers and lists of them");
         // Last: a finding folder with this file is whole.
         self.write(&at("finding.toml"), text.as_bytes())
     }
 }
+
+/// A name as a file has it, of `A-Z a-z 0-9 . _ -` only, since runs are copied to other systems and uploaded as artifacts. What had to
+/// be changed ends in a digest of the name, so that two names stay two.
+#[must_use]
+pub fn file_name(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    if !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(plain) && !name.starts_with('.') {
+        return name.to_owned();
+    }
+    let kept: String = name.chars().map(|c| if plain(c) { c } else { '-' }).take(NAME_MAX).collect();
+    format!("{}-{}", kept.trim_matches(['-', '.']), &crate::digest::sha256(name.as_bytes())[..8])
+}
+
+/// Longest name that is kept as it is: a file may have 255 bytes, and more stands before and behind it.
+const NAME_MAX: usize = 120;
 
 /// What the target logged, one line each, with the time in seconds.
 fn target_log(transcript: &Transcript) -> String {
@@ -167,7 +194,7 @@ fn target_log(transcript: &Transcript) -> String {
     transcript.entries.iter().filter_map(line).collect()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(super) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
     encoder.write_all(bytes).expect("writing to memory does not fail");
     encoder.finish().expect("writing to memory does not fail")
@@ -176,6 +203,23 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_name_is_one_that_any_file_system_takes() {
+        for name in ["mqtt://127.0.0.1:1883", "größer", "..", "", "a b", "../../etc/passwd", &"x".repeat(300)] {
+            let file = file_name(name);
+            let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+            assert!(!file.is_empty() && file.len() < 160 && file.chars().all(fits), "{name:?}: {file:?}");
+            assert!(!file.starts_with('.'), "{name:?}: {file:?}");
+        }
+        assert_eq!(file_name("mosquitto-2.0"), "mosquitto-2.0", "what fits stays as it is");
+    }
+
+    #[test]
+    fn two_names_never_become_one_file() {
+        assert_ne!(file_name("mqtt://127.0.0.1:1883"), file_name("mqtt:--127.0.0.1-1883"));
+        assert_ne!(file_name("a/b"), file_name("a:b"));
+    }
 
     #[test]
     fn a_file_is_written_whole_or_not_at_all() {

@@ -15,7 +15,7 @@ pub enum Gate {
     Run,
     /// Neither claimed, lacking nor clearly probed: it runs and can end no better than INCONCLUSIVE.
     Doubt(String),
-    /// Declared absent, and the attempt to refute that failed.
+    /// Declared absent, and not refuted.
     NotApplicable(String),
 }
 
@@ -28,17 +28,17 @@ pub fn gate(needs: &[String], target: &TargetSpec, observed: &Observed) -> Gate 
         if seen == Some(true) || claims(target, need) {
             continue;
         }
-        doubt = match (lacks(target, need), seen) {
-            (Some(reason), Some(_)) => {
-                let proof = "a probe tried to refute it and did not";
-                return Gate::NotApplicable(format!("target declares that it lacks {need} ({reason}); {proof}"));
-            }
-            // A declaration alone is no proof.
-            (Some(_), None) => Gate::Doubt(format!("needs {need}: declared absent, and no probe could decide it")),
-            (None, _) => Gate::Doubt(format!(
-                "needs {need}, which no probe saw: say in the target file that it `claims` or `lacks` it"
-            )),
-        };
+        if let Some(reason) = lacks(target, need) {
+            let proof = match seen {
+                Some(_) => "a probe tried to refute it and did not",
+                // The row of the probe says why, once.
+                None => "nothing refuted it, and its probe could not decide",
+            };
+            return Gate::NotApplicable(format!("target declares that it lacks {need} ({reason}); {proof}"));
+        }
+        doubt = Gate::Doubt(format!(
+            "needs {need}, which no probe saw: say in the target file that it `claims` or `lacks` it"
+        ));
     }
     doubt
 }
@@ -97,19 +97,30 @@ pub fn declaration(
                 }],
             ));
         }
-        (Some(false), false, _) | (None, false, _) => {
+        (Some(false), false, _) => {
             // Not observed and not claimed: a probe can only add, so its own answer is no verdict on the target. A crash is one.
             judgements.retain(|j| is_trouble(registry, j));
         }
+        (None, false, _) => undecided(capability, judgements, registry),
         _ => {}
     }
     present
 }
 
+/// A probe that came to no answer says so once, here: what needs the capability says what follows from that.
+fn undecided(capability: &str, judgements: &mut Vec<Judgement>, registry: &Registry) {
+    let why = judgements.iter().find(|j| j.verdict == Verdict::Inconclusive).map(|j| j.reason.clone());
+    judgements.retain(|j| is_trouble(registry, j));
+    if judgements.is_empty() {
+        let why = why.unwrap_or_else(|| "nothing was judged".into());
+        judgements.push(Judgement::inconclusive(NEEDS, format!("the probe for {capability} could not decide: {why}")));
+    }
+}
+
 /// Where a capability is in doubt, rules that rest on it cannot decide; a target that crashed, hung or threw did so all the same.
 pub fn doubted(why: &str, judgements: &mut Vec<Judgement>, registry: &Registry) {
     judgements.retain(|j| is_trouble(registry, j));
-    judgements.push(Judgement::inconclusive("needs", why));
+    judgements.push(Judgement::inconclusive(NEEDS, why));
 }
 
 /// A failure that no missing capability explains.
@@ -120,6 +131,9 @@ fn is_trouble(registry: &Registry, judgement: &Judgement) -> bool {
 
 /// How the id of a probe begins; the capability follows.
 pub const PROBE: &str = "probe/";
+
+/// Id under which doubt about a capability is judged.
+pub const NEEDS: &str = "needs";
 
 /// Id under which a wrong declaration is reported.
 pub const DECLARATION: &str = "declaration";
@@ -162,9 +176,25 @@ mod tests {
         assert_eq!(ask(&["acl"], &[], &[]), Gate::Run);
         assert_eq!(ask(&[], &["acl"], &[("acl", true)]), Gate::Run);
         assert!(matches!(ask(&[], &["acl"], &[("acl", false)]), Gate::NotApplicable(_)));
-        assert!(matches!(ask(&[], &["acl"], &[]), Gate::Doubt(_)), "a declaration alone is no proof");
         assert!(matches!(ask(&[], &[], &[("acl", false)]), Gate::Doubt(_)));
         assert_eq!(ask(&[], &[], &[("acl", true)]), Gate::Run);
+    }
+
+    #[test]
+    fn what_is_declared_absent_and_not_refuted_is_not_applicable_also_where_its_probe_died() {
+        let Gate::NotApplicable(proof) = ask(&[], &["acl"], &[]) else { panic!("declared, and nothing refuted it") };
+        assert!(proof.contains("its probe could not decide"), "{proof}");
+        // A declaration says nothing about another capability.
+        assert!(matches!(ask(&[], &["sessions"], &[]), Gate::Doubt(_)));
+    }
+
+    #[test]
+    fn a_probe_that_cannot_decide_says_so_once() {
+        let mut seen = vec![Judgement::inconclusive("answer-in-set", "the connection was refused")];
+        assert_eq!(declaration("acl", &target(&[], &["acl"]), &mut seen, &Registry::default()), None);
+        assert_eq!(seen.len(), 1);
+        assert!(seen[0].reason.contains("acl could not decide: the connection was refused"), "{}", seen[0].reason);
+        assert_eq!(seen[0].verdict, Verdict::Inconclusive);
     }
 
     #[test]

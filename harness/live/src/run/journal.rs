@@ -1,6 +1,7 @@
 //! The journal of a run: append-only, one JSON object a line, each line naming the hash of the one before.
 //!
-//! A line is on disk before anything that it says is shown. A torn last line (power cut, `kill -9`) is cut when the run
+//! A line is on disk before anything that it says is shown: [`Journal::sync`] puts there what [`Journal::add`] has written, and several
+//! lines at once where several workers ask for it. A line that nobody has been shown survives a kill, not a power cut. A torn last line (power cut, `kill -9`) is cut when the run
 //! is resumed; a broken chain anywhere else is refused.
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
@@ -43,6 +44,9 @@ pub enum Record {
         transcript: String,
         /// Every rule's answer.
         judgements: Vec<Judgement>,
+        /// For a probe: whether the capability was there. Absent: it could not decide, or the journal is an older one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        observed: Option<bool>,
     },
     /// A failing trial was run again.
     Replay {
@@ -89,6 +93,9 @@ pub struct Journal {
     file: File,
     path: PathBuf,
     last: String,
+    /// Lines that were written, and of those how many are surely on disk.
+    written: u64,
+    synced: u64,
 }
 
 /// A journal that does not read.
@@ -129,7 +136,7 @@ impl Journal {
             .open(&path)
             .map_err(|e| JournalError::Io(path.clone(), e))?;
         lock(&file, &path)?;
-        Ok(Journal { file, path, last: ROOT.to_owned() })
+        Ok(Journal { file, path, last: ROOT.to_owned(), written: 0, synced: 0 })
     }
 
     /// Goes on with a journal, less a torn last line; also returns what it says so far.
@@ -144,7 +151,7 @@ impl Journal {
         lock(&file, &path)?;
         let (records, length, last) = scan(&path)?;
         file.set_len(length).and_then(|()| file.sync_data()).map_err(io)?;
-        Ok((Journal { file, path, last }, records))
+        Ok((Journal { file, path, last, written: 0, synced: 0 }, records))
     }
 
     /// What a journal says.
@@ -155,7 +162,7 @@ impl Journal {
         Ok(scan(&folder.join(FILE))?.0)
     }
 
-    /// Adds a record; it is on disk when this returns.
+    /// Adds a record. It is in the file when this returns, and on disk after the next [`Journal::sync`].
     ///
     /// # Errors
     /// When it cannot be written: what was written of it is taken back, so that the journal still reads.
@@ -165,7 +172,7 @@ impl Journal {
         let hash = sha256(text.as_bytes());
         text.push('\n');
         let before = self.file.metadata().map(|m| m.len());
-        if let Err(error) = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data()) {
+        if let Err(error) = self.file.write_all(text.as_bytes()) {
             if let Ok(length) = before {
                 // A full disk can still shorten a file; if not, the resume cuts the torn line.
                 let _ = self.file.set_len(length);
@@ -173,6 +180,19 @@ impl Journal {
             return Err(JournalError::Io(self.path.clone(), error));
         }
         self.last = hash;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Puts every line on disk that is not there yet; one that another worker has just put there costs nothing.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn sync(&mut self) -> Result<(), JournalError> {
+        if self.synced < self.written {
+            self.file.sync_data().map_err(|error| JournalError::Io(self.path.clone(), error))?;
+            self.synced = self.written;
+        }
         Ok(())
     }
 }

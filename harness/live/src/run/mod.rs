@@ -7,10 +7,12 @@ pub mod confirm;
 pub mod folder;
 pub mod gate;
 pub mod journal;
+pub mod pack;
 pub mod reproduce;
 pub mod resume;
+mod slots;
 pub mod trial;
 mod turn;
 
-pub use campaign::{Campaign, CampaignError, Job, Progress, Reporter, Settings};
+pub use campaign::{Campaign, CampaignError, Job, Progress, Reporter, Settings, Wait};
 pub use trial::Runner;

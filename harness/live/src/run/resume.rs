@@ -1,37 +1,64 @@
 //! What a journal means: which trials are done, what the probes saw, and the results. Pure functions of its records.
 use std::collections::{BTreeMap, BTreeSet};
 
-use proofhouse_core::finding::{Finding, signature};
+use proofhouse_core::finding::{Finding, Repeats, Standing, signature};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::severity::FindingKind;
-use proofhouse_core::verdict::{Judgement, Verdict, Violation};
+use proofhouse_core::verdict::{Arm, Judgement, Verdict, Violation};
 
 use super::campaign::Job;
 use super::folder::Folder;
 use super::gate::{DECLARATION, Observed};
 use super::journal::Record;
 
-/// How `finding.replay` says that there was no time for any.
-pub const NOT_REPLAYED: &str = "not replayed";
-
-/// Trials that have their line.
+/// Trials that have their line; of two lines of one trial the later holds.
 #[derive(Default)]
 pub struct Done {
     /// Rows and judgements by number.
     pub trials: BTreeMap<u32, (TrialRow, Vec<Judgement>)>,
+    /// What probes came to, by their numbers.
+    observed: BTreeMap<u32, bool>,
 }
 
 impl Done {
     /// Reads the records of a journal.
     #[must_use]
     pub fn of(records: &[Record]) -> Done {
-        let trial = |record: &Record| match record {
-            Record::Trial { row, judgements, .. } => Some((row.n, (row.clone(), judgements.clone()))),
-            _ => None,
-        };
-        Done { trials: records.iter().filter_map(trial).collect() }
+        let mut done = Done::default();
+        for record in records {
+            let Record::Trial { row, judgements, observed, .. } = record else { continue };
+            done.trials.insert(row.n, (row.clone(), judgements.clone()));
+            match observed.or_else(|| seen_before(row, judgements)) {
+                Some(present) => done.observed.insert(row.n, present),
+                None => done.observed.remove(&row.n),
+            };
+        }
+        done
     }
+}
+
+/// What a row of an older journal says about its probe, which then had no field of its own.
+fn seen_before(row: &TrialRow, judgements: &[Judgement]) -> Option<bool> {
+    let declared_wrongly = row.verdict == Verdict::Fail && judgements.iter().any(|j| j.oracle == DECLARATION);
+    (row.verdict == Verdict::Pass || declared_wrongly).then_some(true)
+}
+
+/// Trials that a resume runs again although they have their line: those that did not take place, which may have been our own
+/// trouble (what cannot be planned stays as it is), and those that waited for the answer of such a probe.
+#[must_use]
+pub fn again(jobs: &[Job], done: &Done, plans: &dyn Fn(&Job) -> bool) -> BTreeSet<u32> {
+    let came_to = |job: &Job| done.trials.get(&job.n).map(|(row, _)| row.verdict);
+    let troubled = |job: &&Job| matches!(came_to(job), Some(Verdict::NotRun | Verdict::Error)) && plans(job);
+    let troubled: Vec<&Job> = jobs.iter().filter(troubled).collect();
+    let waited = |job: &&Job| {
+        let open = matches!(came_to(job), Some(Verdict::Inconclusive | Verdict::NotApplicable)) && job.probe.is_none();
+        open && troubled.iter().any(|probe| {
+            let asks = |need: &String| probe.probe.as_ref() == Some(need);
+            probe.target.digest == job.target.digest && job.scenario.needs.iter().any(asks)
+        })
+    };
+    troubled.iter().copied().chain(jobs.iter().filter(waited)).map(|job| job.n).collect()
 }
 
 /// What the probes of an earlier part of the run saw, by target digest.
@@ -39,14 +66,9 @@ impl Done {
 pub fn observed(jobs: &[Job], done: &Done) -> BTreeMap<String, Observed> {
     let mut all: BTreeMap<String, Observed> = BTreeMap::new();
     for job in jobs {
-        let (Some(capability), Some((row, judgements))) = (&job.probe, done.trials.get(&job.n)) else { continue };
-        let declared_wrongly = judgements.iter().any(|j| j.oracle == DECLARATION);
-        let present = match row.verdict {
-            Verdict::Pass => true,
-            Verdict::Fail => declared_wrongly,
-            _ => continue,
-        };
-        all.entry(job.target.digest.clone()).or_default().insert(capability.clone(), present);
+        if let (Some(capability), Some(present)) = (&job.probe, done.observed.get(&job.n)) {
+            all.entry(job.target.digest.clone()).or_default().insert(capability.clone(), *present);
+        }
     }
     all
 }
@@ -56,42 +78,55 @@ pub fn observed(jobs: &[Job], done: &Done) -> BTreeMap<String, Observed> {
 pub struct Suspicion {
     /// Number of the trial.
     pub trial: u32,
+    /// What it showed.
+    pub shown: Shown,
+    /// How long that trial took, milliseconds.
+    pub wall_ms: u64,
+}
+
+/// One violation of a trial, as findings are told apart.
+#[derive(Clone, Debug)]
+pub struct Shown {
     /// Signature of the violation.
     pub signature: String,
     /// Kind of finding.
     pub kind: FindingKind,
     /// Id of the oracle.
     pub oracle: String,
-    /// The violation as that trial showed it.
+    /// The arm whose transcript shows it.
+    pub arm: Arm,
+    /// What was seen.
     pub violation: Violation,
-    /// How long that trial took, milliseconds.
-    pub wall_ms: u64,
 }
 
-/// Every signature in a trial's judgements, with what it stands for.
+/// Every violation in a trial's judgements.
 #[must_use]
-pub fn signatures(
-    about_kind: Option<FindingKind>,
-    judgements: &[Judgement],
-    registry: &Registry,
-) -> Vec<(String, FindingKind, String, Violation)> {
-    let mut all = Vec::new();
-    for judgement in judgements.iter().filter(|j| j.verdict == Verdict::Fail) {
+pub fn shown(about_kind: Option<FindingKind>, judgements: &[Judgement], registry: &Registry) -> Vec<Shown> {
+    let failed = judgements.iter().filter(|j| j.verdict == Verdict::Fail);
+    let of = |judgement: &'_ Judgement| -> Vec<Shown> {
         let kind = kind(about_kind, &judgement.oracle, registry);
-        for violation in &judgement.violations {
-            let id = signature(kind, &judgement.oracle, violation);
-            all.push((id, kind, judgement.oracle.clone(), violation.clone()));
-        }
-    }
-    all
+        let one = |violation: &Violation| Shown {
+            signature: signature(kind, &judgement.oracle, violation),
+            kind,
+            oracle: judgement.oracle.clone(),
+            arm: judgement.arm,
+            violation: violation.clone(),
+        };
+        judgement.violations.iter().map(one).collect()
+    };
+    failed.flat_map(of).collect()
+}
+
+/// The same without repetitions, in their order.
+pub(super) fn each_once(signatures: impl IntoIterator<Item = String>) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    signatures.into_iter().filter(|signature| known.insert(signature.clone())).collect()
 }
 
 /// Kind of finding: a generic oracle knows its own, else the scenario's word counts, else the oracle's.
 fn kind(about: Option<FindingKind>, oracle: &str, registry: &Registry) -> FindingKind {
     let row = registry.oracle(oracle);
-    let generic = proofhouse_core::oracle::GENERIC
-        .iter()
-        .any(|o| o.id == oracle && matches!(o.kind, FindingKind::Crash | FindingKind::Hang));
+    let generic = proofhouse_core::oracle::GENERIC.iter().any(|o| o.id == oracle && o.kind.is_breakdown());
     match row {
         _ if oracle == DECLARATION => FindingKind::Config,
         Some(row) if generic => row.kind,
@@ -104,7 +139,7 @@ fn kind(about: Option<FindingKind>, oracle: &str, registry: &Registry) -> Findin
 #[must_use]
 pub fn suspicions(jobs: &[Job], records: &[Record], registry: &Registry) -> Vec<Suspicion> {
     let confirmed = |record: &Record| match record {
-        Record::Finding { finding, .. } if finding.replay != NOT_REPLAYED => {
+        Record::Finding { finding, .. } if finding.replay != Repeats::NotReplayed => {
             Some((finding.target.clone(), finding.signature.clone()))
         }
         _ => None,
@@ -113,9 +148,9 @@ pub fn suspicions(jobs: &[Job], records: &[Record], registry: &Registry) -> Vec<
     let mut all = Vec::new();
     for (n, (row, judgements)) in Done::of(records).trials {
         let Some(job) = jobs.iter().find(|job| job.n == n) else { continue };
-        for (signature, kind, oracle, violation) in signatures(job.scenario.about.kind, &judgements, registry) {
-            if known.insert((row.target.clone(), signature.clone())) {
-                all.push(Suspicion { trial: n, signature, kind, oracle, violation, wall_ms: row.wall_ms });
+        for shown in shown(job.scenario.about.kind, &judgements, registry) {
+            if known.insert((row.target.clone(), shown.signature.clone())) {
+                all.push(Suspicion { trial: n, shown, wall_ms: row.wall_ms });
             }
         }
     }
@@ -148,22 +183,35 @@ fn settle(mut row: TrialRow, judgements: &[Judgement], findings: &[(u32, Finding
     if row.verdict != Verdict::Fail {
         return row;
     }
-    let places: BTreeSet<(&str, &str)> =
-        judgements.iter().flat_map(|j| j.violations.iter().map(|v| (j.oracle.as_str(), v.place.as_str()))).collect();
-    let mine: Vec<&Finding> = findings
-        .iter()
-        .map(|(_, f)| f)
-        .filter(|f| f.target == row.target && places.contains(&(f.oracle.as_str(), f.place.as_str())))
-        .collect();
-    let confirmed = mine.is_empty() || mine.iter().any(|f| f.verdict == "fail");
-    if !confirmed {
-        row.verdict = Verdict::Inconclusive;
-        row.reason = match mine[0].replay.as_str() {
-            NOT_REPLAYED => format!("not confirmed yet, go on with --resume ({})", row.reason),
-            counted => format!("flaky: {counted} ({})", row.reason),
-        };
+    let mine: Vec<&Finding> = findings.iter().map(|(_, f)| f).filter(|f| shows(&row, judgements, f)).collect();
+    match mine.iter().find(|finding| finding.verdict == Standing::Confirmed) {
+        Some(confirmed) => row.reason = said_of(confirmed, judgements).unwrap_or(row.reason),
+        None => {
+            row.verdict = Verdict::Inconclusive;
+            row.reason = match mine.first().map(|finding| finding.replay) {
+                Some(Repeats::NotReplayed) | None => format!("not confirmed yet, go on with --resume ({})", row.reason),
+                Some(counted) => format!("flaky: {counted} ({})", row.reason),
+            };
+        }
     }
     row
+}
+
+/// Whether a trial shows this finding: it says so itself, by signature. Rows of older journals say rule and place only.
+fn shows(row: &TrialRow, judgements: &[Judgement], finding: &Finding) -> bool {
+    let here = |j: &Judgement| j.oracle == finding.oracle && j.violations.iter().any(|v| v.place == finding.place);
+    let shown = match row.findings.as_slice() {
+        [] => judgements.iter().any(here),
+        own => own.contains(&finding.signature),
+    };
+    shown && finding.target == row.target
+}
+
+/// What this trial saw of a finding: the first thing that it saw may be the one that nobody could repeat.
+fn said_of(finding: &Finding, judgements: &[Judgement]) -> Option<String> {
+    let own = judgements.iter().filter(|j| j.oracle == finding.oracle && j.verdict == Verdict::Fail);
+    let violation = own.flat_map(|j| &j.violations).find(|v| v.place == finding.place && v.clause == finding.clause)?;
+    Some(format!("{}: {}", finding.oracle, violation.actual))
 }
 
 /// The worst verdict of a trial, and why.
@@ -173,3 +221,6 @@ pub fn worst(judgements: &[Judgement]) -> (Verdict, String) {
     let said = judgements.iter().find(|j| j.verdict == verdict);
     (verdict, said.map(|j| format!("{}: {}", j.oracle, j.reason)).unwrap_or_else(|| "nothing was judged".into()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,5 @@
 //! `results.json`: from the types that write it, read where they are declared, so that no field can be forgotten.
+use proofhouse_core::finding::Standing;
 use proofhouse_core::severity::{FindingKind, Level};
 use serde_json::{Map, Value, json};
 
@@ -20,6 +21,9 @@ pub fn results() -> Value {
     definitions.insert("Verdict".into(), json!({ "enum": VERDICTS }));
     definitions.insert("Level".into(), json!({ "enum": Level::WORDS.map(|(word, _)| word) }));
     definitions.insert("FindingKind".into(), json!({ "enum": FindingKind::WORDS.map(|(word, _)| word) }));
+    definitions.insert("Standing".into(), json!({ "enum": [Standing::Confirmed, Standing::Suspicion] }));
+    definitions
+        .insert("Repeats".into(), json!({ "type": "string", "pattern": "^(exact|not replayed|[0-9]+ of [0-9]+)$" }));
     top["$defs"] = definitions.into();
     top
 }

@@ -187,8 +187,10 @@ fn results_are_of_their_schema_field_by_field() {
         verdict: Verdict::NotApplicable,
         reason: text("r"),
         wall_ms: 1,
+        findings: vec![text("s")],
+        remarks: vec![text("m")],
     };
-    let mut finding = json!({ "cwe": [1], "guidance": ["HRD-1"] });
+    let mut finding = json!({ "cwe": [1], "guidance": ["HRD-1"], "verdict": "fail", "replay": "2 of 3" });
     for (name, told) in schema["$defs"]["FindingRow"]["properties"].as_object().unwrap() {
         assert!(!told["description"].as_str().unwrap().is_empty(), "{name}");
         if finding.get(name).is_none() {
