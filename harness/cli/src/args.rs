@@ -29,7 +29,7 @@ pub struct Args {
 pub enum Command {
     /// Run scenarios against targets; with nothing else, the baseline suite against the embedded broker and CoAP server
     Run(Run),
-    /// Run a finding's smallest scenario again: 100 while it reproduces, 0 once it is fixed
+    /// Run a finding's smallest scenario again: 100 while its rule fails, 0 once it is fixed
     Replay(Replay),
     /// Judge the stored transcripts of a run again, without a network
     Judge(Judge),
@@ -132,6 +132,9 @@ pub struct Run {
     /// Print the trials and how long they take, and run nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// This process is watched by one that writes what was found if memory runs out
+    #[arg(long, hide = true)]
+    pub guarded: bool,
     /// No progress on standard error
     #[arg(long, short)]
     pub quiet: bool,
@@ -143,6 +146,8 @@ pub struct Run {
   proofhouse replay runs/x/findings/F-3f9a1c27-rumqttd
   proofhouse replay runs/x/findings/F-3f9a1c27-rumqttd --times 10
   proofhouse replay runs/x/findings/F-3f9a1c27-reference --target reference    without the flaw: is it gone?
+
+Another failure of the same rule is said, and is 100 too: the finding has changed its face, and is not fixed.
 ", after_help = exit_code::TABLE)]
 pub struct Replay {
     /// Folder of the finding

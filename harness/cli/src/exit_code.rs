@@ -29,6 +29,26 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// Every one of them.
+    const ALL: [ExitCode; 11] = [
+        ExitCode::Fine,
+        ExitCode::Bug,
+        ExitCode::Usage,
+        ExitCode::BadFile,
+        ExitCode::Nothing,
+        ExitCode::NoTarget,
+        ExitCode::Undecided,
+        ExitCode::Unverified,
+        ExitCode::NoOutput,
+        ExitCode::Findings,
+        ExitCode::Interrupted,
+    ];
+
+    /// The one with this number, where a process has ended with one of ours.
+    pub fn of(code: u8) -> Option<ExitCode> {
+        ExitCode::ALL.into_iter().find(|known| *known as u8 == code)
+    }
+
     /// What it says about a finished run, in a few words.
     pub fn meaning(self) -> &'static str {
         match self {

@@ -10,6 +10,7 @@ mod gate;
 mod library;
 mod progress;
 mod registry;
+mod say;
 mod select;
 mod style;
 mod summary;
@@ -18,17 +19,19 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::say::tell;
+
 fn main() -> ExitCode {
     let args = args::Args::parse();
-    std::panic::set_hook(Box::new(|info| anstream::eprintln!("proofhouse: bug in Proofhouse: {info}")));
+    std::panic::set_hook(Box::new(|info| tell!("proofhouse: bug in Proofhouse: {info}")));
     let result = std::panic::catch_unwind(|| command::run(args));
     let code = match result {
         Ok(Ok(code)) => code,
         Ok(Err(failure)) => {
-            anstream::eprintln!("{} {failure}", style::error("error:"));
+            tell!("{} {failure}", style::error("error:"));
             failure.code
         }
         Err(_) => exit_code::ExitCode::Bug,
     };
-    ExitCode::from(code as u8)
+    ExitCode::from(say::settled(code) as u8)
 }

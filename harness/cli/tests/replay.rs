@@ -66,9 +66,20 @@ fn stored_transcripts_are_judged_as_before() {
     );
     expect_code(&run(temp.path(), &["judge", "r"]), 0);
     // One byte changed in a kept transcript is noticed.
-    let trial = std::fs::read_dir(temp.path().join("r/trials")).unwrap().next().unwrap().unwrap().path();
-    std::fs::write(trial.join("transcript.jsonl.gz"), b"not a transcript").unwrap();
+    let listed = std::fs::read_dir(temp.path().join("r/trials")).unwrap().map(|entry| entry.unwrap().path());
+    let trial = listed.into_iter().find(|path| path.is_dir()).expect("a trial failed");
+    let transcript = trial.join("transcript.jsonl.gz");
+    let whole = std::fs::read(&transcript).unwrap();
+    std::fs::write(&transcript, b"not a transcript").unwrap();
     assert_eq!(code(&run(temp.path(), &["judge", "r"])), 7);
+    std::fs::write(&transcript, whole).unwrap();
+    // Those that passed lie in one file; one that was torn off is missed, and the others are judged as before.
+    let passed = temp.path().join("r/trials/passed.jsonl.gz");
+    let bytes = std::fs::read(&passed).unwrap();
+    std::fs::write(&passed, &bytes[..bytes.len() - 1]).unwrap();
+    let torn = run(temp.path(), &["judge", "r"]);
+    expect_code(&torn, 6);
+    assert!(stdout(&torn).contains("0 otherwise, 1 without a kept transcript"), "{}", stdout(&torn));
 }
 
 /// The reference broker, and a file that says that it keeps no sessions.
@@ -154,4 +165,82 @@ fn k_of_n_is_counted() {
     let said = stdout(&again);
     assert!(said.contains(" 3 of 10") || said.contains(" 4 of 10"), "{said}");
     expect_code(&again, 100);
+}
+
+/// Ends itself in every trial with another random word; the second time around by another signal, where `again` exists.
+#[cfg(feature = "embedded")]
+const ABORTS: &str = r#"
+format = 1
+kind = "process"
+[process]
+program = "/bin/sh"
+args = ["-c", "BINARY serve reference --port {port} --accounts {accounts} --flaw exits-on-malformed; echo \"panic: $(tr -dc a-z </dev/urandom | head -c 12)\" >&2; if [ -e AGAIN ]; then kill -SEGV $$; fi; kill -ABRT $$"]
+ready = { tcp = "127.0.0.1:{port}", within = "30s" }
+[process.files]
+accounts = ""
+[[endpoint]]
+name = "plain"
+protocol = "mqtt"
+versions = ["3.1.1", "5"]
+address = "127.0.0.1:{port}"
+claims = ["authenticated", "acl", "sessions"]
+[account]
+add = { append = "user {name} {password}\n", to = "{accounts}" }
+grant.publish = { append = "publish {name} {filter}\n", to = "{accounts}" }
+grant.subscribe = { append = "subscribe {name} {filter}\n", to = "{accounts}" }
+"#;
+
+#[cfg(feature = "embedded")]
+#[test]
+fn a_crash_with_random_last_words_is_one_finding_and_another_crash_is_not_its_end() {
+    let temp = tempfile::tempdir().unwrap();
+    let again = temp.path().join("again");
+    let text = ABORTS.replace("AGAIN", again.to_str().unwrap()).replace("BINARY", env!("CARGO_BIN_EXE_proofhouse"));
+    std::fs::write(temp.path().join("aborts.toml"), text).unwrap();
+    let words = ["run", "mqtt/me-02*", "--case", "*subscribe*", "--target", "aborts.toml", "--out", "r", "-q"];
+    let out = run(temp.path(), &words);
+    let results = results(&temp.path().join("r"));
+    let crashes: Vec<_> = results["findings"].as_array().unwrap().iter().filter(|f| f["kind"] == "crash").collect();
+    assert!(!crashes.is_empty(), "{} {}", common::stderr(&out), results["trials"]);
+    for crash in &crashes {
+        assert_eq!((&crash["verdict"], &crash["replay"]), (&"fail".into(), &"3 of 3".into()), "{crash}");
+        assert!(crash["title"].as_str().unwrap().starts_with("The target ended by itself: signal 6"), "{crash}");
+    }
+    let folder = temp.path().join("r").join(crashes[0]["path"].as_str().unwrap());
+    expect_code(&run(temp.path(), &["replay", folder.to_str().unwrap(), "--times", "1"]), 100);
+
+    std::fs::write(&again, "").unwrap();
+    let other = run(temp.path(), &["replay", folder.to_str().unwrap(), "--times", "2"]);
+    expect_code(&other, 100);
+    assert!(stdout(&other).contains("2 of 2 show another failure of no-crash"), "{}", stdout(&other));
+    assert!(stdout(&other).contains("0 of 2"), "{}", stdout(&other));
+}
+
+#[test]
+fn every_file_of_a_run_has_a_name_that_any_system_takes() {
+    let temp = tempfile::tempdir().unwrap();
+    let url = format!("mqtt://127.0.0.1:{}", closing_port());
+    run(temp.path(), &["run", "MC-03", "--case", "5*", "--target", &url, "--out", "r", "-q", "--replays", "1"]);
+    let mut open = vec![temp.path().join("r")];
+    let mut seen = 0;
+    while let Some(folder) = open.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = entry.file_name().into_string().unwrap();
+            assert!(name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-')), "{name:?}");
+            seen += 1;
+            if entry.file_type().unwrap().is_dir() {
+                open.push(entry.path());
+            }
+        }
+    }
+    assert!(seen > 5, "only {seen} files");
+}
+
+/// A port at which every connection is closed at once.
+fn closing_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    port
 }

@@ -249,3 +249,81 @@ fn a_server_that_says_yes_to_everything_passes_nothing() {
         }
     });
 }
+
+/// A run with a finding, whose standard output or error goes to this file.
+fn said_to(
+    folder: &Path,
+    name: &str,
+    words: &[&str],
+    to: impl Fn(&mut std::process::Command),
+) -> std::process::ExitStatus {
+    let mut command = proofhouse();
+    command.args(["run", "MC-03", "--target", "reference", "--out", name]).args(words).current_dir(folder);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    to(&mut command);
+    command.status().unwrap()
+}
+
+fn full() -> Stdio {
+    std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap().into()
+}
+
+#[test]
+fn where_nobody_reads_what_is_said_everything_is_written_all_the_same() {
+    let temp = tempfile::tempdir().unwrap();
+    let t = temp.path();
+    let flawed = ["--flaw", "keeps-both-sessions"];
+    let code = |status: std::process::ExitStatus| status.code().unwrap_or(-1);
+    // News is for people; a lost summary is 8, unless something weighs more.
+    assert_eq!(
+        code(said_to(t, "a", &[], |c| {
+            c.stderr(full());
+        })),
+        0
+    );
+    assert_eq!(
+        code(said_to(t, "b", &[], |c| {
+            c.stdout(full());
+        })),
+        8
+    );
+    assert_eq!(
+        code(said_to(t, "c", &flawed, |c| {
+            c.stdout(full()).stderr(full());
+        })),
+        100
+    );
+    for name in ["a", "b", "c"] {
+        assert!(t.join(name).join("report.html").exists(), "{name} has its documents");
+        assert!(!results(&t.join(name))["trials"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_full_standard_output_is_no_bug_in_any_command() {
+    let temp = tempfile::tempdir().unwrap();
+    for words in [
+        &["list", "scenarios"][..],
+        &["explain", "no-crash"],
+        &["schema", "results"],
+        &["completions", "bash"],
+        &["doctor"],
+    ] {
+        let out = proofhouse().args(words).current_dir(temp.path()).stdout(full()).output().unwrap();
+        expect_code(&out, 8);
+        assert!(stderr(&out).contains("cannot write to standard output"), "{words:?}: {}", stderr(&out));
+        assert!(!stderr(&out).contains("bug in Proofhouse"), "{words:?}: {}", stderr(&out));
+    }
+}
+
+#[test]
+fn a_machine_without_threads_to_give_is_no_bug_and_what_did_not_run_can_be_resumed() {
+    let temp = tempfile::tempdir().unwrap();
+    let t = temp.path();
+    // 100 MiB hold the program and few threads.
+    let binary = env!("CARGO_BIN_EXE_proofhouse");
+    let script = format!("ulimit -v 400000; exec {binary} run MC-03 --target reference --jobs 48 --out r -q");
+    let out = std::process::Command::new("/bin/sh").args(["-c", &script]).current_dir(t).output().unwrap();
+    assert!([0, 8, 130].contains(&code(&out)), "{} {}", code(&out), stderr(&out));
+    assert!(!stderr(&out).contains("bug in Proofhouse"), "{}", stderr(&out));
+}

@@ -5,19 +5,17 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library;
 use crate::registry::registry;
+use crate::say::say;
 
 /// Runs the command.
 pub fn run() -> Result<ExitCode, Failure> {
     let registry = registry();
-    anstream::println!("proofhouse {}, {}", env!("CARGO_PKG_VERSION"), proofhouse_live::clock::machine());
+    say!("proofhouse {}, {}", env!("CARGO_PKG_VERSION"), proofhouse_live::clock::machine());
     let (soft, hard) = proofhouse_live::descriptors();
-    anstream::println!(
-        "descriptors: {soft} now, raised to {hard} at start: at most {} connections at once",
-        hard.saturating_sub(64)
-    );
+    say!("descriptors: {soft} now, raised to {hard} at start: at most {} connections at once", hard.saturating_sub(64));
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt, Vec::new());
-    anstream::println!("targets:");
+    say!("targets:");
     for name in library::target_names() {
         let target = library::target(&name, &[], &registry)?;
         let line = match proofhouse_live::preflight(&target.spec, &registry, &live) {
@@ -29,7 +27,7 @@ pub fn run() -> Result<ExitCode, Failure> {
                 _ => format!("failed {error}"),
             },
         };
-        anstream::println!("  {name:<20} {line}");
+        say!("  {name:<20} {line}");
     }
     Ok(ExitCode::Fine)
 }

@@ -14,6 +14,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library;
 use crate::registry::registry;
+use crate::say::say;
 use crate::style::bold;
 
 /// The way from an idea to a scenario, also at the head of `scenarios/README.md`.
@@ -22,7 +23,7 @@ const HOW_TO: &str = include_str!("../../../../scenarios/_howto.md");
 /// Runs the command.
 pub fn run(args: &Explain) -> Result<ExitCode, Failure> {
     if args.id == "how-to" {
-        anstream::println!("{}", HOW_TO.trim_end());
+        say!("{}", HOW_TO.trim_end());
         return Ok(ExitCode::Fine);
     }
     let registry = registry();
@@ -47,7 +48,7 @@ pub fn run(args: &Explain) -> Result<ExitCode, Failure> {
     said |= flaw(&args.id, &scenarios, &registry, &mut known);
     said |= key(&args.id, &registry, &mut known);
     if let Some(name) = library::target_names().into_iter().find(|n| *n == args.id) {
-        anstream::println!("{}", library::target(&name, &[], &registry)?.text);
+        say!("{}", library::target(&name, &[], &registry)?.text);
         said = true;
     }
     known.extend(library::target_names());
@@ -59,32 +60,32 @@ pub fn run(args: &Explain) -> Result<ExitCode, Failure> {
 }
 
 fn scenario(s: &Scenario) {
-    anstream::println!("{}  {}", bold(&s.id), s.title);
-    anstream::println!("  attack {}, level {}, guidance {}", s.about.attack, s.about.level, s.about.guidance.join(" "));
-    anstream::println!("  clauses {}", s.about.spec.join(" "));
+    say!("{}  {}", bold(&s.id), s.title);
+    say!("  attack {}, level {}, guidance {}", s.about.attack, s.about.level, s.about.guidance.join(" "));
+    say!("  clauses {}", s.about.spec.join(" "));
     if !s.needs.is_empty() {
-        anstream::println!("  needs {}", s.needs.join(", "));
+        say!("  needs {}", s.needs.join(", "));
     }
     let names: Vec<&str> = s.cases.iter().map(|c| c.name.as_str()).filter(|n| !n.is_empty()).take(8).collect();
-    anstream::println!("  {} case(s) {}", s.cases.len(), names.join(" "));
+    say!("  {} case(s) {}", s.cases.len(), names.join(" "));
     for (flaw, oracles) in &s.twins {
-        anstream::println!("  twin {flaw} must fail {}", oracles.join(", "));
+        say!("  twin {flaw} must fail {}", oracles.join(", "));
     }
-    anstream::println!("\n{}", s.text);
+    say!("\n{}", s.text);
 }
 
 fn oracle(o: &Oracle) {
-    anstream::println!("{}  {}", bold(o.id), o.doc);
-    anstream::println!("  kind of finding {}; needs {:?}", o.kind, o.needs);
+    say!("{}  {}", bold(o.id), o.doc);
+    say!("  kind of finding {}; needs {:?}", o.kind, o.needs);
     if !o.clauses.is_empty() {
-        anstream::println!("  clauses {}", o.clauses.join(", "));
+        say!("  clauses {}", o.clauses.join(", "));
     }
     keys(o.keys);
 }
 
 fn keys(keys: &[Key]) {
     for key in keys {
-        anstream::println!("  {:<20} {:<10} {}", key.name, format!("{:?}", key.kind).to_lowercase(), key.doc);
+        say!("  {:<20} {:<10} {}", key.name, format!("{:?}", key.kind).to_lowercase(), key.doc);
     }
 }
 
@@ -94,7 +95,7 @@ fn rows(id: &str, registry: &Registry, known: &mut Vec<String>) -> Result<bool, 
     let mut row = |name: &str, doc: &str, of: &[Key]| {
         known.push(name.into());
         if name == id {
-            anstream::println!("{}  {doc}", bold(name));
+            say!("{}  {doc}", bold(name));
             keys(of);
             said = true;
         }
@@ -118,17 +119,17 @@ fn rows(id: &str, registry: &Registry, known: &mut Vec<String>) -> Result<bool, 
 fn flaw(id: &str, scenarios: &[Arc<Scenario>], registry: &Registry, known: &mut Vec<String>) -> bool {
     known.extend(registry.flaws.iter().map(|(name, _)| (*name).to_owned()));
     let Some((name, doc)) = registry.flaws.iter().find(|(name, _)| *name == id) else { return false };
-    anstream::println!("{}  {doc}", bold(name));
+    say!("{}  {doc}", bold(name));
     let mut caught = false;
     for s in scenarios {
         for (_, oracles) in s.twins.iter().filter(|(flaw, _)| flaw == id) {
-            anstream::println!("  {} must fail {}", s.id, oracles.join(", "));
-            anstream::println!("    proofhouse run {} --target {} --flaw {id}", s.id, in_process(s, registry));
+            say!("  {} must fail {}", s.id, oracles.join(", "));
+            say!("    proofhouse run {} --target {} --flaw {id}", s.id, in_process(s, registry));
             caught = true;
         }
     }
     if !caught {
-        anstream::println!("  no scenario has it as its twin");
+        say!("  no scenario has it as its twin");
     }
     true
 }
@@ -153,7 +154,7 @@ fn key(id: &str, registry: &Registry, known: &mut Vec<String>) -> bool {
         known.extend(keys.iter().map(|key| key.name.to_owned()));
         for key in keys.iter().filter(|key| key.name == id) {
             let kind = format!("{:?}", key.kind).to_lowercase();
-            anstream::println!("{}  where {by} = \"{name}\": {} ({kind})", bold(id), key.doc);
+            say!("{}  where {by} = \"{name}\": {} ({kind})", bold(id), key.doc);
             said = true;
         }
     }
@@ -164,10 +165,10 @@ fn key_of_table(id: &str, table: &Table, known: &mut Vec<String>) -> bool {
     known.extend(table.keys.iter().map(|word| word.name.to_owned()));
     let Some(word) = table.keys.iter().find(|word| word.name == id) else { return false };
     let required = if word.required { ", required" } else { "" };
-    anstream::println!("{}  key of {}: {} ({}{required})", bold(id), table.what, word.doc, stands(&word.shape));
+    say!("{}  key of {}: {} ({}{required})", bold(id), table.what, word.doc, stands(&word.shape));
     if let Shape::Table(inner) | Shape::List(inner) | Shape::Named(inner) = word.shape {
         for word in inner.keys {
-            anstream::println!("  {:<20} {}", word.name, word.doc);
+            say!("  {:<20} {}", word.name, word.doc);
         }
     }
     true

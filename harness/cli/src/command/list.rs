@@ -13,6 +13,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library;
 use crate::registry::registry;
+use crate::say::say;
 
 /// One line of a listing.
 type Row = Vec<String>;
@@ -22,7 +23,7 @@ pub fn run(args: &List) -> Result<ExitCode, Failure> {
     let registry = registry();
     let scenarios = library::scenarios(&args.scenarios, &registry)?;
     if args.markdown && args.what == What::Scenarios {
-        anstream::print!("{}", index(&scenarios));
+        crate::say::out(format_args!("{}", index(&scenarios)));
         return Ok(ExitCode::Fine);
     }
     let mut rows = match (args.what, args.by_clause) {
@@ -159,6 +160,6 @@ fn print(rows: &[Row]) {
     let widths: Vec<usize> = (0..columns).map(width).collect();
     for row in rows {
         let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        anstream::println!("{}", cells.join("  ").trim_end());
+        say!("{}", cells.join("  ").trim_end());
     }
 }

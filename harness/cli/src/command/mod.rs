@@ -11,6 +11,7 @@ mod run;
 mod schema;
 mod serve;
 mod shrink;
+mod under_limit;
 mod validate;
 
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use proofhouse_live::clock::Stopwatch;
 use crate::args::{Args, Command};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::say::tell;
 
 /// Does what the command line says.
 pub fn run(args: Args) -> Result<ExitCode, Failure> {
@@ -61,7 +63,7 @@ fn interrupt() -> Result<Arc<AtomicBool>, Failure> {
         }
         first = Some(Stopwatch::start());
         set.store(true, Ordering::Relaxed);
-        anstream::eprintln!("\ninterrupted: writing what was found (again to stop at once)");
+        tell!("\ninterrupted: writing what was found (again to stop at once)");
     })
     .map_err(|e| Failure::new(ExitCode::Bug, format!("cannot listen for Ctrl-C: {e}")))?;
     Ok(flag)

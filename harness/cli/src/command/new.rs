@@ -11,6 +11,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library;
 use crate::registry::registry;
+use crate::say::say;
 
 /// Runs the command.
 pub fn run(args: &New) -> Result<ExitCode, Failure> {
@@ -44,15 +45,11 @@ fn scenario(args: &NewScenario) -> Result<ExitCode, Failure> {
         Spoken::Coap => "coap-lite       # against a real one",
         Spoken::Mixed => "./my-gateway.toml       # against yours; see: proofhouse new target --help",
     };
-    anstream::println!("wrote {}", path.display());
-    anstream::println!("next:");
-    anstream::println!(
-        "  proofhouse validate {id} --scenarios {out}       # is its twin caught, the clean reference spared?"
-    );
-    anstream::println!("  proofhouse run {id} --scenarios {out} --target {real}");
-    anstream::println!(
-        "  proofhouse explain how-to       # from an idea to a scenario that is proven; for any key: explain KEY"
-    );
+    say!("wrote {}", path.display());
+    say!("next:");
+    say!("  proofhouse validate {id} --scenarios {out}       # is its twin caught, the clean reference spared?");
+    say!("  proofhouse run {id} --scenarios {out} --target {real}");
+    say!("  proofhouse explain how-to       # from an idea to a scenario that is proven; for any key: explain KEY");
     Ok(ExitCode::Fine)
 }
 
@@ -127,15 +124,12 @@ fn target(args: &NewTarget) -> Result<ExitCode, Failure> {
     // A bare name would be looked up among the embedded ones first.
     let shown =
         if path.is_absolute() { path.clone() } else { Path::new(".").join(path.strip_prefix(".").unwrap_or(&path)) };
-    anstream::println!("wrote {}", path.display());
-    anstream::println!("next:");
-    anstream::println!(
-        "  proofhouse run --target {} --dry-run       # does it load, and what would run?",
-        shown.display()
-    );
+    say!("wrote {}", path.display());
+    say!("next:");
+    say!("  proofhouse run --target {} --dry-run       # does it load, and what would run?", shown.display());
     let first = if text.contains("protocol  = \"coap\"") { "CD-01" } else { "MC-03" };
-    anstream::println!("  proofhouse run {first} --target {}       # one attack against it", shown.display());
-    anstream::println!("  proofhouse explain mosquitto       # a target file with accounts, rights and a reload");
+    say!("  proofhouse run {first} --target {}       # one attack against it", shown.display());
+    say!("  proofhouse explain mosquitto       # a target file with accounts, rights and a reload");
     Ok(ExitCode::Fine)
 }
 

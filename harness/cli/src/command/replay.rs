@@ -1,4 +1,5 @@
-//! `proofhouse replay`: a finding's smallest scenario again. 100 while it reproduces, 0 once it is fixed.
+//! `proofhouse replay`: a finding's smallest scenario again. 100 while its rule fails, also by another failure than the finding's own
+//! (which is then said); 0 once it is fixed.
 use std::path::{Path, PathBuf};
 
 use proofhouse_core::document::parse;
@@ -17,6 +18,7 @@ use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library::{self, Target};
 use crate::registry::registry;
+use crate::say::{say, tell};
 
 /// A finding read from its folder.
 pub struct Stored {
@@ -62,11 +64,9 @@ impl Stored {
             return library::target(named, flaws, registry);
         }
         let flaws = if flaws.is_empty() { &self.finding.flaws } else { flaws };
-        let kept = self.folder.join("../../targets").join(format!("{}.toml", self.finding.target));
-        match std::fs::read_to_string(&kept) {
-            Ok(text) if text.contains("://") && !text.contains('=') => library::target(text.trim(), &[], registry),
-            Ok(_) => library::target(&kept.display().to_string(), flaws, registry),
-            Err(_) => library::target(&self.finding.target, flaws, registry),
+        match library::kept(&self.folder.join("../.."), &self.finding.target, flaws, registry)? {
+            Some(target) => Ok(target),
+            None => library::target(&self.finding.target, flaws, registry),
         }
     }
 }
@@ -83,8 +83,8 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
     let runner = Runner::new(&registry, live);
     let before = lines(&stored.folder)?.len();
     let mut journal = journal(&stored.folder)?;
-    let mut undecided = 0;
-    anstream::eprintln!(
+    let (mut undecided, mut another) = (0, 0);
+    tell!(
         "{} on {}, seed {}, {} times",
         stored.finding.id,
         format!("{} {version}", target.spec.name).trim_end(),
@@ -103,7 +103,8 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
         };
         let shown = again.violation.is_some();
         undecided += u32::from(!shown && !was_judged(&again.outcome.judgements, &stored.finding.oracle));
-        anstream::eprintln!("{nth:>4}  {}", again.violation.map_or("not seen".to_owned(), |v| v.actual));
+        another += u32::from(!shown && again.others.iter().any(|(oracle, _)| *oracle == stored.finding.oracle));
+        tell!("{nth:>4}  {}", in_words(&again, &stored.finding.oracle));
         journal
             .add(Record::Replay {
                 signature: stored.finding.signature.clone(),
@@ -116,11 +117,27 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
             .map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))?;
     }
     let said = say(&stored, &lines(&stored.folder)?[before..]);
+    if said == ExitCode::Fine && another > 0 {
+        let (oracle, times) = (&stored.finding.oracle, args.times);
+        say!("{another} of {times} show another failure of {oracle}: that is not fixed");
+        return Ok(ExitCode::Findings);
+    }
     if said == ExitCode::Fine && undecided > 0 {
-        anstream::println!("{undecided} of {} could not be decided: that is not fixed", args.times);
+        say!("{undecided} of {} could not be decided: that is not fixed", args.times);
         return Ok(ExitCode::Undecided);
     }
     Ok(said)
+}
+
+/// What one replay came to. A failure of the same rule is no success, whatever it is; what else failed is said beside it.
+fn in_words(again: &confirm::Replay, oracle: &str) -> String {
+    let same = again.others.iter().find(|(other, _)| other == oracle);
+    match (&again.violation, same, again.others.first()) {
+        (Some(shown), ..) => shown.actual.clone(),
+        (None, Some((_, other)), _) => format!("another failure of {oracle}: {}", other.actual),
+        (None, None, Some((rule, other))) => format!("not seen; but {rule}: {}", other.actual),
+        (None, None, None) => "not seen".to_owned(),
+    }
 }
 
 /// Whether the finding's own rule came to an answer. Where it did not, that nothing was seen says nothing.
@@ -143,7 +160,7 @@ fn say(stored: &Stored, lines: &[Record]) -> ExitCode {
     }
     let exact = digests.len() == ran && digests.windows(2).all(|two| two[0] == two[1]) && ran > 1;
     let word = if exact { "exact: " } else { "" };
-    anstream::println!("{} {word}{} of {ran}", stored.finding.id, digests.len());
+    say!("{} {word}{} of {ran}", stored.finding.id, digests.len());
     if digests.is_empty() { ExitCode::Fine } else { ExitCode::Findings }
 }
 

@@ -7,6 +7,7 @@ use crate::documents;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::registry::registry;
+use crate::say::say;
 
 /// Runs the command.
 pub fn run(args: &Report) -> Result<ExitCode, Failure> {
@@ -16,7 +17,7 @@ pub fn run(args: &Report) -> Result<ExitCode, Failure> {
     let (run, _) = documents::gather(&args.run, &asked, &registry)?;
     let out = Folder::at(&args.run);
     for file in documents::write(&out, &run, &args.format, &registry)? {
-        anstream::println!("{}", file.display());
+        say!("{}", file.display());
     }
     Ok(ExitCode::Fine)
 }

@@ -10,6 +10,7 @@ use proofhouse_core::target::TargetKind;
 use proofhouse_live::run::folder::Folder;
 use proofhouse_live::run::{Campaign, Job, Runner, Settings};
 
+use super::under_limit;
 use crate::args::{Keep, Print, Run};
 use crate::asked::Asked;
 use crate::documents;
@@ -18,6 +19,7 @@ use crate::failure::Failure;
 use crate::library::{self, Target};
 use crate::progress::Terminal;
 use crate::registry::registry;
+use crate::say::{say, tell};
 use crate::select::{self, Matrix};
 use crate::{style, summary};
 
@@ -28,11 +30,12 @@ const SHRINK_SIM: u32 = 1_000;
 
 /// Runs the command.
 pub fn run(args: &Run) -> Result<ExitCode, Failure> {
+    let folder = args.resume.as_ref().or(args.out.as_ref()).cloned().unwrap_or_else(default_folder);
+    if under_limit::is_needed(args) {
+        return under_limit::run(args, &folder);
+    }
     let registry = registry();
-    let (asked, folder) = match &args.resume {
-        Some(folder) => (reread(args, folder)?, folder.clone()),
-        None => (Asked::of(args)?, args.out.clone().unwrap_or_else(default_folder)),
-    };
+    let asked = if args.resume.is_some() { reread(args, &folder)? } else { Asked::of(args)? };
     let selected = Selected::of(&asked, &registry)?;
     tell_before(args, &asked, &selected, &folder, &registry);
     if args.dry_run {
@@ -62,8 +65,8 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     documents::write(&out, &run, &args.format, &registry)?;
     point_latest(&folder);
     match args.print {
-        Print::Summary => anstream::print!("{}", summary::text(&run, &folder, &selected.left_out)),
-        Print::Json => anstream::print!("{}", run.results.to_json()),
+        Print::Summary => crate::say::out(format_args!("{}", summary::text(&run, &folder, &selected.left_out))),
+        Print::Json => crate::say::out(format_args!("{}", run.results.to_json())),
     }
     Ok(code)
 }
@@ -84,13 +87,15 @@ struct Selected {
 
 impl Selected {
     fn of(asked: &Asked, registry: &Registry) -> Result<Selected, Failure> {
+        let mut selected = Selected::unnumbered(asked, registry)?;
+        selected.jobs = select::number(selected.jobs, asked.shard)?;
+        Ok(selected)
+    }
+
+    fn unnumbered(asked: &Asked, registry: &Registry) -> Result<Selected, Failure> {
         let all = library::scenarios(&asked.scenarios, registry)?;
         let chosen = select::scenarios(&all, &asked.selector)?;
-        let matrix = Matrix {
-            seeds: asked.seed..asked.seed.saturating_add(asked.seeds),
-            case: asked.case.as_deref(),
-            shard: asked.shard,
-        };
+        let matrix = Matrix { seeds: asked.seed..asked.seed.saturating_add(asked.seeds), case: asked.case.as_deref() };
         if asked.targets.is_empty() && asked.flaws.is_empty() {
             return baseline_suite(&chosen, &matrix, registry);
         }
@@ -124,8 +129,6 @@ impl Selected {
         let mut all = Selected { jobs: Vec::new(), targets: Vec::new(), left_out: Vec::new() };
         for (target, scenarios) in groups {
             let (mut jobs, left_out) = select::jobs(&scenarios, std::slice::from_ref(&target), matrix, registry)?;
-            let before = u32::try_from(all.jobs.len()).unwrap_or(u32::MAX);
-            jobs.iter_mut().for_each(|job| job.n += before);
             all.jobs.append(&mut jobs);
             all.left_out.extend(left_out);
             all.targets.push(target);
@@ -187,7 +190,7 @@ fn tell_before(args: &Run, asked: &Asked, selected: &Selected, folder: &Path, re
     }
     let names: Vec<&str> = selected.targets.iter().map(|t| t.spec.name.as_str()).collect();
     let about = estimate(&selected.jobs, usize::from(args.jobs), registry);
-    anstream::eprintln!(
+    tell!(
         "{} trials against {}, seed {}, about {} s, longer where failures have to be confirmed; everything goes to {}",
         selected.jobs.len(),
         names.join(" and "),
@@ -197,7 +200,7 @@ fn tell_before(args: &Run, asked: &Asked, selected: &Selected, folder: &Path, re
     );
     if args.dry_run {
         for job in &selected.jobs {
-            anstream::println!("{:>5}  {} {}  {}", job.n, job.scenario.id, style::dim(&job.case), job.target.name);
+            say!("{:>5}  {} {}  {}", job.n, job.scenario.id, style::dim(&job.case), job.target.name);
         }
     }
 }
@@ -251,7 +254,7 @@ fn store(
     asked.versions = versions.clone();
     asked.scenes = selected.jobs.iter().map(|job| (job.scenario.id.clone(), documents::scene(&job.scenario))).collect();
     for target in &selected.targets {
-        out.write(&format!("targets/{}.toml", target.spec.name), target.text.as_bytes())?;
+        out.write(&Folder::target(&target.spec.name), target.text.as_bytes())?;
     }
     asked.store(out)?;
     Ok(asked)

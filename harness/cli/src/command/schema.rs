@@ -2,12 +2,11 @@
 mod of_files;
 mod of_results;
 
-use std::io::Write;
-
 use crate::args::{Schema, SchemaOf};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::registry::registry;
+use crate::say::say;
 
 /// Runs the command.
 pub fn run(args: &Schema) -> Result<ExitCode, Failure> {
@@ -18,8 +17,7 @@ pub fn run(args: &Schema) -> Result<ExitCode, Failure> {
         SchemaOf::Results => of_results::results(),
     };
     let text = serde_json::to_string_pretty(&schema).expect("a tree of JSON is always JSON");
-    // A reader that has seen enough (`| head`) is no mistake of ours.
-    let _ = writeln!(std::io::stdout(), "{text}");
+    say!("{text}");
     Ok(ExitCode::Fine)
 }
 

@@ -14,7 +14,7 @@ use crate::time::Time;
 use crate::transcript::{Entry, Event, Life, Transcript};
 use crate::verdict::{Judgement, Violation};
 
-pub(super) const ORACLE: Oracle = Oracle {
+pub(crate) const ORACLE: Oracle = Oracle {
     id: "no-crash",
     doc: "the target's process neither exits nor dies by a signal before we stop it",
     clauses: &[],

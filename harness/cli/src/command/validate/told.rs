@@ -1,6 +1,5 @@
 //! What came of it: counted, and told as a table or as JSON.
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use proofhouse_core::verdict::Verdict;
 use serde::Serialize;
@@ -212,8 +211,7 @@ pub fn tell(validation: &Validation, args: &Validate) -> Result<(), Failure> {
     };
     match &args.out {
         None => {
-            // A reader that has seen enough (`| head`) is no mistake of ours.
-            let _ = anstream::stdout().write_all(text.as_bytes());
+            crate::say::out(format_args!("{text}"));
             Ok(())
         }
         Some(path) => std::fs::write(path, anstream::adapter::strip_str(&text).to_string())

@@ -323,7 +323,7 @@ fn an_exception_that_ended_a_task_was_not_handled_though_the_connection_had_its_
 fn hangs_and_slow_answers_of_two_stimuli_are_two_findings() {
     let place = |id: &str| {
         let mut film = begun("");
-        film.plan.id = id.to_string();
+        film.plan.id = id.into();
         film.at(7_000).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 });
         film.judge(&no_hang::ORACLE).violations[0].place.clone()
     };
