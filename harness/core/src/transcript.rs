@@ -128,7 +128,7 @@ pub enum WitnessState {
 }
 
 /// Who was late by our own fault, or by that of a machine that had no time for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Slipped {
     /// The loop that drives all fleets but the witnesses.

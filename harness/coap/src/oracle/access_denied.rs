@@ -98,8 +98,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 /// A request of the attack: of these fleets, and no control.
 fn is_asked(expect: &Expect, plan: &Plan, record: &Record<'_>, exchange: &Exchange<'_>) -> bool {
     let Some(connection) = record.connections.get(&exchange.conn) else { return false };
-    let said_by = record.steps.values().filter(|step| step.conn == Some(exchange.conn));
-    let step = said_by
+    let step = record
+        .steps_of(exchange.conn)
         .filter(|step| step.started.is_some_and(|began| began <= exchange.asked))
         .max_by_key(|step| step.started);
     let fleet_part = plan.fleet(connection.fleet).and_then(|fleet| fleet.part);

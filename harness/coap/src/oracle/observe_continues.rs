@@ -2,6 +2,7 @@
 //!
 //! Fresh is a notification whose number is greater than the one before, on a circle of 2^24 (RFC 7641 §3.4), or that comes more than
 //! 128 s later. Older ones that the network overtook count for nothing, neither good nor bad.
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -47,12 +48,13 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "there was no attack for an observation to outlive");
     };
     let all = exchanges(&record);
+    let all = ByToken::new(&all);
     let of = |exchange: &&Exchange<'_>| {
         observes(exchange)
             && record.connections.get(&exchange.conn).is_some_and(|connection| expect.is_about(connection.fleet))
     };
     let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
-    for exchange in all.iter().filter(of) {
+    for exchange in all.exchanges.iter().filter(of) {
         match fate(&record, &all, exchange, attack, within) {
             Fate::NeverWatched => {}
             Fate::Open(why) => open = open.or(Some(why)),
@@ -93,7 +95,7 @@ enum Fate {
 
 fn fate(
     record: &Record<'_>,
-    all: &[Exchange<'_>],
+    all: &ByToken<'_, '_>,
     exchange: &Exchange<'_>,
     (first, last): (Moment, Moment),
     within: Duration,
@@ -101,7 +103,7 @@ fn fate(
     let watch = Watch::of(exchange);
     let deadline = last.at + within;
     let Some(before) = watch.fresh.iter().rfind(|moment| **moment < first).copied() else { return Fate::NeverWatched };
-    if again(all, exchange).any(|other| observes(other) && other.asked.at < deadline) {
+    if all.again(exchange).any(|other| observes(other) && other.asked.at < deadline) {
         return Fate::NeverWatched; // renewed: what comes under its token is told of the later registration
     }
     if left(record, all, exchange).is_some_and(|left| left.at < deadline) {
@@ -162,18 +164,34 @@ fn observes(exchange: &Exchange<'_>) -> bool {
     exchange.request.fields.int("observe") == Some(0)
 }
 
-/// Later requests of its association with its token.
-fn again<'a, 'r>(all: &'a [Exchange<'r>], watched: &'a Exchange<'r>) -> impl Iterator<Item = &'a Exchange<'r>> {
-    let token = watched.request.fields.text("token");
-    let later = all.iter().filter(|other| other.conn == watched.conn && other.asked > watched.asked);
-    later.filter(move |other| other.request.fields.text("token") == token)
+/// Exchanges, and their places by association and token.
+struct ByToken<'e, 'a> {
+    exchanges: &'e [Exchange<'a>],
+    places: BTreeMap<(u32, Option<&'a str>), Vec<usize>>,
+}
+
+impl<'e, 'a> ByToken<'e, 'a> {
+    fn new(exchanges: &'e [Exchange<'a>]) -> ByToken<'e, 'a> {
+        let mut places: BTreeMap<(u32, Option<&'a str>), Vec<usize>> = BTreeMap::new();
+        for (at, exchange) in exchanges.iter().enumerate() {
+            places.entry((exchange.conn, exchange.request.fields.text("token"))).or_default().push(at);
+        }
+        ByToken { exchanges, places }
+    }
+
+    /// Later requests of its association with its token.
+    fn again<'s>(&'s self, watched: &'s Exchange<'_>) -> impl Iterator<Item = &'s Exchange<'a>> + 's {
+        let places: &BTreeMap<(u32, Option<&'s str>), Vec<usize>> = &self.places;
+        let same = places.get(&(watched.conn, watched.request.fields.text("token"))).into_iter().flatten();
+        same.map(|at| &self.exchanges[*at]).filter(|other| other.asked > watched.asked)
+    }
 }
 
 /// When the observer ended it: a request with its token that deregisters or asks anew, a RST, or the end of its association.
-fn left(record: &Record<'_>, all: &[Exchange<'_>], watched: &Exchange<'_>) -> Option<Moment> {
-    let again = again(all, watched).filter(|other| !observes(other));
-    let mids: Vec<Option<i64>> = watched.responses.iter().map(|(_, packet)| packet.fields.int("mid")).collect();
-    let reset = record.packets().filter(|c| c.conn == watched.conn && c.sent && c.packet.kind == "rst");
+fn left(record: &Record<'_>, all: &ByToken<'_, '_>, watched: &Exchange<'_>) -> Option<Moment> {
+    let again = all.again(watched).filter(|other| !observes(other));
+    let mids: BTreeSet<Option<i64>> = watched.responses.iter().map(|(_, packet)| packet.fields.int("mid")).collect();
+    let reset = record.packets_of(watched.conn).filter(|c| c.sent && c.packet.kind == "rst");
     let reset = reset.filter(|c| mids.contains(&c.packet.fields.int("mid"))).map(|c| c.moment);
     let closed =
         record.connections.get(&watched.conn).and_then(|connection| connection.closed).map(|(moment, ..)| moment);

@@ -3,7 +3,7 @@
 //! An association is a socket of ours and one peer. All that arrives on it within the window after its first datagram counts
 //! against all that it sent until then, retransmissions too; once it has sent what only the owner of the address can know (`proof`), the rest
 //! is between friends. A reflected datagram costs its headers as well: `bytes = "ip"` counts 28 for each, and both are told.
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -157,9 +157,7 @@ fn undecided(record: &Record<'_>, accounts: &BTreeMap<u32, Account>, window: Dur
     // A server that answers no stranger at all is no amplifier; one that was not reached is not known to be none.
     let silent = accounts.values().all(|account| account.received.datagrams == 0);
     let last = accounts.values().filter_map(|account| account.last).max()?;
-    let witnesses = record.witnesses();
-    let served = |witness: &&str| record.witness_served_after(witness, last.at).is_some();
-    let reached = !witnesses.is_empty() && witnesses.iter().all(served);
+    let reached = record.served_after(last.at).is_some();
     (silent && !reached)
         .then(|| String::from("no address was answered, and the witness was not served after the last request"))
 }
@@ -177,7 +175,7 @@ fn factor_max(expect: &Expect) -> f64 {
 fn accounts(expect: &Expect, record: &Record<'_>, window: Duration) -> BTreeMap<u32, Account> {
     let proof = expect.keys.text("proof").unwrap_or("echo");
     let mut accounts: BTreeMap<u32, Account> = BTreeMap::new();
-    let mut proven: Vec<u32> = Vec::new();
+    let mut proven: BTreeSet<u32> = BTreeSet::new();
     let mut addresses: BTreeMap<u32, u32> = BTreeMap::new();
     for (id, entry) in record.transcript.iter() {
         let moment = Moment { at: entry.at, id };

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use super::record::{Moment, Record};
 use crate::grammar::Grammar;
+use crate::ids::EntryId;
 use crate::plan::Plan;
 use crate::transcript::{Event, Packet, Who};
 use crate::value::Value;
@@ -85,13 +86,12 @@ pub fn sightings<'a>(plan: &Plan, record: &Record<'a>, name: &str) -> Vec<Sighti
 /// The packet that was completed on this connection at this moment and carries the canary. Looked for in the entries next to the
 /// sighting: bytes and sightings are recorded together.
 fn carrier<'a>(record: &Record<'a>, seen: Moment, conn: u32, text: &str) -> Option<&'a Packet> {
-    let entries = &record.transcript.entries;
-    let at = seen.id.0 as usize;
-    let same = |entry: &&'a crate::transcript::Entry| entry.at == seen.at;
-    let before = entries[..at].iter().rev().take_while(same);
-    let after = entries[at + 1..].iter();
-    before.chain(after).find_map(|entry| match &entry.event {
-        Event::Received(bytes) if bytes.conn == conn => bytes.packets.iter().rev().find(|packet| carries(packet, text)),
+    let own = record.bytes_of(conn);
+    let (before, after) = own.split_at(own.partition_point(|id| *id < seen.id));
+    let entry = |id: &EntryId| &record.transcript.entries[id.0 as usize];
+    let before = before.iter().rev().map(entry).take_while(|entry| entry.at == seen.at);
+    before.chain(after.iter().map(entry)).find_map(|entry| match &entry.event {
+        Event::Received(bytes) => bytes.packets.iter().rev().find(|packet| carries(packet, text)),
         _ => None,
     })
 }

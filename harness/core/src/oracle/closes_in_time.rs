@@ -7,9 +7,9 @@ use super::lateness::Closing;
 use super::record::{Moment, Record, StepRun, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
 use crate::key::{Key, Kind};
-use crate::plan::{Expect, Plan};
+use crate::plan::{Expect, Part, Plan};
 use crate::severity::FindingKind;
-use crate::time::Duration;
+use crate::time::{Duration, Time};
 use crate::transcript::{Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
@@ -44,12 +44,13 @@ const WITHIN: Duration = Duration::from_secs(5);
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
+    let slow = slow_rounds(&record, within);
     let (mut closed, mut open, mut undecided) = (Vec::new(), Vec::new(), 0_usize);
     for (conn, since) in subjects(expect, &record) {
         match record.closing(conn, since.at, within) {
             Closing::InTime(moment) => closed.extend([since, moment]),
             // Where a round trip of the witness took that long, a close may take as long for the same reason.
-            Closing::Late(_) if was_slow(&record, since, within) => undecided += 1,
+            Closing::Late(_) if slow.iter().any(|round| round.touches(since.at, since.at + within)) => undecided += 1,
             Closing::Late(moment) => open.push((conn, since, moment.unwrap_or(since))),
             Closing::Unknown(_) => undecided += 1,
         }
@@ -72,18 +73,29 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     )
 }
 
-/// Whether a legal client was served slowly, or asked late, while the target had its time: a round trip of a third of that time says
-/// that everything takes long on this machine just now.
-fn was_slow(record: &Record<'_>, since: Moment, within: Duration) -> bool {
+/// A round trip of the witness, from its first byte to its answer.
+struct Round {
+    from: Time,
+    to: Time,
+}
+
+impl Round {
+    fn touches(&self, from: Time, to: Time) -> bool {
+        self.to >= from && self.from <= to
+    }
+}
+
+/// The round trips in which a legal client was served slowly, or asked late: one of a third of the target's time says that everything
+/// takes long on this machine just then.
+fn slow_rounds(record: &Record<'_>, within: Duration) -> Vec<Round> {
     let slow = crate::time::nanos(within / 3);
     let slowly = |(moment, state): (Moment, WitnessState)| match state {
-        WitnessState::Served { rtt, late } => {
-            let began = moment.at.0.saturating_sub(rtt);
-            (rtt > slow || late > slow) && moment.at >= since.at && began <= (since.at + within).0
+        WitnessState::Served { rtt, late } if rtt > slow || late > slow => {
+            Some(Round { from: Time(moment.at.0.saturating_sub(rtt)), to: moment.at })
         }
-        _ => false,
+        _ => None,
     };
-    record.witnesses().into_iter().any(|witness| record.witness(witness).any(slowly))
+    record.witnesses().flat_map(|witness| record.witness(witness)).filter_map(slowly).collect()
 }
 
 /// The least number of `all` that is at least this share.
@@ -96,13 +108,14 @@ fn subjects(expect: &Expect, record: &Record<'_>) -> Vec<(u32, Moment)> {
     let mut subjects: Vec<(u32, Moment)> = Vec::new();
     for fleet in fleets(expect, record) {
         let mine = |step: &&StepRun<'_>| step.fleet == fleet && step.was_said();
-        let stimuli: Vec<&StepRun<'_>> = record.stimuli().filter(mine).collect();
+        let nobody = !record.stimuli().any(|step| mine(&step));
         for (conn, connection) in record.connections.iter().filter(|(_, c)| c.fleet == fleet) {
             let Some(opened) = connection.opened else { continue };
-            let last = stimuli.iter().filter(|step| step.conn == Some(*conn)).filter_map(|step| step.started).max();
+            let own = record.steps_of(*conn).filter(mine).filter(|step| step.part == Some(Part::Stimulus));
+            let last = own.filter_map(|step| step.started).max();
             match last {
                 Some(started) => subjects.push((*conn, said_at(record, *conn, started).max(opened))),
-                None if stimuli.is_empty() => subjects.push((*conn, opened)),
+                None if nobody => subjects.push((*conn, opened)),
                 None => {}
             }
         }

@@ -2,6 +2,7 @@
 //!
 //! Two control reads bind the counter; between them the stimulus is sent. Bound values are what is compared, so that the rule knows
 //! no packet.
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -32,6 +33,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 };
 
 /// A value that was bound, by whom and when.
+#[derive(Clone, Copy)]
 struct Bound<'a> {
     who: &'a Who,
     moment: Moment,
@@ -44,11 +46,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let rise = expect.keys.int("rise").unwrap_or(1);
     let record = Record::new(plan, transcript);
-    let (firsts, lasts) = (bound(transcript, before), bound(transcript, after));
+    let (firsts, lasts) = (Firsts::new(bound(transcript, before)), bound(transcript, after));
     let (mut violations, mut evidence) = (Vec::new(), Vec::new());
     for last in &lasts {
-        let pair = firsts.iter().rfind(|first| first.moment < last.moment && pairs(first.who, last.who));
-        let Some(first) = pair else { continue };
+        let Some(first) = partner(&firsts, last) else { continue };
         let (Some(from), Some(to)) = (counter(first.value), counter(last.value)) else {
             let text = format!("{before} = {} and {after} = {}: not both are numbers", first.value, last.value);
             return Judgement::inconclusive(ORACLE.id, text);
@@ -85,11 +86,28 @@ fn bound<'a>(transcript: &'a Transcript, name: &str) -> Vec<Bound<'a>> {
     of.collect()
 }
 
-/// Members of one fleet read for themselves; another fleet's read stands for all.
-fn pairs(first: &Who, last: &Who) -> bool {
-    match (first, last) {
-        (Who::Member(a, _), Who::Member(b, _)) if a == b => first == last,
-        _ => true,
+/// The reads before the attack, in order: all of them, and each member's own.
+struct Firsts<'a> {
+    all: Vec<Bound<'a>>,
+    own: BTreeMap<&'a Who, Vec<Bound<'a>>>,
+}
+
+impl<'a> Firsts<'a> {
+    fn new(all: Vec<Bound<'a>>) -> Firsts<'a> {
+        let mut own: BTreeMap<&Who, Vec<Bound<'_>>> = BTreeMap::new();
+        for first in &all {
+            own.entry(first.who).or_default().push(*first);
+        }
+        Firsts { all, own }
+    }
+}
+
+/// The read that this one is compared with: the last before it, of the same member where one fleet has read both.
+fn partner<'a>(firsts: &Firsts<'a>, last: &Bound<'a>) -> Option<Bound<'a>> {
+    let before = |all: &[Bound<'a>]| all[..all.partition_point(|first| first.moment < last.moment)].last().copied();
+    match (firsts.all.first().map(|first| first.who), last.who) {
+        (Some(Who::Member(a, _)), Who::Member(b, _)) if a == b => before(firsts.own.get(last.who)?),
+        _ => before(&firsts.all),
     }
 }
 
@@ -105,8 +123,8 @@ fn counter(value: &Value) -> Option<i64> {
 fn answered(record: &Record<'_>, from: Moment, to: Moment) -> bool {
     record.stimuli().any(|step| {
         let (Some(began), Some((ended, state))) = (step.started, step.ended) else { return false };
-        let heard =
-            || record.packets().any(|c| !c.sent && Some(c.conn) == step.conn && c.moment > began && c.moment < ended);
+        let answers = || step.conn.into_iter().flat_map(|conn| record.packets_of(conn)).filter(|c| !c.sent);
+        let heard = || answers().any(|c| c.moment > began && c.moment < ended);
         began >= from && ended <= to && (state == StepState::Met || heard())
     })
 }

@@ -78,8 +78,8 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
 fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
     let grammar = record.connections.get(&conn).map_or(&Grammar::NONE, |connection| connection.grammar);
     let leaving = |verb: &str| matches!(verb, "shutdown" | "reset") || grammar.leaving.contains(&verb);
-    record.steps.values().any(|step| step.conn == Some(conn) && leaving(step.verb))
-        || record.packets().filter(|c| c.conn == conn && c.sent).last().is_some_and(|c| leaving(&c.packet.kind))
+    record.steps_of(conn).any(|step| leaving(step.verb))
+        || record.packets_of(conn).rfind(|c| c.sent).is_some_and(|c| leaving(&c.packet.kind))
 }
 
 fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {

@@ -2,6 +2,7 @@
 //!
 //! No rule compares times by itself. It asks [`Record::in_time`](super::record::Record::in_time) whether something was seen within a
 //! time, and hears yes, no, or why nobody can say.
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -40,7 +41,6 @@ pub enum InTime {
 /// An interval in which somebody could not act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Slip {
-    of: Slipped,
     from: Time,
     until: Time,
 }
@@ -48,7 +48,8 @@ struct Slip {
 /// All intervals of one trial.
 #[derive(Clone, Debug, Default)]
 pub struct Lateness {
-    slips: Vec<Slip>,
+    /// By whom, each in order and apart: a rule asks once for each of thousands of connections.
+    slips: BTreeMap<Slipped, Vec<Slip>>,
     /// What the target's threads had waited for a processor by then.
     waited: Vec<(Time, u64)>,
 }
@@ -62,7 +63,7 @@ impl Lateness {
             match &entry.event {
                 Event::Slip { of, ns } => {
                     let from = Time(entry.at.0.saturating_sub(*ns));
-                    lateness.slips.push(Slip { of: *of, from, until: entry.at });
+                    lateness.slips.entry(*of).or_default().push(Slip { from, until: entry.at });
                 }
                 Event::Gauge { name, value } if entry.who == Who::Target && name == CPU_WAIT => {
                     lateness.waited.push((entry.at, *value));
@@ -78,8 +79,10 @@ impl Lateness {
     pub fn between(&self, fleet: &str, from: Time, until: Time) -> Duration {
         let ours = if is_witness(fleet) { Slipped::Witnesses } else { Slipped::Fleets };
         let sum = |of: Slipped| {
-            let slips = self.slips.iter().filter(|slip| slip.of == of);
-            slips.map(|slip| slip.until.min(until).since(slip.from.max(from))).sum::<Duration>()
+            let slips = self.slips.get(&of).map_or(&[][..], Vec::as_slice);
+            let first = slips.partition_point(|slip| slip.until <= from);
+            let inside = slips[first..].iter().take_while(|slip| slip.from < until);
+            inside.map(|slip| slip.until.min(until).since(slip.from.max(from))).sum::<Duration>()
         };
         sum(ours).max(sum(Slipped::Target)).max(self.waited_between(from, until))
     }
@@ -87,14 +90,15 @@ impl Lateness {
     /// The longest time for which one of our loops was stopped, where that was long enough to miss a deadline.
     #[must_use]
     pub fn stopped(&self) -> Option<Duration> {
-        let ours = self.slips.iter().filter(|slip| slip.of != Slipped::Target);
+        let ours = self.slips.iter().filter(|(of, _)| **of != Slipped::Target).flat_map(|(_, slips)| slips);
         ours.map(|slip| slip.until.since(slip.from)).filter(|long| *long >= STOPPED_MIN).max()
     }
 
     /// What the target waited between the samples around an interval, at most as long as the interval.
     fn waited_between(&self, from: Time, until: Time) -> Duration {
-        let before = self.waited.iter().rev().find(|(at, _)| *at <= from).or(self.waited.first());
-        let after = self.waited.iter().find(|(at, _)| *at >= until).or(self.waited.last());
+        let before = self.waited.partition_point(|(at, _)| *at <= from).checked_sub(1);
+        let before = before.map(|at| &self.waited[at]).or(self.waited.first());
+        let after = self.waited.get(self.waited.partition_point(|(at, _)| *at < until)).or(self.waited.last());
         let waited = before.zip(after).map_or(0, |((_, before), (_, after))| after.saturating_sub(*before));
         Duration::from_nanos(waited.min(nanos(until.since(from))))
     }
@@ -179,10 +183,13 @@ mod tests {
     const MS: u64 = 1_000_000;
 
     fn lateness(slips: &[(Slipped, u64, u64)], waited: &[(u64, u64)]) -> Lateness {
-        let slip =
-            |(of, from, until): &(Slipped, u64, u64)| Slip { of: *of, from: Time(from * MS), until: Time(until * MS) };
         let sample = |(at, ms): &(u64, u64)| (Time(at * MS), ms * MS);
-        Lateness { slips: slips.iter().map(slip).collect(), waited: waited.iter().map(sample).collect() }
+        let mut lateness = Lateness { slips: BTreeMap::new(), waited: waited.iter().map(sample).collect() };
+        for (of, from, until) in slips {
+            let slip = Slip { from: Time(from * MS), until: Time(until * MS) };
+            lateness.slips.entry(*of).or_default().push(slip);
+        }
+        lateness
     }
 
     #[track_caller]

@@ -36,7 +36,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "the target ended: that belongs to no-crash");
     }
     let deadline = expect.duration("deadline", DEADLINE);
-    let each = record.witnesses().into_iter().map(|witness| one(plan, &record, witness, deadline));
+    let each = record.witnesses().map(|witness| one(plan, &record, witness, deadline));
     each.reduce(worse)
         .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "the witness was not served after the last stimulus"))
 }

@@ -40,7 +40,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let Some((first, _)) = record.attack() else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack to compare before and after");
     };
-    let each = record.witnesses().into_iter().map(|witness| one(expect, plan, &record, witness, first.at));
+    let each = record.witnesses().map(|witness| one(expect, plan, &record, witness, first.at));
     each.reduce(super::no_hang::worse)
         .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "nobody played the witness"))
 }

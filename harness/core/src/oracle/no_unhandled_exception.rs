@@ -114,7 +114,7 @@ fn ended(record: &Record<'_>, trace: &Traceback) -> Option<(String, Option<Momen
         let lost = record.witness(witness).find(|(moment, state)| *state == WitnessState::Lost && near(*moment));
         lost.map(|(moment, _)| (format!("the {witness} was thrown out"), Some(moment)))
     };
-    if let Some(found) = record.witnesses().into_iter().find_map(thrown_out) {
+    if let Some(found) = record.witnesses().find_map(thrown_out) {
         return Some(found);
     }
     let unanswered = |step: &&StepRun<'_>| matches!(step.ended, Some((_, StepState::Unmet)));

@@ -1,9 +1,10 @@
 //! A transcript with its connections and steps gathered: what oracles ask again and again.
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::index::Index;
 use super::lateness::Lateness;
 use super::window::Window;
 use crate::connection::Close;
@@ -101,6 +102,11 @@ pub struct Record<'a> {
     pub window: Option<Window>,
     /// When we, or the machine, were late.
     pub lateness: Lateness,
+    index: Index<'a>,
+    /// The connections of each member, by number.
+    conns: BTreeMap<(&'a str, u32), Vec<u32>>,
+    /// The steps that worked on each connection, in the order of `steps`.
+    said_on: BTreeMap<u32, Vec<(&'a str, u32, u16)>>,
 }
 
 impl<'a> Record<'a> {
@@ -114,10 +120,21 @@ impl<'a> Record<'a> {
             end: Time::ZERO,
             window: None,
             lateness: Lateness::of(transcript),
+            index: Index::new(transcript),
+            conns: BTreeMap::new(),
+            said_on: BTreeMap::new(),
         };
         for (id, entry) in transcript.iter() {
             record.end = record.end.max(entry.at);
             record.take(plan, id, entry);
+        }
+        for (conn, connection) in &record.connections {
+            record.conns.entry((connection.fleet, connection.member)).or_default().push(*conn);
+        }
+        for (key, step) in &record.steps {
+            if let Some(conn) = step.conn {
+                record.said_on.entry(conn).or_default().push(*key);
+            }
         }
         record.window = Window::of(plan, &record);
         record
@@ -178,28 +195,44 @@ impl<'a> Record<'a> {
         self.window.map(|window| (window.first, window.last))
     }
 
-    /// The witnesses that had something to say, in the order of their names.
+    /// The steps that worked on a connection.
+    pub fn steps_of(&self, conn: u32) -> impl Iterator<Item = &StepRun<'a>> {
+        self.said_on.get(&conn).into_iter().flatten().map(|key| &self.steps[key])
+    }
+
+    /// The connections of a member, by number.
+    pub fn connections_of<'s>(
+        &'s self,
+        fleet: &'s str,
+        member: u32,
+    ) -> impl Iterator<Item = (u32, &'s Connection<'a>)> + 's {
+        let conns: &BTreeMap<(&'s str, u32), Vec<u32>> = &self.conns;
+        conns.get(&(fleet, member)).into_iter().flatten().map(|conn| (*conn, &self.connections[conn]))
+    }
+
+    /// The packets that a member sent or received, on whichever connection, in order.
     #[must_use]
-    pub fn witnesses(&self) -> BTreeSet<&'a str> {
-        let entries = self.transcript.entries.iter();
-        entries
-            .filter(|entry| matches!(entry.event, Event::Witness(_)))
-            .filter_map(|entry| fleet_of(&entry.who))
-            .collect()
+    pub fn packets_by(&self, fleet: &str, member: u32) -> Vec<Crossing<'a>> {
+        let conns = self.connections_of(fleet, member);
+        let mut all: Vec<Crossing<'a>> = conns.flat_map(|(conn, _)| self.packets_of(conn)).collect();
+        all.sort_by_key(|crossing| crossing.moment.id); // stable: packets of one entry keep their order
+        all
+    }
+
+    /// The witnesses that had something to say, in the order of their names.
+    pub fn witnesses(&self) -> impl Iterator<Item = &'a str> + '_ {
+        self.index.witnesses()
     }
 
     /// Round trips of one witness, in order.
-    pub fn witness<'w>(&'w self, name: &'w str) -> impl Iterator<Item = (Moment, WitnessState)> + 'w {
-        self.transcript.iter().filter_map(move |(id, entry)| match entry.event {
-            Event::Witness(state) if fleet_of(&entry.who) == Some(name) => Some((Moment { at: entry.at, id }, state)),
-            _ => None,
-        })
+    pub fn witness(&self, name: &str) -> impl Iterator<Item = (Moment, WitnessState)> + '_ {
+        self.index.rounds(name).iter().copied()
     }
 
     /// When every witness had been served a whole round trip that began at or after `since`.
     #[must_use]
     pub fn served_after(&self, since: Time) -> Option<Moment> {
-        let each = self.witnesses().into_iter().map(|witness| self.witness_served_after(witness, since));
+        let each = self.witnesses().map(|witness| self.witness_served_after(witness, since));
         each.reduce(|a, b| a.zip(b).map(|(a, b)| a.max(b))).flatten()
     }
 
@@ -214,17 +247,19 @@ impl<'a> Record<'a> {
 
     /// Every packet that a member sent (`true`) or received, with its entry and connection, in order.
     pub fn packets(&self) -> impl Iterator<Item = Crossing<'a>> {
-        self.transcript.iter().flat_map(|(id, entry)| {
-            let (sent, bytes) = match &entry.event {
-                Event::Sent(bytes) => (true, Some(bytes)),
-                Event::Received(bytes) => (false, Some(bytes)),
-                _ => (false, None),
-            };
-            let moment = Moment { at: entry.at, id };
-            bytes.into_iter().flat_map(move |bytes| {
-                bytes.packets.iter().map(move |packet| Crossing { moment, conn: bytes.conn, sent, packet })
-            })
-        })
+        self.transcript.iter().flat_map(|(id, entry)| crossings(id, entry))
+    }
+
+    /// The packets of one connection, in order.
+    pub fn packets_of(&self, conn: u32) -> impl DoubleEndedIterator<Item = Crossing<'a>> {
+        let entries = self.index.bytes(conn).iter();
+        entries.flat_map(|id| crossings(*id, &self.transcript.entries[id.0 as usize]))
+    }
+
+    /// The entries in which bytes of one connection were sent or received, in order.
+    #[must_use]
+    pub fn bytes_of(&self, conn: u32) -> &[EntryId] {
+        self.index.bytes(conn)
     }
 
     /// Where a connection stood at a moment, in the target's own terms: `say/loud/after-welcome` is the packet that was sent
@@ -235,7 +270,7 @@ impl<'a> Record<'a> {
         let grammar = self.connections.get(&conn).map_or(&Grammar::NONE, |connection| connection.grammar);
         let mut first_answer = None;
         let mut said: Option<(&Packet, Option<&str>)> = None;
-        for crossing in self.packets().filter(|crossing| crossing.conn == conn) {
+        for crossing in self.packets_of(conn) {
             if crossing.sent {
                 said = Some((crossing.packet, first_answer));
                 if crossing.moment.at >= at {
@@ -260,11 +295,21 @@ impl<'a> Record<'a> {
     /// Whether any bytes left a member on this connection at or after `since`.
     #[must_use]
     pub fn sent_since(&self, conn: u32, since: Time) -> Option<Moment> {
-        self.transcript.iter().find_map(|(id, entry)| match &entry.event {
-            Event::Sent(bytes) if bytes.conn == conn && entry.at >= since => Some(Moment { at: entry.at, id }),
-            _ => None,
-        })
+        self.index.sent_since(conn, since)
     }
+}
+
+/// The packets that an entry completed.
+fn crossings(id: EntryId, entry: &Entry) -> impl DoubleEndedIterator<Item = Crossing<'_>> {
+    let (sent, bytes) = match &entry.event {
+        Event::Sent(bytes) => (true, Some(bytes)),
+        Event::Received(bytes) => (false, Some(bytes)),
+        _ => (false, None),
+    };
+    let moment = Moment { at: entry.at, id };
+    bytes.into_iter().flat_map(move |bytes| {
+        bytes.packets.iter().map(move |packet| Crossing { moment, conn: bytes.conn, sent, packet })
+    })
 }
 
 /// One packet on the wire.
@@ -287,11 +332,4 @@ pub fn ids(moments: impl IntoIterator<Item = Moment>) -> Vec<EntryId> {
     ids.sort_unstable();
     ids.dedup();
     ids
-}
-
-fn fleet_of(who: &Who) -> Option<&str> {
-    match who {
-        Who::Member(fleet, _) => Some(fleet),
-        _ => None,
-    }
 }

@@ -51,7 +51,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let (firsts, lasts) = (answers(plan, &record, before), answers(plan, &record, after));
     let (mut violations, mut evidence) = (Vec::new(), Vec::new());
     for (member, last) in &lasts {
-        let first = firsts.iter().find(|(of, _)| of == member).or(firsts.first());
+        // Both are by rising member.
+        let own = firsts.binary_search_by_key(member, |(of, _)| *of).ok();
+        let first = own.map(|at| &firsts[at]).or(firsts.first());
         let Some((_, first)) = first else { continue };
         let moments = [first.answer.moment, last.answer.moment];
         match difference(expect, first, last) {
@@ -87,8 +89,8 @@ fn answers<'a>(plan: &Plan, record: &Record<'a>, mark: MarkId) -> Vec<(u32, Exch
 fn exchange<'a>(record: &Record<'a>, run: &StepRun<'_>) -> Option<Exchange<'a>> {
     let (conn, began) = (run.conn?, run.started?);
     let (ended, StepState::Met) = run.ended? else { return None };
-    let own = || record.packets().filter(|c| c.conn == conn && c.moment >= began && c.moment <= ended);
-    let answer = own().filter(|c| !c.sent).last()?;
+    let own = || record.packets_of(conn).filter(|c| c.moment >= began && c.moment <= ended);
+    let answer = own().rfind(|c| !c.sent)?;
     Some(Exchange { request: own().find(|c| c.sent).map(|c| c.packet), answer })
 }
 

@@ -67,9 +67,7 @@ impl<'a> Actors<'a> {
         let fleet = &self.fleets[fleet as usize];
         let position = match &fleet.only {
             None => member,
-            Some(only) => {
-                only.iter().position(|one| *one == member).expect("only members who take part are told") as u32
-            }
+            Some(only) => only.binary_search(&member).expect("only members who take part are told") as u32,
         };
         fleet.base + position
     }

@@ -20,7 +20,7 @@ use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{StepState, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
-use super::identity::logins;
+use super::identity::{Logins, logins};
 use crate::codec::topic::matches;
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -58,7 +58,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, format!("there is no fleet {:?}", at.fleet));
     };
     let record = Record::new(plan, transcript);
-    let sent = Sent::of(&record, text);
+    let logins = logins(&record);
+    let sent = Sent::of(&record, &logins, text);
     if sent.copies.is_empty() {
         return Judgement::inconclusive(ORACLE.id, format!("canary {canary:?} was never sent"));
     }
@@ -70,7 +71,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         match deliveries.as_slice() {
             [one] => evidence.extend(ids(sent.copies.iter().copied().chain([*one]))),
             [] => match sent.acknowledged {
-                Some(word) if listened(&record, &at, member, word, within) => {
+                Some(word) if listened(&record, &logins, &at, member, word, within) => {
                     violations.push(lost(plan, &sent, word, canary, at.fleet));
                 }
                 Some(_) => {
@@ -118,8 +119,7 @@ struct Sent {
 }
 
 impl Sent {
-    fn of(record: &Record<'_>, text: &str) -> Sent {
-        let logins = logins(record);
+    fn of(record: &Record<'_>, logins: &Logins<'_>, text: &str) -> Sent {
         let mut sent = Sent { copies: Vec::new(), acknowledged: None, qos: 0, taken_over: None };
         let mut open: BTreeSet<(&str, i64)> = BTreeSet::new();
         let mut conns: BTreeSet<u32> = BTreeSet::new();
@@ -157,11 +157,7 @@ fn is_yes(packet: &proofhouse_core::transcript::Packet) -> bool {
 fn deliveries(record: &Record<'_>, at: &At<'_>, member: u32, text: &str) -> Vec<Moment> {
     let mut open: BTreeMap<i64, bool> = BTreeMap::new();
     let mut found = Vec::new();
-    for Crossing { moment, conn, sent, packet } in record.packets() {
-        let own = record.connections.get(&conn).is_some_and(|c| c.fleet == at.fleet && c.member == member);
-        if !own {
-            continue;
-        }
+    for Crossing { moment, sent, packet, .. } in record.packets_by(at.fleet, member) {
         let id = packet.fields.int("packet_id").unwrap_or(0);
         match (sent, packet.kind.as_str()) {
             (true, "puback" | "pubcomp") => {
@@ -188,13 +184,19 @@ fn on_topic(packet: &proofhouse_core::transcript::Packet, at: &At<'_>) -> bool {
 }
 
 /// Whether a member had a session open for the whole time in which the message had to come.
-fn listened(record: &Record<'_>, at: &At<'_>, member: u32, word: Moment, within: Duration) -> bool {
-    let logins = logins(record);
-    record.connections.iter().any(|(conn, connection)| {
-        let Some(accepted) = logins.get(conn).and_then(|login| login.accepted) else { return false };
+fn listened(
+    record: &Record<'_>,
+    logins: &Logins<'_>,
+    at: &At<'_>,
+    member: u32,
+    word: Moment,
+    within: Duration,
+) -> bool {
+    record.connections_of(at.fleet, member).any(|(conn, connection)| {
+        let Some(accepted) = logins.get(&conn).and_then(|login| login.accepted) else { return false };
         let until = connection.closed.map_or(record.end, |(moment, ..)| moment.at);
         let from = accepted.at.max(word.at);
-        connection.fleet == at.fleet && connection.member == member && until.since(from) >= within
+        until.since(from) >= within
     })
 }
 

@@ -19,8 +19,11 @@ pub(super) struct Login<'a> {
     pub accepted: Option<Moment>,
 }
 
-/// Every connection that said CONNECT, by number.
-pub(super) fn logins<'a>(record: &Record<'a>) -> BTreeMap<u32, Login<'a>> {
+/// Connections that said CONNECT, by number.
+pub(super) type Logins<'a> = BTreeMap<u32, Login<'a>>;
+
+/// Every connection that said CONNECT.
+pub(super) fn logins<'a>(record: &Record<'a>) -> Logins<'a> {
     let mut logins: BTreeMap<u32, Login<'a>> = BTreeMap::new();
     for Crossing { moment, conn, sent, packet } in record.packets() {
         match (sent, packet.kind.as_str()) {

@@ -87,8 +87,8 @@ fn subjects(expect: &Expect, record: &Record<'_>) -> Vec<(u32, Moment)> {
 }
 
 fn answer(record: &Record<'_>, conn: u32, since: Moment, within: Duration) -> Answer {
-    let connacks =
-        record.packets().filter(|c| c.conn == conn && !c.sent && c.packet.kind == "connack" && c.moment.at >= since.at);
+    let answers = record.packets_of(conn).filter(|c| !c.sent && c.moment.at >= since.at);
+    let connacks = answers.filter(|c| c.packet.kind == "connack");
     let mut refused = None;
     for crossing in connacks {
         if accepts(crossing.packet) {

@@ -1,11 +1,12 @@
 //! One client id, one connection: a take-over ends the older one.
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::lateness::Closing;
-use proofhouse_core::oracle::record::{Moment, Record, ids};
+use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
@@ -75,39 +76,59 @@ enum Ended {
 
 fn takeovers(expect: &Expect, record: &Record<'_>) -> Vec<Takeover> {
     let logins = logins(record);
-    let mut accepted: Vec<(u32, &Login<'_>, Moment)> = logins
+    let about = |conn: &u32| record.connections.get(conn).is_some_and(|c| expect.is_about(c.fleet));
+    let mut accepted: Vec<(Moment, u32, &Login<'_>)> = logins
         .iter()
-        .filter(|(conn, login)| {
-            !login.client_id.is_empty() && record.connections.get(conn).is_some_and(|c| expect.is_about(c.fleet))
-        })
-        .filter_map(|(conn, login)| Some((*conn, login, login.accepted?)))
+        .filter(|(conn, login)| !login.client_id.is_empty() && about(conn))
+        .filter_map(|(conn, login)| Some((login.accepted?, *conn, login)))
         .collect();
-    accepted.sort_by_key(|(.., at)| *at);
+    accepted.sort_by_key(|(at, ..)| *at);
     let mut found = Vec::new();
-    for (n, (_, later, second)) in accepted.iter().enumerate() {
-        let same =
-            |(_, login, _): &&(u32, &Login<'_>, Moment)| login.client_id == later.client_id && login.user == later.user;
-        let stood = |(conn, ..): &&(u32, &Login<'_>, Moment)| stands(record, *conn, *second, later.connect);
-        for (conn, _, first) in accepted[..n].iter().filter(same).filter(stood) {
-            found.push(Takeover { first_conn: *conn, first: *first, second: *second });
-        }
+    let mut earlier: BTreeMap<(&str, Option<&str>), Vec<First>> = BTreeMap::new();
+    for (second, conn, later) in accepted {
+        let firsts = earlier.entry((later.client_id, later.user)).or_default();
+        // Whoever has left stays away: a client that comes ten thousand times is not compared with all that it was before.
+        firsts.retain(|first| !first.has_left(second));
+        let standing = firsts.iter().filter(|first| first.stands(second, later.connect));
+        found.extend(standing.map(|first| Takeover { first_conn: first.conn, first: first.accepted, second }));
+        firsts.push(First::new(record, conn, second));
     }
     found
 }
 
-/// Whether the first had not been left by its own client before the second came. That the server ended it between the second
-/// CONNECT and its CONNACK is the take-over itself.
-fn stands(record: &Record<'_>, conn: u32, second: Moment, connect: Moment) -> bool {
-    let left =
-        record.packets().any(|c| c.conn == conn && c.sent && c.packet.kind == "disconnect" && c.moment.id < second.id);
-    let closed = record.connections.get(&conn).and_then(|connection| connection.closed);
-    !left && closed.is_none_or(|(moment, by, _)| moment.id > second.id || by == By::Peer && moment.id > connect.id)
+/// A log-in that a later one may take over, and how its connection went.
+struct First {
+    conn: u32,
+    accepted: Moment,
+    /// When its client said goodbye.
+    goodbye: Option<Moment>,
+    closed: Option<(Moment, By)>,
+}
+
+impl First {
+    fn new(record: &Record<'_>, conn: u32, accepted: Moment) -> First {
+        let goodbye = record.packets_of(conn).find(|c| c.sent && c.packet.kind == "disconnect");
+        let closed = record.connections.get(&conn).and_then(|connection| connection.closed);
+        First { conn, accepted, goodbye: goodbye.map(|c| c.moment), closed: closed.map(|(at, by, _)| (at, by)) }
+    }
+
+    /// Its own client, or we, had ended it before the second log-in was accepted.
+    fn has_left(&self, second: Moment) -> bool {
+        let ended = |(at, by): (Moment, By)| by != By::Peer && at.id <= second.id;
+        self.goodbye.is_some_and(|goodbye| goodbye.id < second.id) || self.closed.is_some_and(ended)
+    }
+
+    /// It had not ended before the second came. That the server ended it between the second CONNECT and its CONNACK is the
+    /// take-over itself.
+    fn stands(&self, second: Moment, connect: Moment) -> bool {
+        let over = |(at, by): (Moment, By)| at.id <= second.id && (by != By::Peer || at.id <= connect.id);
+        !self.has_left(second) && !self.closed.is_some_and(over)
+    }
 }
 
 fn was_told(record: &Record<'_>, conn: u32) -> bool {
-    record.packets().any(|c| {
-        c.conn == conn && !c.sent && c.packet.kind == "disconnect" && c.packet.fields.int("reason") == Some(TAKEN_OVER)
-    })
+    let told = |c: Crossing<'_>| c.packet.kind == "disconnect" && c.packet.fields.int("reason") == Some(TAKEN_OVER);
+    record.packets_of(conn).any(|c| !c.sent && told(c))
 }
 
 impl Takeover {

@@ -11,7 +11,7 @@ use proofhouse_core::time::{Time, nanos};
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::{EntryId, Judgement, Violation};
 
-use super::identity::logins;
+use super::identity::{Logins, logins};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "stays-available",
@@ -30,10 +30,11 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let Some((first, last)) = record.attack().filter(|(first, last)| first.at < last.at) else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack that lasted");
     };
+    let logins = logins(&record);
     let (mut violations, mut evidence) = (Vec::new(), Vec::new());
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
         for member in fleet.members() {
-            let stays = stays(&record, fleet, member);
+            let stays = stays(&record, &logins, fleet, member);
             if !stays.iter().any(|stay| stay.covers(first.at)) {
                 let reason = format!("{}[{member}] was not connected when the attack began", fleet.name);
                 return Judgement::inconclusive(ORACLE.id, reason);
@@ -63,10 +64,9 @@ impl Stay {
     }
 }
 
-fn stays(record: &Record<'_>, fleet: &FleetPlan, member: u32) -> Vec<Stay> {
-    let logins = logins(record);
-    let mine = record.connections.iter().filter(|(_, c)| c.fleet == fleet.name && c.member == member);
-    let accepted = mine.filter_map(|(conn, c)| Some((logins.get(conn)?.accepted?, c.closed)));
+fn stays(record: &Record<'_>, logins: &Logins<'_>, fleet: &FleetPlan, member: u32) -> Vec<Stay> {
+    let mine = record.connections_of(&fleet.name, member);
+    let accepted = mine.filter_map(|(conn, c)| Some((logins.get(&conn)?.accepted?, c.closed)));
     accepted.map(|(from, closed)| Stay { from, to: closed.map(|(moment, ..)| moment) }).collect()
 }
 
