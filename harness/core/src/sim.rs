@@ -24,6 +24,7 @@ use crate::witness::is_witness;
 
 mod actors;
 mod bytes;
+mod conditions;
 mod datagram;
 mod ends;
 mod happening;
@@ -38,6 +39,8 @@ pub use lab::Lab;
 
 use actors::Actors;
 use bytes::Slab;
+pub use conditions::Conditions;
+use conditions::Lateness;
 use ends::Ends;
 use happening::Happening;
 use wire::{Held, Lanes};
@@ -66,6 +69,22 @@ const AT_ONCE_MAX: (u64, u64) = (1_000_000, 1_000);
 #[must_use]
 pub fn run(plan: &Plan, registry: &Registry, target: Box<dyn Actor>, header: Header) -> Transcript {
     run_with(plan, registry, target, header, &mut |_| true)
+}
+
+/// As [`run`], while this befalls the harness.
+#[must_use]
+pub fn run_under(
+    plan: &Plan,
+    registry: &Registry,
+    target: Box<dyn Actor>,
+    header: Header,
+    conditions: Conditions,
+) -> Transcript {
+    let mut sim = Sim::new(plan, registry, target, header);
+    sim.lateness = Lateness::new(conditions, plan.seed);
+    sim.begin();
+    let end = sim.play(&mut |_| true);
+    sim.finish(end)
 }
 
 /// As [`run`]; calls `look` now and then and once at the end. `false` stops the trial, which then counts as not finished.
@@ -107,6 +126,8 @@ struct Sim<'a> {
     unique: bool,
     /// Connections that were begun: their ports follow from it.
     opened: u64,
+    /// What befalls the harness; mostly nothing.
+    lateness: Option<Lateness>,
     /// Everybody but the witness has started.
     started: bool,
     limit_at: Time,
@@ -151,6 +172,7 @@ impl<'a> Sim<'a> {
             orders: Vec::new(),
             unique: plan.record == Recording::Full,
             opened: 0,
+            lateness: None,
             started: false,
             limit_at: Time::NEVER,
             over: false,
@@ -185,7 +207,7 @@ impl<'a> Sim<'a> {
             return;
         }
         self.started = true;
-        self.limit_at = self.now + self.plan.limit;
+        self.limit_at = self.limit_seen(self.now + self.plan.limit);
         for fleet in self.plan.fleets.iter().filter(|fleet| !is_witness(&fleet.name)) {
             self.push_starts(fleet);
         }
@@ -214,7 +236,9 @@ impl<'a> Sim<'a> {
             self.events += 1;
             self.touch_ahead();
             let happening = Happening::unpack(item.what);
-            self.happen(happening);
+            if self.lateness.is_none() || self.happens_now(happening) {
+                self.happen(happening);
+            }
             if self.over {
                 return End::Over;
             }

@@ -526,3 +526,71 @@ fn a_timer_never_fires_early() {
     let _ = run(&plan(vec![fleet("dev", 1, &[("start", "wake:40"), ("timer", "finish")])]), target);
     assert_eq!(*wakes.lock().expect("one thread"), [(10, 10), (20, 20), (30, 30)]);
 }
+
+/// The harness is stopped from 1 ms to 3,001 ms.
+fn stopped() -> Conditions {
+    Conditions { stops: vec![(Time::ZERO + MS, 3_000 * MS)], ..Conditions::default() }
+}
+
+fn run_under(plan: &Plan, conditions: &Conditions) -> Transcript {
+    let target = Box::new(toy::Target(echo));
+    super::run_under(plan, &toy::registry(), target, toy::header(plan), conditions.clone())
+}
+
+#[test]
+fn what_came_in_a_stop_is_read_before_timers_that_fell_due_in_it_fire() {
+    // The answer comes after 1.04 ms, the deadline after 5 ms: both while nobody is awake.
+    let asks = [("start", "open wake:5"), ("opened", "say:hello"), ("bytes", "tell"), ("timer", "tell finish")];
+    let mut says = fleet("dev", 1, &asks);
+    says.network.delay = Spread::Fixed(Duration::from_micros(260));
+    let transcript = run_under(&plan(vec![says]), &stopped());
+    assert_eq!(told(&transcript), ["\u{5}hello", "\u{5}hello"]);
+    let resumed = Time::ZERO + 3_001 * MS;
+    let ended = transcript.entries.iter().find(|entry| matches!(entry.event, Event::Step { .. })).map(|entry| entry.at);
+    assert_eq!(ended, Some(resumed));
+    let slips: Vec<_> = transcript.entries.iter().filter(|e| matches!(e.event, Event::Slip { .. })).collect();
+    assert!(slips.iter().all(|e| e.at == resumed && matches!(e.event, Event::Slip { ns: 3_000_000_000, .. })));
+    assert_eq!(slips.len(), 2, "fleets and witnesses were stopped together");
+}
+
+#[test]
+fn the_target_goes_on_while_the_harness_is_stopped() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let ears = heard.clone();
+    let target = move |now: Time, input: Input<'_>, _: &mut Outbox| {
+        if matches!(input, Input::Bytes(..)) {
+            ears.lock().expect("one thread").push(now);
+        }
+    };
+    let plan = plan(vec![fleet("dev", 1, &[("start", "open wake:5"), ("opened", "say:x"), ("timer", "finish")])]);
+    let conditions = Conditions { stops: vec![(Time(2 * WIRE * 1_000 + 1), 3_000 * MS)], ..Conditions::default() };
+    let target = Box::new(toy::Target(target));
+    let transcript = super::run_under(&plan, &toy::registry(), target, toy::header(&plan), conditions);
+    assert_eq!(*heard.lock().expect("one thread"), [Time(3 * WIRE * 1_000)]);
+    assert!(!limited(&transcript));
+}
+
+proptest! {
+    #[test]
+    fn a_late_harness_loses_nothing_and_keeps_its_order(seed in any::<u64>(), from in 0..300u32, len in 0..3_000u32, slip in 0..500u32) {
+        let conditions = Conditions { stops: vec![(Time::ZERO + from * MS, len * MS)], timer_slip_max: slip * MS };
+        let hears = fleet("dev", 3, &[("start", "open"), ("opened", "stop wake:50"), ("timer", "read"), ("closed", "tell finish")]);
+        let plan = Plan { seed: Seed(seed), ..over(Network { delay: Spread::Each(MS, 100 * MS), ..CLEAN }, hears) };
+        let run = || super::run_under(&plan, &toy::registry(), Box::new(toy::Target(counts)), toy::header(&plan), conditions.clone());
+        let transcript = run();
+        prop_assert_eq!(told(&transcript), ["0123456789"; 3]);
+        prop_assert!(transcript.entries.is_sorted_by_key(|entry| entry.at));
+        prop_assert_eq!(run(), transcript);
+    }
+
+    #[test]
+    fn a_timer_is_late_by_no_more_than_it_may_and_never_early(seed in any::<u64>(), slip in 0..500u64) {
+        let conditions = Conditions { timer_slip_max: Duration::from_millis(slip), ..Conditions::default() };
+        let plan = Plan { seed: Seed(seed), ..plan(vec![fleet("dev", 1, &[("start", "wake:100"), ("timer", "finish")])]) };
+        let transcript = run_under(&plan, &conditions);
+        let at = transcript.entries.iter().find(|entry| entry.event == Event::Finished).map(|entry| entry.at);
+        // The start is a timer too: late twice at most.
+        let late = at.expect("it finished").since(Time::ZERO + 100 * MS);
+        prop_assert!(at >= Some(Time::ZERO + 100 * MS) && late <= 2 * Duration::from_millis(slip), "{late:?}");
+    }
+}
