@@ -73,11 +73,13 @@ impl Actor for Yes {
             Input::Bytes(conn, bytes) => {
                 let (held, v5) = self.open.entry(conn).or_default();
                 held.extend_from_slice(bytes);
-                while let Some((first, body, size)) = whole(held) {
+                let mut used = 0;
+                while let Some((first, body, size)) = whole(&held[used..]) {
                     let answer = answer(first, body, v5);
-                    held.drain(..size);
+                    used += size;
                     out.send(conn, |to| to.extend_from_slice(&answer));
                 }
+                held.drain(..used);
                 if held.len() > HELD_MAX {
                     held.clear();
                 }

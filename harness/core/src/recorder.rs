@@ -34,6 +34,13 @@ pub const ENTRY_MAX: usize = 64 * 1024;
 pub const RECORD_MAX: u64 = 128 << 20;
 /// Calibration entry that says so.
 pub const RECORD_LIMIT: &str = "record-limit-reached-bytes";
+/// Calibration entry that says that we ended a connection whose peer had sent more than we take.
+pub const RECEIVED_LIMIT: &str = "received-limit-reached-bytes";
+/// Calibration entry with the datagrams of strangers beyond those that we tell apart.
+pub const UNHEARD: &str = "datagrams-unheard";
+/// Calibration entry with the connections that the kernel made, or was asked to make, and dropped, since the queue of a process that
+/// listens was full.
+pub const LISTEN_OVERFLOWS: &str = "listen-overflows";
 /// What an entry costs beside its bytes.
 const ENTRY_OVERHEAD: u64 = 160;
 /// What a packet costs beside its characters, and each of its fields as much again: a flood of twelve-byte packets is mostly this.

@@ -31,3 +31,32 @@ pub fn ask_to_end(child: &std::process::Child) {
         let _ = kill_process(pid, Signal::TERM);
     }
 }
+
+/// Connections that this machine dropped since it was started, because the queue of a process that listens was full. `None` where the
+/// kernel does not say.
+#[must_use]
+pub(crate) fn listen_overflows() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/net/netstat").ok()?;
+    counter(&text, "ListenOverflows")
+}
+
+/// A counter of `TcpExt`: one line of names, and one of values.
+fn counter(text: &str, name: &str) -> Option<u64> {
+    let mut lines = text.lines().filter(|line| line.starts_with("TcpExt:"));
+    let (names, values) = (lines.next()?, lines.next()?);
+    let at = names.split_whitespace().position(|known| known == name)?;
+    values.split_whitespace().nth(at)?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_is_found_by_its_name() {
+        let text = "TcpExt: SyncookiesSent ListenOverflows ListenDrops\nTcpExt: 1 22 3\nIpExt: InNoRoutes\nIpExt: 4\n";
+        assert_eq!(counter(text, "ListenOverflows"), Some(22));
+        assert_eq!(counter(text, "InNoRoutes"), None);
+        assert_eq!(counter("", "ListenOverflows"), None);
+    }
+}

@@ -278,6 +278,22 @@ fn a_deaf_member_lets_its_window_fill() {
 }
 
 #[test]
+fn connections_that_the_kernel_dropped_before_the_target_saw_them_are_counted() {
+    // Room for two, and nobody takes them: what the other attempts meet is the kernel's queue, not the target.
+    let full = "import socket, sys, time\ns = socket.socket()\ns.bind(('127.0.0.1', int(sys.argv[1])))\ns.listen(1)\ntime.sleep(9)";
+    let mut target = python(full);
+    spec(&mut target).ready = proofhouse_core::target::Ready::After(Duration::from_millis(700));
+    let mut plan = plan(vec![fleet("f", 0, 20, &[])]);
+    plan.limit = Duration::from_millis(800);
+    let transcript = run(&plan, &target).unwrap();
+    let counted = events(&transcript, |e| match &e.event {
+        Event::Calibration { name, value } if name == proofhouse_core::recorder::LISTEN_OVERFLOWS => Some(*value),
+        _ => None,
+    });
+    assert!(counted.first().is_some_and(|dropped| *dropped >= 10), "{counted:?}");
+}
+
+#[test]
 fn our_own_limits_are_recorded() {
     let yes = blank::yes(<[u8]>::to_vec).unwrap();
     let fleet = fleet("f", 0, 5, &[("say", hex("x")), ("hear", int(1))]);

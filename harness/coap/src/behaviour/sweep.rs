@@ -63,6 +63,8 @@ struct Sweep {
     /// The moment that ends the stage, or brings the next request.
     moment: Time,
     sockets: Vec<Socket>,
+    /// Sockets before this place only discovered.
+    asking_from: usize,
     places: BTreeMap<Conn, usize>,
     /// What is still to be asked, the next one last.
     requests: Vec<Fields>,
@@ -99,6 +101,7 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box
         stage: Stage::Discovering,
         moment: Time::ZERO,
         sockets: Vec::new(),
+        asking_from: 0,
         places: BTreeMap::new(),
         requests: Vec::new(),
         token: String::new(),
@@ -239,8 +242,11 @@ impl Sweep {
     fn closed(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
         let Some(at) = self.places.remove(&conn) else { return };
         self.sockets[at].conn = None;
-        if self.stage == Stage::Discovering {
-            self.begin(&[], now, out);
+        match self.stage {
+            Stage::Discovering => self.begin(&[], now, out),
+            // Nobody is left who could say anything: waiting on shows nothing.
+            Stage::Listening if self.places.values().all(|at| *at < self.asking_from) => self.finish(out),
+            _ => {}
         }
     }
 
@@ -249,6 +255,7 @@ impl Sweep {
         let well_known = [WELL_KNOWN.to_string()];
         self.requests = self.shared.requests(if paths.is_empty() { &well_known } else { paths });
         self.stage = Stage::Asking;
+        self.asking_from = self.sockets.len();
         self.wake(now + self.shared.every, out);
     }
 
@@ -265,13 +272,15 @@ impl Sweep {
                 self.wake(now + LINGER, out);
                 self.open(out);
             }
-            Stage::Asking | Stage::Listening => {
-                self.stage = Stage::Over;
-                self.sockets.iter_mut().for_each(|socket| socket.close(out));
-                out.note(Note::Finished);
-            }
+            Stage::Asking | Stage::Listening => self.finish(out),
             Stage::Over => {}
         }
+    }
+
+    fn finish(&mut self, out: &mut Outbox) {
+        self.stage = Stage::Over;
+        self.sockets.iter_mut().for_each(|socket| socket.close(out));
+        out.note(Note::Finished);
     }
 }
 

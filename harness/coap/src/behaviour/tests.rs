@@ -232,6 +232,16 @@ fn a_sweep_that_never_acknowledges_listens_for_93_s() {
 }
 
 #[test]
+fn a_sweep_whose_associations_are_all_over_listens_no_longer() {
+    let request = Fields(vec![("ack".into(), false.into())]);
+    let one = |paths: Value| stage("sweep", &[("paths", paths), ("request", Value::Table(request.clone()))], mute);
+    assert_eq!(one("/p".into()).pass(1_000).refused().notes, [Note::Finished]);
+    let two = one(Value::List(vec!["/p".into(), "/q".into()])).pass(1_000).refused();
+    assert_eq!(two.notes, [], "the other may still be answered");
+    assert_eq!(two.refused().notes, [Note::Finished]);
+}
+
+#[test]
 fn a_sweep_of_a_server_without_a_list_still_asks_for_the_list() {
     let stage = stage("sweep", &[("linger", "1s".into())], mute).pass(29_999);
     assert!(stage.said.len() >= 4, "discovery is repeated: {:?}", stage.said);

@@ -1,5 +1,5 @@
 //! What any PASS rests on: every control met, every stimulus on the wire, the witness served afterwards, the limit not reached.
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -9,7 +9,7 @@ use crate::ids::{CanaryId, EntryId};
 use crate::oracle::canary::{At, carries, sightings};
 use crate::oracle::record::{Connection, Moment, Record, ids};
 use crate::plan::{Alternative, FleetPlan, Part, Plan, Recording, StepPlan};
-use crate::recorder::RECORD_LIMIT;
+use crate::recorder::{RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
 use crate::time::Time;
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
@@ -279,11 +279,20 @@ fn check_record(record: &Record<'_>, arm: &str, found: &mut Preconditions) {
     if record.connections.iter().any(stood) {
         found.gaps.push(format!("{arm}our own limits ended a connection"));
     }
-    let full = |event: &Event| matches!(event, Event::Calibration { name, .. } if name == RECORD_LIMIT);
-    if record.transcript.entries.iter().any(|entry| full(&entry.event)) {
-        found.gaps.push(format!("{arm}the record was full before the trial was over"));
-    }
+    let reached = record.transcript.entries.iter().filter_map(|entry| match &entry.event {
+        Event::Calibration { name, .. } => OWN_LIMITS.iter().find(|(limit, _)| limit == name).map(|(_, what)| *what),
+        _ => None,
+    });
+    let reached: BTreeSet<&str> = reached.collect();
+    found.gaps.extend(reached.into_iter().map(|what| format!("{arm}{what}")));
 }
+
+/// Limits of ours that the record names by themselves: on edges it need not show the connection that met one.
+const OWN_LIMITS: [(&str, &str); 3] = [
+    (RECORD_LIMIT, "the record was full before the trial was over"),
+    (RECEIVED_LIMIT, "a peer sent more than we take: our own limit"),
+    (UNHEARD, "more strangers spoke than we tell apart: our own limit"),
+];
 
 fn step_name(fleet: &FleetPlan, member: u32, step: &StepPlan) -> String {
     let who = if fleet.count == 1 { fleet.name.clone() } else { format!("{}[{member}]", fleet.name) };

@@ -11,13 +11,16 @@ use super::held::Way;
 use super::port::{self, ASSOCIATIONS_MAX, Begun, Peer, Port, Sent};
 use super::socket::close_of;
 use super::timers::Due;
-use super::traffic::RECEIVED_MAX;
+use super::traffic::{EDGES_RECEIVED_MAX, RECEIVED_MAX};
 use super::{Driver, Pending};
 
 /// Datagrams read from one socket, and errors about those that reached nobody, before the others have their turn.
 const PER_TURN: u32 = 64;
-/// What hearing a datagram costs beside its bytes: about its entry in the record. A flood of empty ones is a flood too.
-const COST: u64 = 160;
+/// What hearing a datagram costs beside its bytes: its entry in the record with the packet that it is, in memory and in the files of a
+/// run. A flood of empty ones is a flood too: 16,384 of them from one address are as much as we keep.
+const COST: u64 = 1 << 10;
+/// What all associations of a trial may bring where everything is recorded: a storm at each of many addresses is one storm.
+const HEARD_MAX: u64 = 2 * RECEIVED_MAX;
 /// When a machine without buffers is asked again: it does not ring.
 const ASK_AGAIN: Duration = Duration::from_millis(2);
 
@@ -188,8 +191,11 @@ impl Driver {
         let Some(conn) = self.heard_from(number, from) else { return };
         let recycles = self.recycles;
         let Some(peer) = self.peers.get(conn).filter(|peer| peer.reading) else { return };
-        peer.received += n as u64 + COST;
-        if peer.received > RECEIVED_MAX && !recycles {
+        let cost = n as u64 + COST;
+        peer.received += cost;
+        self.heard_datagrams += cost;
+        let most = if recycles { (EDGES_RECEIVED_MAX, u64::MAX) } else { (RECEIVED_MAX, HEARD_MAX) };
+        if peer.received > most.0 || self.heard_datagrams > most.1 {
             return self.too_much_from(conn);
         }
         let now = self.stage.clock.now();

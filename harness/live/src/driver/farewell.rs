@@ -1,5 +1,6 @@
 //! How associations end, which no datagram says: nobody is there, we have heard enough, or the actor has.
 use proofhouse_core::actor::{Addr, Close, CloseHow, Conn, Input};
+use proofhouse_core::recorder::{RECEIVED_LIMIT, UNHEARD};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{By, Event, Who};
 
@@ -31,9 +32,10 @@ impl Driver {
     /// One of whom everything is recorded has said more than we keep.
     pub(super) fn too_much_from(&mut self, conn: Conn) {
         let Some(peer) = self.peers.get(conn) else { return };
-        let (number, addr) = (peer.port, peer.addr);
+        let (number, addr, value) = (peer.port, peer.addr, peer.received);
         self.stand(conn);
         self.peer_over(conn, By::Limit, Close::LocalLimit);
+        self.entry(Who::Harness, Event::Calibration { name: RECEIVED_LIMIT.into(), value });
         if let Some(port) = self.ports.get(number) {
             port.known.insert(addr, None);
         }
@@ -104,7 +106,7 @@ impl Driver {
 
     fn unheard(&mut self, now: Time, value: u64) {
         if value > 0 {
-            let name = "datagrams-unheard".to_string();
+            let name = UNHEARD.to_string();
             self.recorder.entry(now, Who::Harness, Event::Calibration { name, value });
         }
     }

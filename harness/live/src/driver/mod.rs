@@ -30,7 +30,7 @@ use proofhouse_core::board::{Board, Heard};
 use proofhouse_core::link::Path;
 use proofhouse_core::plan::{FleetPlan, Network, Plan, Recording};
 use proofhouse_core::protocol::Transport;
-use proofhouse_core::recorder::Recorder;
+use proofhouse_core::recorder::{LISTEN_OVERFLOWS, Recorder};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Event, Header, Transcript, Who, WitnessState};
@@ -45,6 +45,7 @@ use crate::accounts::Effect;
 use crate::clock::Clock;
 use crate::error::RunError;
 use crate::guard::{Approvals, socket_addr};
+use crate::limits;
 
 /// The waker's token; listeners count down from below it, connections up from 0.
 const WAKER: Token = Token(usize::MAX);
@@ -141,8 +142,12 @@ pub struct Driver {
     held: Held,
     timers: Timers,
     pending: VecDeque<Pending>,
+    /// Connections that this machine had dropped before we began.
+    overflows: Option<u64>,
     heard: Vec<Heard>,
     ready: Ready,
+    /// What the datagrams of all associations have cost us.
+    heard_datagrams: u64,
     buffer: Vec<u8>,
     /// The largest lateness of a timer.
     slip: Duration,
@@ -204,8 +209,10 @@ impl Driver {
             held: Held::default(),
             timers: Timers::default(),
             pending: VecDeque::new(),
+            overflows: limits::listen_overflows(),
             heard: Vec::new(),
             ready: Ready::default(),
+            heard_datagrams: 0,
             buffer: vec![0; traffic::READ_MAX],
             slip: Duration::ZERO,
             begun: false,
@@ -267,7 +274,16 @@ impl Driver {
     pub fn finish(mut self, header: Header) -> Transcript {
         self.undelivered_at_the_end();
         self.settle_ports();
+        self.count_overflows();
         Transcript { header, ..self.recorder.finish() }
+    }
+
+    /// What the kernel dropped of what we began: the target's process never saw it.
+    fn count_overflows(&mut self) {
+        let dropped = limits::listen_overflows().zip(self.overflows).map(|(now, before)| now.saturating_sub(before));
+        if let Some(value) = dropped.filter(|dropped| *dropped > 0) {
+            self.entry(Who::Harness, Event::Calibration { name: LISTEN_OVERFLOWS.into(), value });
+        }
     }
 
     fn fleet(&mut self, plan: &FleetPlan) -> Result<Fleet, RunError> {

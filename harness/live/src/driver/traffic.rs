@@ -5,8 +5,9 @@ use std::net::Shutdown;
 use mio::{Interest, Token};
 use proofhouse_core::actor::{Close, Conn, Input};
 use proofhouse_core::link::Passage;
+use proofhouse_core::recorder::RECEIVED_LIMIT;
 use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::transcript::By;
+use proofhouse_core::transcript::{By, Event, Who};
 use socket2::SockRef;
 
 use super::socket::{Link, Phase, Socket, addr, close_of};
@@ -19,6 +20,9 @@ pub(super) const READ_MAX: usize = 64 << 10;
 const READS_PER_TURN: u32 = 4;
 /// What one connection may bring where every byte is recorded. A peer that sends without end is cut off here, by us.
 pub(super) const RECEIVED_MAX: u64 = 16 << 20;
+/// The same where first, last and unusual messages are recorded: no device is sent as much in the longest trial, and the memory that a
+/// packet without end takes stays bounded.
+pub(super) const EDGES_RECEIVED_MAX: u64 = 256 << 20;
 /// How long a connection that we ended may take to go.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -216,7 +220,8 @@ impl Driver {
         let age = self.slots.age(conn);
         let Some(socket) = self.slots.get(conn) else { return };
         socket.received += n as u64;
-        if socket.received > RECEIVED_MAX && !self.recycles {
+        let most = if self.recycles { EDGES_RECEIVED_MAX } else { RECEIVED_MAX };
+        if socket.received > most {
             return self.too_much(conn);
         }
         let (fleet, position) = (socket.fleet, socket.position);
@@ -303,10 +308,11 @@ impl Driver {
     }
 
     fn too_much(&mut self, conn: Conn) {
-        if let Some(socket) = self.slots.get(conn) {
-            socket.will_reset();
-        }
+        let Some(socket) = self.slots.get(conn) else { return };
+        socket.will_reset();
+        let value = socket.received;
         self.over(conn, By::Limit, Close::LocalLimit);
+        self.entry(Who::Harness, Event::Calibration { name: RECEIVED_LIMIT.into(), value });
     }
 
     /// Records what a connection that is over did not get written.

@@ -4,6 +4,7 @@ use crate::oracle::{
     answer_in_set, closes_in_time, fleet_undisturbed, memory_bounded, never_at, no_crash, no_hang, no_slowdown,
     no_unhandled_exception,
 };
+use crate::recorder::LISTEN_OVERFLOWS;
 
 const CLOSES: &str = "[[expect]]\noracle = \"closes-in-time\"\nof = \"foe\"\nwithin = \"5s\"\n";
 
@@ -47,6 +48,22 @@ fn a_record_that_ends_before_the_deadline_decides_nothing() {
     assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Inconclusive, "over before");
     film.at(6_000).served();
     assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Fail, "still open");
+}
+
+#[test]
+fn a_connection_that_the_kernel_never_handed_to_the_target_is_not_left_open_by_it() {
+    let crowd = CLOSES.replace("of = \"foe\"", "of = \"foe\"\nat_least = \"50%\"");
+    for (overflows, verdict) in [(0, Verdict::Fail), (1, Verdict::Fail), (2, Verdict::Inconclusive)] {
+        let mut film = Film::new(plan(&format!("{}{crowd}", TWO.replace("[fleet.foe]", "[fleet.foe]\ncount = 4"))));
+        for member in 0..4 {
+            let conn = member + 10;
+            film.at(100).open("foe", member, conn).step("foe", member, 1, Some(conn), StepState::Started);
+            film.sent(conn, "say", &[]);
+        }
+        film.entry(Who::Harness, Event::Calibration { name: LISTEN_OVERFLOWS.into(), value: overflows });
+        film.at(9_000).served();
+        assert_eq!(film.judge(&closes_in_time::ORACLE).verdict, verdict, "{overflows} of 4 open ones, 2 may be open");
+    }
 }
 
 #[test]
