@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod actor;
 pub mod admin;
+pub mod behaviour;
 pub mod board;
 pub mod connection;
 pub mod document;

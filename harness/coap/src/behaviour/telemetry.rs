@@ -9,13 +9,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use proofhouse_core::actor::{CloseHow, Conn, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{CloseHow, Conn, Crowd, Input, Note, Outbox};
+use proofhouse_core::behaviour::pace::{Pace, TICK};
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::spread::Spread;
-use proofhouse_core::time::{Duration, Time, nanos};
+use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::StepState;
 
 use super::{FOR, key};
@@ -24,7 +25,7 @@ use crate::exchange::Params;
 
 /// Keys of the behaviour.
 pub(super) const KEYS: &[Key] = &[
-    key("every", Kind::Duration, "time between two readings (default 10s); \"5s~30s\" is drawn for each"),
+    key("every", Kind::Duration, "time between two readings (default 10s, at least 4ms); \"5s~30s\" is drawn for each"),
     key("method", Kind::Text, "put (default), post or get; get sends no payload"),
     key("path", Kind::Text, "{id} stands for <fleet>-<index> (default \"/site/{id}/t\")"),
     key("size", Kind::Int, "bytes of a reading (default 32)"),
@@ -32,8 +33,9 @@ pub(super) const KEYS: &[Key] = &[
     FOR,
 ];
 
+/// 65,536 message ids are used up in 262 s at this pace, and each is free again after 247 s (EXCHANGE_LIFETIME) \[RFC 7252 §4.4\].
+const EVERY_MIN: Duration = Duration::from_millis(4);
 const PARAMS: Params = Params::DEFAULT;
-const ONLY: TimerId = TimerId(0);
 const NOBODY: Conn = Conn(u32::MAX);
 /// A socket that was lost is opened again after this long.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -71,13 +73,7 @@ struct Scratch {
 
 /// One device. Keep it small.
 struct Device {
-    rng: SplitMix,
-    /// The earliest wake that is under way.
-    due: Time,
-    /// The next reading.
-    next: Time,
-    /// No reading from here on.
-    end: Time,
+    pace: Pace,
     /// When the reading in flight is repeated.
     again: Time,
     conn: Conn,
@@ -88,6 +84,8 @@ struct Device {
     /// Milliseconds of the current pause before a repetition.
     pause: u32,
     mid: u16,
+    /// The message of the server that was acknowledged last: a copy of it is acknowledged too.
+    acked: Option<u16>,
     opened: u16,
     repeated: u8,
     state: State,
@@ -138,16 +136,14 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box
         let mut rng = SplitMix(seed.stream("device", u64::from(identity)).next());
         Device {
             mid: rng.next() as u16,
-            rng,
-            due: Time::NEVER,
-            next: Time::ZERO,
-            end: Time::NEVER,
+            pace: Pace::new(rng),
             again: Time::NEVER,
             conn: NOBODY,
             identity,
             seq: 0,
             token: 0,
             pause: 0,
+            acked: None,
             opened: 0,
             repeated: 0,
             state: State::Offline,
@@ -167,7 +163,7 @@ impl Crowd for Telemetry {
     }
 
     fn touch(&self, member: u32) {
-        core::hint::black_box(self.devices[member as usize].due); // a load: a reference alone fetches nothing
+        core::hint::black_box(self.devices[member as usize].pace.due()); // a load: a reference alone fetches nothing
     }
 
     fn len(&self) -> u32 {
@@ -194,21 +190,13 @@ impl Turn<'_> {
             }
             Input::Bytes(conn, datagram) if conn == self.device.conn => self.hear(datagram),
             Input::Closed(conn, _) if conn == self.device.conn => self.lost(),
-            Input::Timer(ONLY) if self.now >= self.device.due => {
-                self.device.due = Time::NEVER;
-                self.due();
-            }
+            Input::Timer(TICK) if self.device.pace.wakes(self.now) => self.due(),
             _ => {}
         }
     }
 
     fn start(&mut self) {
-        // A share of the interval first: real devices were not switched on at the same moment.
-        let share = self.draw(self.config.every);
-        self.device.next = self.now + Duration::from_nanos(self.below(nanos(share)));
-        if let Some(length) = self.config.length {
-            self.device.end = self.now + length;
-        }
+        self.device.pace.start(self.now, self.config.every, self.config.length);
         self.open();
     }
 
@@ -217,6 +205,7 @@ impl Turn<'_> {
         self.device.conn = self.out.open(self.config.fleet.endpoint_id, source);
         self.device.opened = self.device.opened.wrapping_add(1);
         self.device.state = State::Opening;
+        self.device.acked = None;
     }
 
     fn hear(&mut self, datagram: &[u8]) {
@@ -224,8 +213,14 @@ impl Turn<'_> {
         let mine = message.mid() == self.device.mid;
         let answers = message.code().is_response() && message.token() == self.device.token();
         match (message.kind(), self.device.state) {
+            (codec::Kind::Con, _) if self.device.acked == Some(message.mid()) => {
+                return self.say(&Message::ack(message.mid()));
+            }
             (codec::Kind::Con, _) if !answers => return self.say(&Message::rst(message.mid())),
-            (codec::Kind::Con, _) => self.say(&Message::ack(message.mid())),
+            (codec::Kind::Con, _) => {
+                self.device.acked = Some(message.mid());
+                self.say(&Message::ack(message.mid()));
+            }
             (codec::Kind::Ack, State::Waiting) if mine && message.code().is_empty() => {
                 self.device.state = State::Promised;
                 self.device.again = Time::NEVER;
@@ -244,21 +239,21 @@ impl Turn<'_> {
     fn due(&mut self) {
         match self.device.state {
             State::Finished | State::Opening => return,
-            State::Offline if self.now >= self.device.end => return self.finish(),
+            State::Offline if self.now >= self.device.pace.end => return self.finish(),
             State::Offline => return self.open(),
             State::Waiting if self.now >= self.device.again => self.repeat(),
             _ => {}
         }
         let over = match self.device.state {
             State::Waiting => false, // until it is heard or given up, which must be noted
-            State::Promised => self.now >= self.device.end + LAST_ACK,
-            _ => self.now >= self.device.end,
+            State::Promised => self.now >= self.device.pace.end + LAST_ACK,
+            _ => self.now >= self.device.pace.end,
         };
         if over {
             return self.finish();
         }
         // A reading that was promised an answer long ago makes room for the next.
-        if self.device.state != State::Waiting && self.now >= self.device.next && self.now < self.device.end {
+        if self.device.state != State::Waiting && self.device.pace.reads(self.now) {
             self.reading();
         }
         self.sleep();
@@ -266,10 +261,11 @@ impl Turn<'_> {
 
     fn sleep(&mut self) {
         let device = &*self.device;
-        let end = if self.now < device.end { device.end } else { device.end + LAST_ACK };
+        let (next, end) = (device.pace.next, device.pace.end);
+        let end = if self.now < end { end } else { end + LAST_ACK };
         let at = match device.state {
             State::Waiting => device.again,
-            _ if device.next > self.now => end.min(device.next),
+            _ if next > self.now => end.min(next),
             _ => end,
         };
         self.arm(at);
@@ -277,15 +273,14 @@ impl Turn<'_> {
 
     /// The next reading.
     fn reading(&mut self) {
-        let every = self.draw(self.config.every).max(Duration::from_nanos(1));
-        let con = self.below(1_000) < self.config.con;
-        let pause = PARAMS.first_timeout(self.device.rng.next()).as_millis() as u64;
         let device = &mut *self.device;
+        device.pace.step(self.now, self.config.every);
+        device.pace.next = device.pace.next.max(self.now + EVERY_MIN);
+        let con = device.pace.below(1_000) < self.config.con;
+        let pause = PARAMS.first_timeout(device.pace.rng.next()).as_millis() as u64;
         device.seq = device.seq.wrapping_add(1);
         device.mid = device.mid.wrapping_add(1);
-        device.token = device.rng.next() as u32;
-        // A device that was away does not make up for what it missed.
-        device.next = if device.next + every > self.now { device.next + every } else { self.now + every };
+        device.token = device.pace.rng.next() as u32;
         (device.repeated, device.pause) = (0, pause as u32);
         device.again = if con { self.now + Duration::from_millis(pause) } else { Time::NEVER };
         device.state = if con { State::Waiting } else { State::Idle };
@@ -328,8 +323,8 @@ impl Turn<'_> {
     fn lost(&mut self) {
         self.device.conn = NOBODY;
         self.device.state = State::Offline;
-        self.device.due = Time::NEVER;
-        self.arm((self.now + AGAIN).min(self.device.end));
+        self.device.pace.forget_wake();
+        self.arm((self.now + AGAIN).min(self.device.pace.end));
     }
 
     fn finish(&mut self) {
@@ -341,29 +336,8 @@ impl Turn<'_> {
         self.out.note(Note::Finished);
     }
 
-    /// Asks to be called at `at`, unless an earlier call is under way: that one will ask again.
     fn arm(&mut self, at: Time) {
-        let at = at.max(self.now + Duration::from_nanos(1));
-        if at < self.device.due && at < Time::NEVER {
-            self.device.due = at;
-            self.out.wake(at, ONLY);
-        }
-    }
-
-    fn draw(&mut self, spread: Spread<Duration>) -> Duration {
-        match spread {
-            Spread::Fixed(value) => value,
-            Spread::Each(low, high) => {
-                let (low, width) = (nanos(low), nanos(high).saturating_sub(nanos(low)));
-                Duration::from_nanos(low + self.below(width.saturating_add(1)))
-            }
-        }
-    }
-
-    /// A number below `most`, or 0.
-    fn below(&mut self, most: u64) -> u64 {
-        let wide = u128::from(self.device.rng.next()) * u128::from(most);
-        (wide >> 64) as u64
+        self.device.pace.arm(at.max(self.now + Duration::from_nanos(1)), self.out);
     }
 }
 

@@ -3,7 +3,7 @@ mod commanded;
 mod recording_broker;
 mod telemetry;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod witness;
 
 use proofhouse_core::key::{Key, Kind};

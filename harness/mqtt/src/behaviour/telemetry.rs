@@ -7,19 +7,21 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use proofhouse_core::actor::{CloseHow, Conn, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{CloseHow, Conn, Crowd, Input, Note, Outbox};
+use proofhouse_core::behaviour::pace::{Pace, TICK};
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::spread::Spread;
-use proofhouse_core::time::{Duration, Time, nanos};
+use proofhouse_core::time::{Duration, Time};
 
 use super::{CLEAN_START, FOR, KEEP_ALIVE, QOS, SESSION_EXPIRY, key};
 use crate::codec::{
     Ack, Binary, Connack, Connect, Delivery, Disconnect, Packet, PacketId, Place, PropertiesBuf, PropertyId, Publish,
     QoS, Reason, Sender, Text, TopicName, Version, split,
 };
+use crate::session::limits::Announced;
 use crate::session::{Profile, plain_topic};
 
 /// Keys of the behaviour.
@@ -39,7 +41,6 @@ pub(super) const KEYS: &[Key] = &[
 const CONNECT_MAX: Duration = Duration::from_secs(10);
 /// How long a device waits at its end for the last acknowledgement.
 const LAST_ACK: Duration = Duration::from_secs(5);
-const ONLY: TimerId = TimerId(0);
 const NOBODY: Conn = Conn(u32::MAX);
 
 /// A fleet of such devices.
@@ -73,13 +74,7 @@ struct Scratch {
 
 /// One device. Keep it small: a million of them share a machine.
 struct Device {
-    rng: SplitMix,
-    /// The earliest wake that is under way.
-    due: Time,
-    /// The next reading.
-    next: Time,
-    /// No reading from here on.
-    end: Time,
+    pace: Pace,
     /// When it last sent something (or a PINGREQ that is not answered).
     spoke: Time,
     /// The beginning of a packet that is not all there. Rare: answers are a few bytes.
@@ -88,6 +83,8 @@ struct Device {
     identity: u32,
     /// Number of the current reading.
     seq: u32,
+    /// Bytes of the largest packet that the server takes.
+    packet_maximum: u32,
     id: u16,
     opened: u16,
     /// Seconds, as the server wants it.
@@ -95,19 +92,57 @@ struct Device {
     failures: u8,
     state: State,
     flight: Flight,
+    /// With which quality the reading in flight was sent, and whether with RETAIN.
+    said: QoS,
+    said_retain: bool,
+    /// The highest quality that the server takes.
+    qos: QoS,
+    /// Whether the server takes RETAIN.
+    retain: bool,
+    memory: Memory,
     pinged: bool,
+}
+
+impl Device {
+    /// A device that has not started.
+    const fn new(identity: u32, rng: SplitMix, keep_alive: u16) -> Device {
+        Device {
+            pace: Pace::new(rng),
+            spoke: Time::ZERO,
+            partial: None,
+            conn: NOBODY,
+            identity,
+            seq: 0,
+            packet_maximum: u32::MAX,
+            id: 0,
+            opened: 0,
+            keep_alive,
+            failures: 0,
+            state: State::Offline,
+            flight: Flight::None,
+            said: QoS::AtMostOnce,
+            said_retain: false,
+            qos: QoS::ExactlyOnce,
+            retain: true,
+            memory: Memory::None,
+            pinged: false,
+        }
+    }
+}
+
+/// Whose session it is that the server may hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Memory {
+    /// The device has none.
+    None,
+    /// The device's own.
+    Own,
+    /// The server holds one that the device knows nothing of, or cannot go on with: it begins anew \[MQTT5 3.2.2-4\].
+    Stranger,
 }
 
 struct Partial {
     bytes: Vec<u8>,
-}
-
-impl Device {
-    /// A number below `most`, or 0.
-    fn below(&mut self, most: u64) -> u64 {
-        let wide = u128::from(self.rng.next()) * u128::from(most);
-        (wide >> 64) as u64
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,23 +180,9 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box
         profile,
     };
     let seed = plan.seed.child("telemetry", u64::from(fleet.index));
-    let device = |identity: u32| Device {
-        rng: SplitMix(seed.stream("device", u64::from(identity)).next()),
-        due: Time::NEVER,
-        next: Time::ZERO,
-        end: Time::NEVER,
-        spoke: Time::ZERO,
-        partial: None,
-        conn: NOBODY,
-        identity,
-        seq: 0,
-        id: 0,
-        opened: 0,
-        keep_alive: config.profile.keep_alive,
-        failures: 0,
-        state: State::Offline,
-        flight: Flight::None,
-        pinged: false,
+    let device = |identity: u32| {
+        let rng = SplitMix(seed.stream("device", u64::from(identity)).next());
+        Device::new(identity, rng, config.profile.keep_alive)
     };
     let devices = fleet.members().map(device).collect();
     Box::new(Telemetry { config, devices, scratch: Scratch::default() })
@@ -182,7 +203,7 @@ impl Crowd for Telemetry {
     }
 
     fn touch(&self, member: u32) {
-        core::hint::black_box(self.devices[member as usize].due); // a load: a reference alone fetches nothing
+        core::hint::black_box(self.devices[member as usize].pace.due()); // a load: a reference alone fetches nothing
     }
 
     fn len(&self) -> u32 {
@@ -206,22 +227,13 @@ impl Turn<'_> {
             Input::Opened(conn) if conn == self.device.conn => self.connect(),
             Input::Bytes(conn, bytes) if conn == self.device.conn => self.hear(bytes),
             Input::Closed(conn, _) if conn == self.device.conn => self.lost(),
-            Input::Timer(ONLY) if self.now >= self.device.due => {
-                self.device.due = Time::NEVER;
-                self.due();
-            }
+            Input::Timer(TICK) if self.device.pace.wakes(self.now) => self.due(),
             _ => {}
         }
     }
 
     fn start(&mut self) {
-        // A share of the interval first: real devices were not switched on at the same moment.
-        let share = self.draw(self.config.every);
-        let share = self.device.below(nanos(share));
-        self.device.next = self.now + Duration::from_nanos(share);
-        if let Some(length) = self.config.length {
-            self.device.end = self.now + length;
-        }
+        self.device.pace.start(self.now, self.config.every, self.config.length);
         self.open();
     }
 
@@ -238,7 +250,7 @@ impl Turn<'_> {
         scratch.name(config, self.device.identity);
         let account = config.profile.account.as_ref();
         let connect = Connect {
-            clean_start: config.profile.clean_start,
+            clean_start: config.profile.clean_start || self.device.memory == Memory::Stranger,
             keep_alive: config.profile.keep_alive,
             client_id: Text::new(&scratch.client_id).expect("a fleet's name is short"),
             will: None,
@@ -288,7 +300,7 @@ impl Turn<'_> {
         match (packet, self.device.state, self.device.flight) {
             (Packet::Connack(connack), State::Connecting, _) => self.connack(connack),
             (Packet::Puback(ack), State::Online, Flight::Published)
-                if ours(ack) && self.config.qos == QoS::AtLeastOnce =>
+                if ours(ack) && self.device.said == QoS::AtLeastOnce =>
             {
                 self.delivered();
             }
@@ -307,21 +319,54 @@ impl Turn<'_> {
         if !connack.accepted() {
             return self.abandon();
         }
+        let present = connack.session_present;
+        if !self.knows(present) {
+            return self.abandon();
+        }
+        let kept = connack.properties.session_expiry_interval().unwrap_or(self.config.profile.session_expiry) > 0;
+        self.device.memory = if kept { Memory::Own } else { Memory::None };
         self.device.state = State::Online;
         self.device.failures = 0;
-        if let Some(seconds) = connack.properties.server_keep_alive() {
-            self.device.keep_alive = seconds;
-        }
-        match (self.device.flight, connack.session_present) {
-            (Flight::Published, present) => self.publish(present),
+        self.terms(connack);
+        match (self.device.flight, present) {
+            (Flight::Published, true) => self.publish(self.device.said, true),
+            (Flight::Published, false) => self.publish(self.config.qos, false),
             (Flight::Released, true) => self.release(),
             (Flight::Released, false) => self.device.flight = Flight::None,
             (Flight::None, _) => {}
         }
-        self.online();
+        if self.device.state == State::Online {
+            self.online();
+        }
+    }
+
+    /// Whether the session that a server goes on with is one that the device has; if not, it asks for a new one the next time.
+    fn knows(&mut self, present: bool) -> bool {
+        let strange = present && (self.config.profile.clean_start || self.device.memory != Memory::Own);
+        // MQTT 3.1.1 leaves it to the client what to do with a session that only the server knows.
+        let refused = strange && self.config.profile.version == Version::V5;
+        if refused {
+            self.device.memory = Memory::Stranger;
+        }
+        !refused
+    }
+
+    /// What the server announces, as far as it matters to one message at a time.
+    fn terms(&mut self, connack: &Connack<'_>) {
+        let announced = Announced::by(connack);
+        let device = &mut *self.device;
+        (device.qos, device.retain) = (announced.maximum_qos, announced.retain);
+        device.packet_maximum = announced.maximum_packet_size;
+        if let Some(seconds) = connack.properties.server_keep_alive() {
+            device.keep_alive = seconds;
+        }
     }
 
     fn release(&mut self) {
+        const PUBREL: u32 = 4;
+        if self.device.packet_maximum < PUBREL {
+            return self.abandon(); // a server that takes no acknowledgement
+        }
         if let Some(id) = PacketId::new(self.device.id) {
             self.device.flight = Flight::Released;
             self.say(&Packet::Pubrel(Ack::success(id)));
@@ -336,7 +381,7 @@ impl Turn<'_> {
     /// Something is due.
     fn due(&mut self) {
         match self.device.state {
-            State::Offline if self.now >= self.device.end => self.finish(),
+            State::Offline if self.now >= self.device.pace.end => self.finish(),
             State::Offline => self.open(),
             State::Opening | State::Connecting => self.abandon(),
             State::Online => self.online(),
@@ -348,10 +393,11 @@ impl Turn<'_> {
     fn online(&mut self) {
         let (now, keep_alive) = (self.now, Duration::from_secs(self.device.keep_alive.into()));
         let idle = self.device.flight == Flight::None;
-        if now >= self.device.end && (idle || now >= self.device.end + LAST_ACK) {
+        let end = self.device.pace.end;
+        if now >= end && (idle || now >= end + LAST_ACK) {
             return self.finish();
         }
-        if idle && now >= self.device.next && now < self.device.end {
+        if idle && self.device.pace.reads(now) {
             self.reading();
         }
         if keep_alive > Duration::ZERO && now >= self.device.spoke + self.pause(keep_alive) {
@@ -362,10 +408,10 @@ impl Turn<'_> {
             self.device.pinged = true;
         }
         let device = &*self.device;
-        let mut at = if now < device.end { device.end } else { device.end + LAST_ACK };
+        let mut at = if now < end { end } else { end + LAST_ACK };
         // A reading that is late waits for an acknowledgement, not for a wake.
-        if device.next > now {
-            at = at.min(device.next);
+        if device.pace.next > now {
+            at = at.min(device.pace.next);
         }
         if keep_alive > Duration::ZERO {
             at = at.min(device.spoke + self.pause(keep_alive));
@@ -380,27 +426,41 @@ impl Turn<'_> {
 
     /// The next reading.
     fn reading(&mut self) {
-        let every = self.draw(self.config.every).max(Duration::from_nanos(1));
         let device = &mut *self.device;
+        device.pace.step(self.now, self.config.every);
         device.seq = device.seq.wrapping_add(1);
         device.id = device.id.checked_add(1).unwrap_or(1);
-        // A device that was away does not make up for what it missed.
-        device.next = if device.next + every > self.now { device.next + every } else { self.now + every };
-        if self.config.qos != QoS::AtMostOnce {
-            device.flight = Flight::Published;
-        }
-        self.publish(false);
+        self.publish(self.config.qos, false);
     }
 
-    fn publish(&mut self, dup: bool) {
+    /// Sends the current reading. What goes out again is what went out before.
+    fn publish(&mut self, qos: QoS, dup: bool) {
         let (config, scratch) = (self.config, &mut *self.scratch);
         scratch.reading(config, self.device);
-        let delivery = Delivery::new(config.qos, PacketId::new(self.device.id), dup).unwrap_or_default();
+        let device = &mut *self.device;
+        let retain = if dup { device.said_retain } else { config.retain && device.retain };
+        let qos = if dup { qos } else { qos.min(device.qos) };
+        let delivery = Delivery::new(qos, PacketId::new(device.id), dup).unwrap_or_default();
         let topic = TopicName::new(&scratch.topic).expect("the topic was made plain");
-        let publish = Publish { retain: config.retain, ..Publish::new(delivery, topic, scratch.payload.as_bytes()) };
-        self.device.spoke = self.now;
-        let (conn, version) = (self.device.conn, config.profile.version);
-        self.out.send(conn, |bytes| encode(&Packet::Publish(publish), version, bytes));
+        let packet = Packet::Publish(Publish { retain, ..Publish::new(delivery, topic, scratch.payload.as_bytes()) });
+        let version = config.profile.version;
+        let fits = device.packet_maximum == u32::MAX
+            || packet.encoded_len(version).is_ok_and(|len| len <= device.packet_maximum as usize);
+        if !fits || qos > device.qos || retain && !device.retain {
+            return self.unsaid(dup);
+        }
+        (device.said, device.said_retain, device.spoke) = (qos, retain, self.now);
+        device.flight = if qos == QoS::AtMostOnce { Flight::None } else { Flight::Published };
+        self.out.send(device.conn, |bytes| encode(&packet, version, bytes));
+    }
+
+    /// The server takes no such reading. One that it is owed may not be left out of a session: the device gives the session up.
+    fn unsaid(&mut self, owed: bool) {
+        if owed {
+            self.device.memory = Memory::Stranger;
+            return self.abandon();
+        }
+        self.device.flight = Flight::None;
     }
 
     fn say(&mut self, packet: &Packet<'_>) {
@@ -421,14 +481,14 @@ impl Turn<'_> {
         self.device.conn = NOBODY;
         self.device.partial = None;
         self.device.state = State::Offline;
-        if self.now >= self.device.end {
+        if self.now >= self.device.pace.end {
             return self.finish();
         }
         self.device.failures = self.device.failures.saturating_add(1);
-        let wait = self.config.profile.backoff.wait(self.device.failures.into(), &mut self.device.rng);
+        let wait = self.config.profile.backoff.wait(self.device.failures.into(), &mut self.device.pace.rng);
         // Whatever was under way belongs to the old connection.
-        self.device.due = Time::NEVER;
-        self.arm((self.now + wait).min(self.device.end));
+        self.device.pace.forget_wake();
+        self.arm((self.now + wait).min(self.device.pace.end));
     }
 
     fn finish(&mut self) {
@@ -442,22 +502,8 @@ impl Turn<'_> {
         self.out.note(Note::Finished);
     }
 
-    /// Asks to be called at `at`, unless an earlier call is under way: that one will ask again.
     fn arm(&mut self, at: Time) {
-        if at < self.device.due && at < Time::NEVER {
-            self.device.due = at;
-            self.out.wake(at, ONLY);
-        }
-    }
-
-    fn draw(&mut self, spread: Spread<Duration>) -> Duration {
-        match spread {
-            Spread::Fixed(value) => value,
-            Spread::Each(low, high) => {
-                let (low, width) = (nanos(low), nanos(high).saturating_sub(nanos(low)));
-                Duration::from_nanos(low + self.device.below(width.saturating_add(1)))
-            }
-        }
+        self.device.pace.arm(at, self.out);
     }
 }
 

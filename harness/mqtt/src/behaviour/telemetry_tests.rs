@@ -26,7 +26,7 @@ struct Stage {
 }
 
 fn config(qos: QoS, clean_start: bool) -> Config {
-    let profile = Profile { clean_start, ..Profile::new(Version::V5) };
+    let profile = Profile { clean_start, session_expiry: 60, ..Profile::new(Version::V5) };
     Config {
         properties: connect_properties(&profile),
         profile,
@@ -42,24 +42,7 @@ fn config(qos: QoS, clean_start: bool) -> Config {
 
 impl Stage {
     fn new(qos: QoS, clean_start: bool) -> Stage {
-        let device = Device {
-            rng: SplitMix(Seed(1).stream("device", 0).next()),
-            due: Time::NEVER,
-            next: Time::ZERO,
-            end: Time::NEVER,
-            spoke: Time::ZERO,
-            partial: None,
-            conn: NOBODY,
-            identity: 0,
-            seq: 0,
-            id: 0,
-            opened: 0,
-            keep_alive: 60,
-            failures: 0,
-            state: State::Offline,
-            flight: Flight::None,
-            pinged: false,
-        };
+        let device = Device::new(0, SplitMix(Seed(1).stream("device", 0).next()), 60);
         let fleet = Telemetry { config: config(qos, clean_start), devices: vec![device], scratch: Scratch::default() };
         let mut stage = Stage {
             fleet,
@@ -135,7 +118,7 @@ impl Stage {
                 break;
             }
             self.now = self.wakes.remove(0).max(self.now);
-            self.input(Input::Timer(ONLY));
+            self.input(Input::Timer(TICK));
         }
         self.now = end;
         self
@@ -199,10 +182,10 @@ fn a_refused_device_comes_back_later_and_later() {
         stage.input(Input::Opened(conn));
         let before = stage.now;
         stage = stage.hear(&Packet::Connack(Connack::new(false, ReasonCode::SERVER_BUSY)));
-        let due = stage.fleet.devices[0].due;
+        let due = stage.fleet.devices[0].pace.due();
         waits.push((due - before).as_secs_f64());
         stage.now = due;
-        stage.input(Input::Timer(ONLY));
+        stage.input(Input::Timer(TICK));
     }
     for (wait, bound) in waits.iter().zip([1.0, 2.0, 4.0, 8.0]) {
         assert!((bound / 2.0..=bound).contains(wait), "{waits:?}");
@@ -213,7 +196,7 @@ fn a_refused_device_comes_back_later_and_later() {
 fn a_device_that_hears_nothing_gives_the_connection_up() {
     let mut stage = Stage::new(QoS::AtLeastOnce, true);
     stage.fleet.config.length = None;
-    stage.fleet.devices[0].end = Time::NEVER;
+    stage.fleet.devices[0].pace.end = Time::NEVER;
     let stage = stage.accepted(false).pass(70);
     assert_eq!(stage.sent, ["connect", "publish 1 {\"seq\":1}", "pingreq"]);
     let stage = stage.pass(60);
