@@ -10,6 +10,8 @@ mod hear;
 pub mod limits;
 mod profile;
 #[cfg(test)]
+mod strict;
+#[cfg(test)]
 mod tests;
 
 use alloc::collections::VecDeque;
@@ -340,18 +342,31 @@ impl Session {
         match self.state {
             State::Offline => Tick::Idle,
             State::Connecting(since) if now >= since + CONNECT_MAX => Tick::Dead,
-            State::Connecting(since) => Tick::Next(since + CONNECT_MAX),
+            State::Connecting(since) => self.keep_alive_early(now, since + CONNECT_MAX, out),
             State::Online if self.keep_alive == Duration::ZERO => Tick::Idle,
             State::Online => self.keep_alive(now, out),
         }
+    }
+
+    /// Keep Alive counts from CONNECT on, whenever its answer comes \[MQTT5 3.1.2-20\].
+    fn keep_alive_early(&mut self, now: Time, until: Time, out: &mut Vec<u8>) -> Tick {
+        if self.keep_alive > Duration::ZERO && now >= self.ping_due() {
+            self.spoke = now;
+            write(&Packet::Pingreq, self.profile.version, out);
+        }
+        Tick::Next(if self.keep_alive > Duration::ZERO { until.min(self.ping_due()) } else { until })
+    }
+
+    /// An eighth early: the interval runs until the server has our packet, not until we have sent it.
+    fn ping_due(&self) -> Time {
+        self.spoke + (self.keep_alive - self.keep_alive / 8)
     }
 
     fn keep_alive(&mut self, now: Time, out: &mut Vec<u8>) -> Tick {
         if let Some(pinged) = self.pinged {
             return if now >= pinged + self.keep_alive { Tick::Dead } else { Tick::Next(pinged + self.keep_alive) };
         }
-        // An eighth early: the interval runs until the server has our packet, not until we have sent it.
-        let due = self.spoke + (self.keep_alive - self.keep_alive / 8);
+        let due = self.ping_due();
         if now < due {
             return Tick::Next(due);
         }
