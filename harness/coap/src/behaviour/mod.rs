@@ -1,6 +1,8 @@
 //! What fleets do beside playing scripts.
 mod observer;
 mod socket;
+#[cfg(test)]
+mod strict;
 mod sweep;
 mod telemetry;
 #[cfg(test)]

@@ -98,6 +98,7 @@ impl Observer {
                 frame.set(key, text);
             }
         }
+        self.socket.client.forget(); // a registration that was never answered is given up
         self.token = self.socket.ask(now, frame, Manners { echo: true, ..Manners::default() }, out);
         out.wake(now + AGAIN, RETRY);
     }
