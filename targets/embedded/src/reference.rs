@@ -113,3 +113,5 @@ impl AccountsFile {
 
 /// How long a closed connection may still send before it is cut off: a reset at once could overtake our last packet.
 const LINGER: Duration = Duration::from_secs(1);
+/// How long a closed connection may take to read what we said before we closed it.
+const LEAVE_MAX: Duration = Duration::from_secs(30);

@@ -10,7 +10,7 @@ use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::{BuildPlan, Registry};
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
-use proofhouse_core::sim;
+use proofhouse_core::sim::{self, Conditions};
 use proofhouse_core::target::{TargetKind, TargetSpec};
 use proofhouse_core::transcript::{FORMAT, Header, Transcript};
 use proofhouse_core::trial::Outcome;
@@ -29,6 +29,18 @@ pub fn run(scenario: &Scenario, case: &str, seed: Seed, target: &TargetSpec, reg
 pub fn judged(plan: Plan, target: &TargetSpec, registry: &Registry) -> Outcome {
     let transcript = arm(&plan, target, registry, "main");
     let control = plan.control_arm().map(|plan| arm(&plan, target, registry, "control"));
+    let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
+    Outcome { plan, transcript, control, judgements }
+}
+
+/// What comes of a plan while this befalls the harness.
+pub fn judged_under(plan: Plan, target: &TargetSpec, registry: &Registry, conditions: &Conditions) -> Outcome {
+    let arm = |plan: &Plan, arm| {
+        let (target, header) = (build(plan, target, registry), header(plan, target, arm));
+        sim::run_under(plan, registry, target, header, conditions.clone())
+    };
+    let transcript = arm(&plan, "main");
+    let control = plan.control_arm().map(|plan| arm(&plan, "control"));
     let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
     Outcome { plan, transcript, control, judgements }
 }

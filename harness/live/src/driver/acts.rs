@@ -23,7 +23,7 @@ impl Driver {
                     return self.send_datagram(now, fleet, position, *conn, &bytes[*start..*end]);
                 }
                 Act::Flush(conn) => return self.flush_peer(*conn),
-                Act::Close(conn, how) => return self.close_peer(now, *conn, *how),
+                Act::Close(conn, how) => return self.close_peer(*conn, *how),
                 Act::Reading(conn, on) => return self.reading_peer(*conn, *on),
                 Act::Wake(..) | Act::Note(_) => {}
             }
@@ -32,7 +32,7 @@ impl Driver {
             Act::Open(conn, to, from) => self.open(now, fleet, position, *conn, *to, *from),
             Act::Send(conn, start, end) => self.send(now, fleet, position, *conn, &bytes[*start..*end]),
             Act::Flush(conn) => self.say_when_written(*conn),
-            Act::Close(conn, how) => self.close(now, *conn, *how),
+            Act::Close(conn, how) => self.close(*conn, *how),
             Act::Reading(conn, on) => self.reading(*conn, *on),
             Act::Wake(at, id) => self.timers.push(*at, Due::Wake(fleet, position, *id)),
             Act::Note(note) => self.note(now, fleet, position, note),
@@ -56,6 +56,7 @@ impl Driver {
             Err(error) => {
                 let how = close_of(&error);
                 self.record_closed(now, fleet, position, conn, how);
+                self.failing.insert(conn);
                 self.pending.push_back(Pending::Closed(fleet, position, conn, how));
             }
         }
@@ -76,10 +77,9 @@ impl Driver {
     }
 
     pub(super) fn send(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, bytes: &[u8]) {
-        let (index, member) = self.identity(fleet, position);
-        let age = self.slots.age(conn);
-        let socket = self.slots.get(conn).filter(|s| !s.half && matches!(s.phase, Phase::Connecting | Phase::Open));
-        let Some(socket) = socket else {
+        let speaks = |s: &&mut Socket| !s.half && matches!(s.phase, Phase::Connecting | Phase::Open | Phase::Told);
+        let Some(socket) = self.slots.get(conn).filter(speaks) else {
+            let (index, member) = self.identity(fleet, position);
             self.recorder.undelivered(now, index, member, conn, bytes.len() as u64);
             return;
         };
@@ -87,7 +87,17 @@ impl Driver {
             socket.early.push(bytes.to_vec());
             return;
         }
-        match &self.fleets[fleet].path {
+        self.queue(now, conn, bytes);
+        self.flush(conn);
+    }
+
+    /// Puts bytes behind all others of a connection; a link lets them out later.
+    pub(super) fn queue(&mut self, now: Time, conn: Conn, bytes: &[u8]) {
+        let age = self.slots.age(conn);
+        let Some(socket) = self.slots.get(conn) else { return };
+        let fleet = &self.fleets[socket.fleet];
+        let (index, member) = (fleet.index, fleet.members[socket.position as usize]);
+        match &fleet.path {
             None => socket.out.push_back(Chunk::new(bytes, now)),
             Some(path) => {
                 self.recorder.sent(now, index, member, conn, bytes);
@@ -105,7 +115,6 @@ impl Driver {
                 }
             }
         }
-        self.flush(conn);
     }
 
     fn say_when_written(&mut self, conn: Conn) {
@@ -115,14 +124,16 @@ impl Driver {
         }
     }
 
-    fn close(&mut self, now: Time, conn: Conn, how: CloseHow) {
+    fn close(&mut self, conn: Conn, how: CloseHow) {
+        // After what was said before, which was written a little later than it was asked for.
+        let now = self.stage.clock.now();
         let Some(socket) = self.slots.get(conn) else {
             // Over already, and its end is on the way to the actor, who no longer wants to hear of it.
-            self.pending.retain(|p| !matches!(p, Pending::Closed(_, _, c, _) if *c == conn));
+            self.failing.remove(&conn);
             return;
         };
         let (fleet, position, phase) = (socket.fleet, socket.position, socket.phase);
-        if matches!(phase, Phase::Leaving | Phase::Lingering) {
+        if socket.left || matches!(phase, Phase::Leaving | Phase::Lingering) {
             return;
         }
         let (index, member) = self.identity(fleet, position);
@@ -139,17 +150,21 @@ impl Driver {
                 }
                 socket.will_reset();
                 drop(socket);
-                self.recorder.closed(now, index, member, conn, By::Us, Close::Reset);
+                if phase != Phase::Told {
+                    self.recorder.closed(now, index, member, conn, By::Us, Close::Reset);
+                }
                 self.recycle(conn);
             }
             CloseHow::Fin => {
-                self.recorder.closed(now, index, member, conn, By::Us, Close::Fin);
+                let socket = self.slots.get(conn).expect("it was there above");
                 if phase == Phase::Connecting {
-                    drop(self.slots.take(conn));
-                    self.recycle(conn);
-                    return;
+                    (socket.half, socket.left) = (true, true);
+                } else {
+                    socket.phase = Phase::Leaving;
                 }
-                self.slots.get(conn).expect("it was there above").phase = Phase::Leaving;
+                if phase != Phase::Told {
+                    self.recorder.closed(now, index, member, conn, By::Us, Close::Fin);
+                }
                 self.flush(conn);
             }
         }

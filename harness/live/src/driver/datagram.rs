@@ -39,6 +39,7 @@ impl Driver {
             Err(error) => {
                 let how = close_of(&error);
                 self.record_closed(now, fleet, position, conn, how);
+                self.failing.insert(conn);
                 self.pending.push_back(Pending::Closed(fleet, position, conn, how));
             }
         }
@@ -230,7 +231,6 @@ impl Driver {
     }
 
     pub(super) fn arrived_datagram(&mut self, conn: Conn, bytes: &[u8]) {
-        let now = self.stage.clock.now();
         let Some(peer) = self.peers.get(conn) else { return };
         let (fleet, position, stranger, addr) = (peer.fleet, peer.position, peer.begun == Begun::Heard, peer.addr);
         self.stand(conn);
@@ -241,6 +241,8 @@ impl Driver {
             }
         }
         let (index, member) = self.identity(fleet, position);
+        // Not before the association stands.
+        let now = self.stage.clock.now();
         self.recorder.received(now, index, member, conn, bytes);
         self.deliver(fleet, position, Input::Bytes(conn, bytes));
     }

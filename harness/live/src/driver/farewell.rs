@@ -4,8 +4,8 @@ use proofhouse_core::recorder::{RECEIVED_LIMIT, UNHEARD};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{By, Event, Who};
 
+use super::Driver;
 use super::port::{Begun, Peer, Waiting};
-use super::{Driver, Pending};
 
 impl Driver {
     /// One datagram of ours has reached nobody.
@@ -54,10 +54,10 @@ impl Driver {
     }
 
     /// The actor ends an association. Nobody hears of it; no direction of it can end alone.
-    pub(super) fn close_peer(&mut self, now: Time, conn: Conn, how: CloseHow) {
+    pub(super) fn close_peer(&mut self, conn: Conn, how: CloseHow) {
         if self.peers.get(conn).is_none() {
             // Over already, and its end is on the way to the actor, who no longer wants to hear of it.
-            self.pending.retain(|p| !matches!(p, Pending::Closed(_, _, c, _) if *c == conn));
+            self.failing.remove(&conn);
             return;
         }
         let how = match how {
@@ -67,6 +67,7 @@ impl Driver {
         };
         let Some((index, member)) = self.identity_of_peer(conn) else { return };
         self.stand(conn);
+        let now = self.stage.clock.now();
         self.recorder.closed(now, index, member, conn, By::Us, how);
         let _ = self.forget(conn);
         self.recycle(conn);

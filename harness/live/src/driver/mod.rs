@@ -16,7 +16,7 @@ mod timers;
 mod traffic;
 mod turn;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -142,6 +142,8 @@ pub struct Driver {
     held: Held,
     timers: Timers,
     pending: VecDeque<Pending>,
+    /// What could not be opened, and whose actor still wants to hear so.
+    failing: BTreeSet<Conn>,
     /// Connections that this machine had dropped before we began.
     overflows: Option<u64>,
     heard: Vec<Heard>,
@@ -209,6 +211,7 @@ impl Driver {
             held: Held::default(),
             timers: Timers::default(),
             pending: VecDeque::new(),
+            failing: BTreeSet::new(),
             overflows: limits::listen_overflows(),
             heard: Vec::new(),
             ready: Ready::default(),

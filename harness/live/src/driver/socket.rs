@@ -29,6 +29,10 @@ pub(super) struct Socket {
     pub(super) tell_written: bool,
     /// It has ended.
     pub(super) shut: bool,
+    /// The actor has ended it before it stood: it stands for as long as what was said takes.
+    pub(super) left: bool,
+    /// The peer has ended its direction.
+    pub(super) peer_ended: bool,
     /// A write has failed like this; the system says so only once.
     pub(super) broken: Option<Close>,
     pub(super) reading: bool,
@@ -44,7 +48,9 @@ pub(super) enum Phase {
     Connecting,
     /// Standing, the actor knows it.
     Open,
-    /// The actor has ended it; what it said before is still on its way.
+    /// The peer says no more, and the actor is being told: it has a last word.
+    Told,
+    /// The actor has ended it, or the peer has and was answered; what was said before is still on its way.
     Leaving,
     /// Our end of stream is sent; what the peer still says is thrown away, so that it gets no reset in answer.
     Lingering,
@@ -104,6 +110,8 @@ impl Socket {
             half: false,
             tell_written: false,
             shut: false,
+            left: false,
+            peer_ended: false,
             broken: None,
             reading: true,
             received: 0,

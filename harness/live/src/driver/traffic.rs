@@ -56,29 +56,37 @@ impl Driver {
     pub(super) fn connect_failed(&mut self, conn: Conn, how: Close) {
         let now = self.stage.clock.now();
         let Some(socket) = self.slots.take(conn) else { return };
-        let (fleet, position) = (socket.fleet, socket.position);
+        let (fleet, position, left) = (socket.fleet, socket.position, socket.left);
         self.unwritten(now, conn, &socket);
         drop(socket);
-        self.record_closed(now, fleet, position, conn, how);
-        self.deliver(fleet, position, Input::Closed(conn, how));
+        if !left {
+            self.record_closed(now, fleet, position, conn, how);
+            self.deliver(fleet, position, Input::Closed(conn, how));
+        }
         self.recycle(conn);
     }
 
     fn opened(&mut self, conn: Conn) {
         let now = self.stage.clock.now();
         let Some(socket) = self.slots.get(conn) else { return };
-        socket.phase = Phase::Open;
+        let left = socket.left;
+        socket.phase = if left { Phase::Leaving } else { Phase::Open };
         socket.link.opened = now;
         let (fleet, position) = (socket.fleet, socket.position);
         let (from, to, label) = (socket.from(), socket.to, socket.label.clone());
         let early = std::mem::take(&mut socket.early);
-        let (index, member) = self.identity(fleet, position);
-        self.recorder.opened(now, index, member, conn, &label, from, to);
-        self.set_cut(now, fleet, conn);
-        for bytes in early {
-            self.send(now, fleet, position, conn, &bytes);
+        if !left {
+            let (index, member) = self.identity(fleet, position);
+            self.recorder.opened(now, index, member, conn, &label, from, to);
+            self.set_cut(now, fleet, conn);
         }
-        self.deliver(fleet, position, Input::Opened(conn));
+        for bytes in early {
+            self.queue(now, conn, &bytes);
+        }
+        self.flush(conn);
+        if !left {
+            self.deliver(fleet, position, Input::Opened(conn));
+        }
     }
 
     fn set_cut(&mut self, now: Time, fleet: usize, conn: Conn) {
@@ -163,7 +171,10 @@ impl Driver {
         // A peer that is gone already needs no end of stream.
         let _ = socket.stream.shutdown(Shutdown::Write);
         socket.shut = true;
-        if socket.phase == Phase::Leaving {
+        if socket.phase == Phase::Leaving && socket.peer_ended {
+            drop(self.slots.take(conn));
+            self.recycle(conn);
+        } else if socket.phase == Phase::Leaving {
             socket.phase = Phase::Lingering;
             self.timers.push(now + LINGER, Due::LingerLimit(conn, age));
             self.ready.push(conn);
@@ -277,7 +288,23 @@ impl Driver {
     }
 
     fn ended(&mut self, conn: Conn, how: Close) {
-        self.over(conn, By::Peer, how);
+        let answers = self.slots.get(conn).is_some_and(|socket| socket.phase == Phase::Open && !socket.shut);
+        if answers && how == Close::Fin { self.peer_says_no_more(conn) } else { self.over(conn, By::Peer, how) }
+    }
+
+    /// The peer says no more. The actor learns so and has a last word, and what it said before is still written.
+    fn peer_says_no_more(&mut self, conn: Conn) {
+        let now = self.stage.clock.now();
+        let Some(socket) = self.slots.get(conn) else { return };
+        socket.phase = Phase::Told;
+        socket.peer_ended = true;
+        let (fleet, position) = (socket.fleet, socket.position);
+        let (index, member) = self.identity(fleet, position);
+        self.recorder.closed(now, index, member, conn, By::Peer, Close::Fin);
+        self.deliver(fleet, position, Input::Closed(conn, Close::Fin));
+        let Some(socket) = self.slots.get(conn).filter(|socket| socket.phase == Phase::Told) else { return };
+        socket.phase = Phase::Leaving;
+        self.flush(conn);
     }
 
     /// The connection is no more; its actor learns so, unless it was the one who ended it.

@@ -208,7 +208,9 @@ impl Driver {
                 Pending::Opened(conn, age) => self.port_opened(conn, age),
                 Pending::Flushed(conn, age) => self.written(conn, age),
                 Pending::Closed(fleet, position, conn, how) => {
-                    self.deliver(fleet, position, Input::Closed(conn, how));
+                    if self.failing.remove(&conn) {
+                        self.deliver(fleet, position, Input::Closed(conn, how));
+                    }
                     self.recycle(conn);
                 }
                 Pending::Order(request) => self.order(request, cues),

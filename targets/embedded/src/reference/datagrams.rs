@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use proofhouse_core::actor::{Act, Actor, Addr, Close, Conn, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Actor, Addr, Close, CloseHow, Conn, Input, Note, Outbox, TimerId};
 use proofhouse_core::time::Time;
 use socket2::SockRef;
 
@@ -149,8 +149,16 @@ impl<A: Actor> DatagramServer<A> {
     fn tell(&mut self, input: Input<'_>) {
         let now = self.now();
         self.actor.handle(now, input, &mut self.out);
+        while !self.out.is_empty() {
+            self.perform();
+        }
+    }
+
+    /// Does what the actor has asked for; it may ask for more.
+    fn perform(&mut self) {
+        let now = self.now();
         let (acts, bytes) = self.out.take();
-        let mut gone = Vec::new();
+        let (mut gone, mut written) = (Vec::new(), Vec::new());
         for act in &acts {
             match act {
                 // What cannot be sent now is lost, as datagrams may be.
@@ -159,15 +167,21 @@ impl<A: Actor> DatagramServer<A> {
                         let _ = self.socket.send_to(&bytes[*start..*end], *to);
                     }
                 }
+                Act::Flush(conn) => written.push(*conn),
+                // No direction of it can end alone.
+                Act::Close(_, CloseHow::Half) => {}
                 Act::Close(conn, _) => gone.extend(self.forget(*conn).then_some(*conn)),
                 Act::Wake(at, id) => self.due.push(Reverse((*at, *id))),
                 Act::Note(Note::Log(line)) => eprintln!("{line}"),
                 Act::Note(Note::Exit(code)) => self.exit = Some(*code),
                 Act::Note(_) | Act::Reading(..) => {}
-                Act::Open(..) | Act::Flush(_) => eprintln!("not served here: {act:?}"),
+                Act::Open(..) => eprintln!("not served here: {act:?}"),
             }
         }
         self.out.restore(acts, bytes);
+        for conn in written.into_iter().filter(|conn| self.peers.contains_key(conn)) {
+            self.actor.handle(now, Input::Flushed(conn), &mut self.out);
+        }
         gone.into_iter().for_each(|conn| self.out.recycle(conn));
     }
 }

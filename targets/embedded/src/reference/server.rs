@@ -10,8 +10,8 @@ use mio::{Events, Interest, Poll, Token};
 use proofhouse_core::actor::{Act, Actor, Addr, Close, CloseHow, Conn, Input, Note, Outbox, TimerId};
 use proofhouse_core::time::Time;
 
-use super::LINGER;
-use super::sockets::{Socket, Step};
+use super::sockets::{Side, Socket, Step};
+use super::{LEAVE_MAX, LINGER};
 
 /// How often whoever runs a server is asked whether something else is to be done.
 pub const TICK: Duration = Duration::from_millis(20);
@@ -101,7 +101,12 @@ impl<A: Actor> Server<A> {
                 self.readable(conn, &mut buffer);
             }
             for event in &events {
-                self.event(event.token().0, event.is_readable() || event.is_read_closed(), &mut buffer);
+                self.event(
+                    event.token().0,
+                    event.is_readable() || event.is_read_closed(),
+                    event.is_error(),
+                    &mut buffer,
+                );
             }
             self.clock();
             if self.now() >= next_tick {
@@ -127,7 +132,7 @@ impl<A: Actor> Server<A> {
         next.min(TICK)
     }
 
-    fn event(&mut self, token: usize, readable: bool, buffer: &mut [u8]) {
+    fn event(&mut self, token: usize, readable: bool, broken: bool, buffer: &mut [u8]) {
         match token.checked_sub(LISTENER) {
             Some(listener) => self.accept(listener),
             None => {
@@ -135,6 +140,9 @@ impl<A: Actor> Server<A> {
                 self.writable(conn);
                 if readable {
                     self.readable(conn, buffer);
+                }
+                if broken {
+                    self.broken_unread(conn);
                 }
             }
         }
@@ -171,43 +179,100 @@ impl<A: Actor> Server<A> {
     }
 
     fn writable(&mut self, conn: Conn) {
-        if let Some(socket) = self.socket(conn)
-            && socket.flush() == Step::Broken
-        {
-            self.broken(conn);
+        let Some(socket) = self.socket(conn) else { return };
+        match socket.flush() {
+            Step::Broken => self.ended(conn, Close::Reset),
+            _ => {
+                self.written(conn);
+                self.perform();
+                self.leave(conn);
+            }
+        }
+    }
+
+    /// Tells the actor that what it sent is written, once it is, where it wants to know.
+    fn written(&mut self, conn: Conn) {
+        let now = self.now();
+        let whole = self.socket(conn).filter(|socket| socket.is_written());
+        if whole.is_some_and(|socket| core::mem::take(&mut socket.tell_written)) {
+            self.actor.handle(now, Input::Flushed(conn), &mut self.out);
         }
     }
 
     fn readable(&mut self, conn: Conn, buffer: &mut [u8]) {
         for _ in 0..TURN {
             let Some(socket) = self.socket(conn) else { return };
-            if socket.paused {
+            if socket.paused || socket.peer_ended {
                 return;
             }
-            let closing = socket.closing;
+            let leaving = socket.side == Side::Leaving;
             match socket.read(buffer) {
-                Ok(_) if closing => {}
+                Ok(_) if leaving => {}
                 Ok(n) => self.tell(Input::Bytes(conn, &buffer[..n])),
                 Err(Step::End) => return self.ended(conn, Close::Fin),
-                Err(Step::Broken) => return self.broken(conn),
+                Err(Step::Broken) => return self.ended(conn, Close::Reset),
                 Err(_) => return,
             }
         }
         self.ready.push(conn);
     }
 
-    fn broken(&mut self, conn: Conn) {
-        self.ended(conn, Close::Reset);
+    /// The system says that a connection is broken. Whoever reads learns it by reading; whoever does not has to be told.
+    fn broken_unread(&mut self, conn: Conn) {
+        let paused = self.socket(conn).filter(|socket| socket.paused);
+        if paused.is_some_and(|socket| matches!(socket.stream.take_error(), Ok(Some(_)))) {
+            self.ended(conn, Close::Reset);
+        }
     }
 
-    /// The peer ended the connection: the actor hears of it, unless it has ended it itself.
+    /// The peer ended the connection: the actor hears of it, unless it has ended it itself. After an orderly end it has a last word, and
+    /// what it said before is still written.
     fn ended(&mut self, conn: Conn, how: Close) {
-        let closing = self.socket(conn).is_none_or(|socket| socket.closing);
-        self.forget(conn);
-        if !closing {
+        let Some(socket) = self.socket(conn) else { return };
+        let heard = socket.peer_ended || socket.side == Side::Leaving;
+        socket.peer_ended = true;
+        if how != Close::Fin {
+            self.forget(conn);
+        }
+        if !heard {
             self.tell(Input::Closed(conn, how));
         }
-        self.out.recycle(conn);
+        if how == Close::Fin {
+            self.end(conn);
+        } else {
+            self.out.recycle(conn);
+        }
+    }
+
+    /// Our side ends once everything is written.
+    fn end(&mut self, conn: Conn) {
+        let now = self.now();
+        let Some((socket, life)) = self.sockets.get_mut(conn.0 as usize).and_then(Option::as_mut) else { return };
+        if socket.side != Side::Leaving {
+            (socket.side, socket.paused) = (Side::Leaving, false);
+            self.due.push(Reverse((now + LEAVE_MAX, Due::Forget(conn, *life))));
+            // What is there already must be read, or the system answers it with a reset that overtakes our last packet.
+            self.ready.push(conn);
+        }
+        let _ = socket.flush();
+        self.leave(conn);
+    }
+
+    /// A connection that the actor has ended is gone once both directions have ended, or the peer had its time to end its own.
+    fn leave(&mut self, conn: Conn) {
+        let now = self.now();
+        let Some((socket, life)) = self.sockets.get_mut(conn.0 as usize).and_then(Option::as_mut) else { return };
+        match (socket.side == Side::Leaving && socket.shut, socket.peer_ended) {
+            (true, true) => {
+                self.forget(conn);
+                self.out.recycle(conn);
+            }
+            (true, false) if !socket.lingers => {
+                socket.lingers = true;
+                self.due.push(Reverse((now + LINGER, Due::Forget(conn, *life))));
+            }
+            _ => {}
+        }
     }
 
     fn forget(&mut self, conn: Conn) {
@@ -249,7 +314,7 @@ impl<A: Actor> Server<A> {
     fn perform(&mut self) {
         while !self.out.is_empty() {
             let (acts, bytes) = self.out.take();
-            let mut broken = Vec::new();
+            let (mut broken, mut written) = (Vec::new(), Vec::new());
             for act in &acts {
                 match act {
                     Act::Send(conn, start, end) => {
@@ -269,10 +334,17 @@ impl<A: Actor> Server<A> {
                     Act::Note(Note::Log(line)) => eprintln!("{line}"),
                     Act::Note(Note::Exit(code)) => self.exit = Some(*code),
                     Act::Note(_) => {}
-                    Act::Open(..) | Act::Flush(_) => eprintln!("not served here: {act:?}"),
+                    Act::Flush(conn) => {
+                        if let Some(socket) = self.socket(*conn) {
+                            socket.tell_written = true;
+                            written.push(*conn);
+                        }
+                    }
+                    Act::Open(..) => eprintln!("not served here: {act:?}"),
                 }
             }
             self.out.restore(acts, bytes);
+            written.into_iter().for_each(|conn| self.written(conn));
             for conn in broken {
                 self.cut_off(conn);
             }
@@ -283,9 +355,9 @@ impl<A: Actor> Server<A> {
     fn cut_off(&mut self, conn: Conn) {
         if let Some(socket) = self.socket(conn) {
             let _ = socket.reset();
-            let closing = socket.closing;
+            let heard = socket.peer_ended || socket.side == Side::Leaving;
             self.forget(conn);
-            if !closing {
+            if !heard {
                 let now = self.now();
                 self.actor.handle(now, Input::Closed(conn, Close::Reset), &mut self.out);
             }
@@ -294,24 +366,17 @@ impl<A: Actor> Server<A> {
     }
 
     fn close(&mut self, conn: Conn, how: CloseHow) {
-        let now = self.now();
-        let Some((socket, life)) = self.sockets.get_mut(conn.0 as usize).and_then(Option::as_mut) else { return };
+        let Some(socket) = self.socket(conn).filter(|socket| socket.side != Side::Leaving) else { return };
         match how {
             CloseHow::Reset => {
                 let _ = socket.reset();
                 self.forget(conn);
                 self.out.recycle(conn);
             }
-            CloseHow::Fin => {
-                (socket.closing, socket.paused) = (true, false);
-                let _ = socket.flush();
-                self.due.push(Reverse((now + LINGER, Due::Forget(conn, *life))));
-                // What is there already must be read, or the system answers it with a reset that overtakes our last packet.
-                self.ready.push(conn);
-            }
+            CloseHow::Fin => self.end(conn),
             CloseHow::Half => {
+                socket.side = Side::Half;
                 let _ = socket.flush();
-                let _ = socket.stream.shutdown(std::net::Shutdown::Write);
             }
         }
     }

@@ -21,30 +21,67 @@ pub(super) enum Step {
     Broken,
 }
 
+/// What the actor still does with a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    /// It speaks and hears.
+    Open,
+    /// It hears on, and has said its last word.
+    Half,
+    /// It has ended it: what waits is still written, what arrives is thrown away.
+    Leaving,
+}
+
 /// An accepted connection.
 pub(super) struct Socket {
     pub(super) stream: TcpStream,
     unsent: Vec<u8>,
     /// How much of `unsent` is written.
     written: usize,
-    /// The actor has ended it: what arrives is thrown away, what waits is still written.
-    pub(super) closing: bool,
+    pub(super) side: Side,
+    /// The actor wants to know when everything is written.
+    pub(super) tell_written: bool,
+    /// Our end of stream is on its way.
+    pub(super) shut: bool,
+    /// The peer has its time to end too.
+    pub(super) lingers: bool,
+    /// The peer ended its direction, and the actor was told unless it had ended the connection before.
+    pub(super) peer_ended: bool,
     /// The actor does not want to read.
     pub(super) paused: bool,
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream) -> Socket {
-        Socket { stream, unsent: Vec::new(), written: 0, closing: false, paused: false }
+        Socket {
+            stream,
+            unsent: Vec::new(),
+            written: 0,
+            side: Side::Open,
+            tell_written: false,
+            shut: false,
+            lingers: false,
+            peer_ended: false,
+            paused: false,
+        }
     }
 
-    /// Writes what it can and keeps the rest.
+    /// Writes what it can and keeps the rest. Whoever has ended its direction says nothing more.
     pub(super) fn send(&mut self, bytes: &[u8]) -> Step {
+        if self.side != Side::Open {
+            return Step::Wait;
+        }
         self.unsent.extend_from_slice(bytes);
         let step = self.flush();
         if self.unsent.len() - self.written > UNSENT_MAX { Step::Broken } else { step }
     }
 
+    /// Nothing waits.
+    pub(super) fn is_written(&self) -> bool {
+        self.written == self.unsent.len()
+    }
+
+    /// Writes what waits; after the last of it comes the end of stream, where the actor has ended its direction.
     pub(super) fn flush(&mut self) -> Step {
         while self.written < self.unsent.len() {
             match self.stream.write(&self.unsent[self.written..]) {
@@ -58,7 +95,9 @@ impl Socket {
         self.unsent.clear();
         self.unsent.shrink_to(4096);
         self.written = 0;
-        if self.closing {
+        if self.side != Side::Open && !self.shut {
+            self.shut = true;
+            // A peer that is gone already needs no end of stream.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
         Step::More
