@@ -1,5 +1,5 @@
 //! What neither the compiler nor a linter knows: rules of this project, each said with file and line.
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,6 +9,8 @@ pub fn tidy(root: &Path) -> bool {
     let files = tracked(root);
     let mut wrong = Vec::new();
     clauses(root, &files, &mut wrong);
+    levels(root, &files, &mut wrong);
+    keys(root, &files, &mut wrong);
     toml_1_0(root, &files, &mut wrong);
     arrows(root, &mut wrong);
     protocols(root, &files, &mut wrong);
@@ -31,16 +33,103 @@ fn has_extension(path: &Path, wanted: &str) -> bool {
 
 /// Only clauses that exist are cited: `MQTT5 3.1.4-3` and `RFC 7252 §4.2`; in scenarios `mqtt5:3.1.4-3` and `rfc7252:4.2`.
 fn clauses(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
-    let known = fs::read_to_string(root.join("ci/clauses.txt")).expect("ci/clauses.txt is in the repository");
-    let known: BTreeSet<&str> = known.lines().collect();
+    let known = known_clauses(root);
     for path in files.iter().filter(|p| has_extension(p, "rs") || has_extension(p, "toml") || has_extension(p, "md")) {
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
         for (at, line) in text.lines().enumerate() {
-            for cited in cited(line).into_iter().filter(|cited| !known.contains(cited.as_str())) {
+            for cited in cited(line).into_iter().filter(|cited| !known.contains_key(cited)) {
                 wrong.push(format!("{}:{}: no such clause: {cited}", path.display(), at + 1));
             }
         }
     }
+}
+
+/// Every clause with what it demands of a server: `must`, `should`, `may`, `client` (it binds the other side), `none`.
+fn known_clauses(root: &Path) -> BTreeMap<String, String> {
+    let text = fs::read_to_string(root.join("ci/clauses.txt")).expect("ci/clauses.txt is in the repository");
+    let pairs = text.lines().filter_map(|line| line.split_once('\t'));
+    pairs.map(|(clause, duty)| (clause.to_string(), duty.to_string())).collect()
+}
+
+/// A scenario's level is no higher than what its clauses demand of a server, in each of its versions; or the target's own file says
+/// that it keeps a policy, and is taken at its word.
+fn levels(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
+    let known = known_clauses(root);
+    for path in files.iter().filter(|p| p.starts_with("scenarios") && has_extension(p, "toml")) {
+        let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
+        let Ok(file) = text.parse::<toml::Table>() else { continue };
+        if !file.contains_key("fleet") || texts(&file, "needs").iter().any(|need| DECLARED.contains(need)) {
+            continue;
+        }
+        let level = file.get("level").and_then(toml::Value::as_str).unwrap_or("must");
+        let spec = texts(&file, "spec");
+        for document in documents(&file) {
+            let of = spec.iter().filter(|clause| clause.starts_with(document));
+            let duty =
+                of.flat_map(|clause| cited(clause)).filter_map(|clause| known.get(&clause)).map(|duty| weight(duty));
+            if duty.max().unwrap_or(0) < weight(level) {
+                let name = if document.is_empty() { "its documents" } else { document };
+                wrong.push(format!("{}: level {level:?}, and no clause of {name} in `spec` says so", path.display()));
+            }
+        }
+    }
+}
+
+/// What a target says of itself: breaking it weighs as much as a clause.
+const DECLARED: [&str; 4] = ["acl", "authenticated", "admin.revoke", "resource.protected"];
+
+fn texts<'a>(file: &'a toml::Table, key: &str) -> Vec<&'a str> {
+    match file.get(key) {
+        Some(toml::Value::String(one)) => vec![one],
+        Some(toml::Value::Array(all)) => all.iter().filter_map(toml::Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// How the clauses of each of its versions begin; one empty beginning where it names no version.
+fn documents(file: &toml::Table) -> Vec<&'static str> {
+    let versions = texts(file, "version");
+    match versions.is_empty() {
+        true => vec![""],
+        false => versions.iter().map(|version| if *version == "5" { "mqtt5" } else { "mqtt3" }).collect(),
+    }
+}
+
+fn weight(word: &str) -> u8 {
+    match word {
+        "must" => 2,
+        "should" => 1,
+        _ => 0,
+    }
+}
+
+/// A key that a rule or a behaviour declares is read by its crate: one that loads and is never asked for does nothing.
+fn keys(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
+    let source = |path: &&PathBuf| has_extension(path, "rs") && path.starts_with("harness");
+    let sources: Vec<(String, String)> = files
+        .iter()
+        .filter(source)
+        .filter(|path| !path.to_string_lossy().contains("tests"))
+        .filter_map(|path| Some((path.to_string_lossy().into_owned(), fs::read_to_string(root.join(path)).ok()?)))
+        .collect();
+    let declares = |path: &str| path.contains("/oracle/") || path.contains("/behaviour/");
+    for (path, text) in sources.iter().filter(|(path, _)| declares(path)) {
+        let of_crate = path.split("/src/").next().unwrap_or_default();
+        let crate_sources = || sources.iter().filter(|(other, _)| other.starts_with(of_crate));
+        for name in declared(text) {
+            let said = format!("\"{name}\"");
+            let count = |text: &str| text.matches(&said).count() - text.matches(&format!("name: {said}")).count();
+            if crate_sources().all(|(_, text)| count(text) == 0) {
+                wrong.push(format!("{path}: nothing reads the key {name:?}"));
+            }
+        }
+    }
+}
+
+/// Names of the keys that a source declares.
+fn declared(text: &str) -> impl Iterator<Item = &str> {
+    let after = text.split("Key {").skip(1).filter_map(|rest| rest.trim_start().strip_prefix("name: \""));
+    after.filter_map(|rest| rest.split('"').next())
 }
 
 /// The clauses in a line, in the form of `ci/clauses.txt`.

@@ -137,6 +137,7 @@ flaws! {
     GuardsOnlyGet = "guards-only-get", "CA-02", "The protected resource asks for rights at GET only.";
     GetUnguarded = "get-unguarded", "CA-02", "The protected resource is read without rights.";
     DedupMissing = "dedup-missing", "CB-01", "A copy of a request is obeyed again.";
+    DropsCopies = "drops-copies", "CB-01", "A copy of a request gets no answer at all.";
     DedupNeverForgets = "dedup-never-forgets", "CB-01", "A message id that is used again after its lifetime gets the old answer.";
     RstMatchedByMidOnly = "rst-matched-by-mid-only", "CB-06", "A reset with the right message id ends an observation, from whatever address it comes.";
     MalformedChangesState = "malformed-changes-state", "CB-20", "What is left of a malformed datagram spoils the next request of its sender.";

@@ -146,6 +146,18 @@ impl TryFrom<String> for Repeats {
     }
 }
 
+/// How much a finding weighs. A crash or a hang is one whatever provoked it. What rests on a time of ours alone weighs one step less
+/// than its scenario says: no clause names that time.
+#[must_use]
+pub fn level(kind: FindingKind, scenario: Level, our_time: bool) -> Level {
+    match (kind, scenario, our_time) {
+        (FindingKind::Crash | FindingKind::Hang, ..) => Level::Must,
+        (_, Level::Must, true) => Level::Should,
+        (_, Level::Should, true) => Level::Hardening,
+        (_, level, _) => level,
+    }
+}
+
 /// The stable id of a violation: a hash of kind, oracle, clause and place, made of what repeats. Never seed, address, port, time, or a
 /// message; the scenario only where nothing else tells two causes apart.
 #[must_use]
@@ -171,6 +183,20 @@ mod tests {
         for wrong in ["", "often", "7 of", "of 10", "7 of ten", "-1 of 3"] {
             assert!(Repeats::try_from(wrong.to_string()).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn no_deadline_of_ours_is_a_must_of_the_standard() {
+        assert_eq!(level(FindingKind::Conformance, Level::Must, false), Level::Must);
+        assert_eq!(level(FindingKind::Conformance, Level::Must, true), Level::Should);
+        assert_eq!(level(FindingKind::Conformance, Level::Should, true), Level::Hardening);
+        assert_eq!(level(FindingKind::Conformance, Level::Hardening, true), Level::Hardening);
+    }
+
+    #[test]
+    fn a_crash_weighs_the_same_whatever_provoked_it() {
+        assert_eq!(level(FindingKind::Crash, Level::Hardening, false), Level::Must);
+        assert_eq!(level(FindingKind::Exception, Level::Hardening, false), Level::Hardening);
     }
 
     #[test]

@@ -2,9 +2,10 @@
 //! attack reached the target, the witness was served afterwards. What stands in the way of a failure, our own lateness or a broken
 //! control, makes it INCONCLUSIVE.
 use alloc::format;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use crate::ids::EntryId;
 use crate::oracle::lateness::Lateness;
 use crate::oracle::rule::Oracle;
 use crate::oracle::{no_crash, no_hang, no_unhandled_exception};
@@ -46,6 +47,9 @@ pub fn judge_all(
         });
     }
     all.extend(unasked(plan, transcript));
+    if let Some((which, entry)) = preconditions::announced_limit(plan, transcript, registry) {
+        beyond(which, entry, &mut all, registry);
+    }
     all.extend(control.iter().flat_map(|arm| in_control_arm(plan, arm)));
     all
 }
@@ -92,6 +96,14 @@ fn in_control_arm(plan: &Plan, control: &Transcript) -> Vec<Judgement> {
 /// A rule as it is asked where no scenario says how.
 fn plain(oracle: &Oracle) -> Expect {
     Expect { oracle: oracle.id.to_string(), of: Vec::new(), keys: Fields::default() }
+}
+
+/// The attack, or its control, needs more than the target has announced: there is nothing to judge, but what stands by itself.
+fn beyond(which: String, entry: EntryId, all: &mut Vec<Judgement>, registry: &Registry) {
+    let stands = |judgement: &Judgement| registry.oracle(&judgement.oracle).is_some_and(Oracle::stands_alone);
+    all.retain(|judgement| judgement.verdict == Verdict::Fail && stands(judgement));
+    let reason = format!("the target announces a limit that this needs more than: {which}");
+    all.push(Judgement::not_applicable(preconditions::ID, alloc::vec![entry], reason));
 }
 
 /// A failure without its control is a suspicion: the legal variant may have failed for the same reason.

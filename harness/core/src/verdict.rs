@@ -115,6 +115,9 @@ pub struct Judgement {
     /// What was seen and breaks no rule, yet is worth an eye: exceptions that the target caught and logged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
+    /// The FAIL rests on nothing but a time that we chose: the clause names none, so a target that is slow and right looks alike.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub our_time: bool,
 }
 
 impl Judgement {
@@ -132,6 +135,7 @@ impl Judgement {
             evidence,
             violations: Vec::new(),
             remarks: Vec::new(),
+            our_time: false,
         }
     }
 
@@ -148,7 +152,16 @@ impl Judgement {
         );
         let reason = violations[0].actual.clone();
         let (oracle, arm, verdict) = (oracle.to_string(), Arm::Main, Verdict::Fail);
-        Judgement { oracle, arm, verdict, reason, evidence: Vec::new(), violations, remarks: Vec::new() }
+        Judgement {
+            oracle,
+            arm,
+            verdict,
+            reason,
+            evidence: Vec::new(),
+            violations,
+            remarks: Vec::new(),
+            our_time: false,
+        }
     }
 
     /// The same, with what was seen beside it.
@@ -156,6 +169,23 @@ impl Judgement {
     pub fn remarking(mut self, remarks: Vec<String>) -> Judgement {
         self.remarks = remarks;
         self
+    }
+
+    /// FAIL by what was proven; by what only a time of ours shows, where nothing was.
+    ///
+    /// # Panics
+    /// As [`Judgement::fail`], where both are empty.
+    #[must_use]
+    pub fn fail_by(oracle: &str, proven: Vec<Violation>, by_our_time: Vec<Violation>) -> Judgement {
+        let our_time = proven.is_empty();
+        let violations = if our_time { by_our_time } else { proven };
+        Judgement { our_time, ..Judgement::fail(oracle, violations) }
+    }
+
+    /// There is nothing to judge, and the entries show it.
+    #[must_use]
+    pub fn not_applicable(oracle: &str, evidence: Vec<EntryId>, reason: impl Into<String>) -> Judgement {
+        Judgement { verdict: Verdict::NotApplicable, evidence, ..Judgement::inconclusive(oracle, reason) }
     }
 
     /// The rule could not be decided.
@@ -169,6 +199,7 @@ impl Judgement {
             evidence: Vec::new(),
             violations: Vec::new(),
             remarks: Vec::new(),
+            our_time: false,
         }
     }
 }

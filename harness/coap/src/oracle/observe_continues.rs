@@ -53,23 +53,26 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         observes(exchange)
             && record.connections.get(&exchange.conn).is_some_and(|connection| expect.is_about(connection.fleet))
     };
-    let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
+    let (mut violations, mut late, mut evidence, mut open) = (Vec::new(), Vec::new(), Vec::new(), None);
     for exchange in all.exchanges.iter().filter(of) {
         match fate(&record, &all, exchange, attack, within) {
             Fate::NeverWatched => {}
             Fate::Open(why) => open = open.or(Some(why)),
             Fate::Continues(moments) => evidence.extend(moments),
-            Fate::Broken { actual, place, moments } => violations.push(Violation {
-                expected: format!("the observer is notified again within {} ms of the attack", within.as_millis()),
-                actual,
-                clause: expect.clause(plan),
-                place: format!("observe/{place}"),
-                entries: ids(moments),
-            }),
+            Fate::Broken { actual, place, moments } => {
+                let into = if place == "ended" { &mut violations } else { &mut late };
+                into.push(Violation {
+                    expected: format!("the observer is notified again within {} ms of the attack", within.as_millis()),
+                    actual,
+                    clause: expect.clause(plan),
+                    place: format!("observe/{place}"),
+                    entries: ids(moments),
+                });
+            }
         }
     }
-    if !violations.is_empty() {
-        return Judgement::fail(ORACLE.id, violations);
+    if !violations.is_empty() || !late.is_empty() {
+        return Judgement::fail_by(ORACLE.id, violations, late);
     }
     match open {
         Some(why) => Judgement::inconclusive(ORACLE.id, why),

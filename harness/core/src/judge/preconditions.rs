@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::connection::Close;
 use crate::ids::{CanaryId, EntryId};
 use crate::oracle::canary::{At, carries, sightings};
-use crate::oracle::record::{Connection, Moment, Record, ids};
+use crate::oracle::record::{Connection, Moment, Record, ids, writes};
 use crate::plan::{Alternative, FleetPlan, Part, Plan, Recording, StepPlan};
 use crate::recorder::{RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
@@ -75,6 +75,51 @@ pub fn check(plan: &Plan, transcript: &Transcript, control: Option<&Transcript>,
     found.evidence.dedup();
     found
 }
+
+/// The first step that was not said, or control that was not met, for a limit that the target has announced: which, and where.
+#[must_use]
+pub fn announced_limit(plan: &Plan, transcript: &Transcript, registry: &Registry) -> Option<(String, EntryId)> {
+    let record = Record::new(plan, transcript);
+    let fleets = plan.fleets.iter().filter(|fleet| !is_witness(&fleet.name));
+    let steps = fleets.flat_map(|fleet| fleet.steps.iter().map(move |step| (fleet, step)));
+    let runs = steps.flat_map(|(fleet, step)| fleet.members().map(move |member| (fleet, step, member)));
+    runs.filter_map(|(fleet, step, member)| {
+        let run = record.steps.get(&(fleet.name.as_str(), member, step.index))?;
+        match run.ended? {
+            (moment, StepState::Beyond) => Some((run.detail.to_string(), moment.id)),
+            (moment, StepState::Unmet) if step.part.or(fleet.part) == Some(Part::Control) => {
+                let answer =
+                    record.packets().filter(|c| Some(c.conn) == run.conn && !c.sent && c.moment <= moment).last()?;
+                Some((limit_in(fleet, step, answer.packet, registry)?, moment.id))
+            }
+            _ => None,
+        }
+    })
+    .next()
+}
+
+/// What of an answer is a limit and nothing but that keeps it from being the one that the control expects.
+fn limit_in(fleet: &FleetPlan, step: &StepPlan, packet: &Packet, registry: &Registry) -> Option<String> {
+    let class = registry.protocol(&fleet.protocol)?.class;
+    let is = |field: &str, word: &str| class(&fleet.version, packet, field, word) == Some(true);
+    let fits = |(name, values): &&(String, Vec<Value>)| match packet.fields.find(name) {
+        _ if *name == "type" => values.iter().filter_map(Value::as_text).any(|kind| packet.is_a(kind)),
+        _ if values.iter().filter_map(Value::as_text).any(|word| is(name, word)) => true,
+        None => values.contains(&Value::Bool(false)),
+        // `true`: it is there, whatever it is.
+        Some(found) => values.contains(found) || values.contains(&Value::Bool(true)),
+    };
+    let wanted = step.any.iter().find(|alternative| !alternative.fields.is_empty())?;
+    let mut amiss = wanted.fields.iter().filter(|field| !fits(field)).peekable();
+    let first = amiss.peek().map(|(name, _)| name.clone())?;
+    let announced = amiss.all(|(name, _)| is(name, ANNOUNCED));
+    announced.then(|| {
+        format!("{first} {}", packet.fields.find(&first).map_or_else(|| "unsaid".to_string(), Value::to_string))
+    })
+}
+
+/// Class of a field in which a server tells what it does not do, as every protocol names it.
+const ANNOUNCED: &str = "announced";
 
 fn check_fleet(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, found: &mut Preconditions) {
     for step in fleet.steps.iter().filter(|step| !step.skip) {
@@ -161,11 +206,6 @@ fn stimulus_reached(
     }
     let sent = record.sent_since(conn, started.at).ok_or("put no byte on the wire")?;
     Ok(alloc::vec![started, sent])
-}
-
-/// Verbs of the engine that put no byte on the wire; every verb of a protocol does.
-fn writes(verb: &str) -> bool {
-    !matches!(verb, "open" | "wait" | "expect" | "shutdown" | "reset" | "stop-reading")
 }
 
 /// A fleet without steps whose whole traffic is control (must be answered) or stimulus (must be sent).

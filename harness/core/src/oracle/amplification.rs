@@ -36,6 +36,7 @@ pub(super) const ORACLE: Oracle = Oracle {
             kind: Kind::Duration,
             doc: "from the first datagram of an association; default 93s, in which CoAP has ended every retransmission",
         },
+        Key { name: "floor", kind: Kind::Int, doc: "payload bytes in all that are never too much; default 20" },
         Key {
             name: "proof",
             kind: Kind::Text,
@@ -51,6 +52,8 @@ pub(super) const ORACLE: Oracle = Oracle {
 const FACTOR_MAX: f64 = 3.0;
 /// MAX_TRANSMIT_WAIT of RFC 7252, 4.8.2.
 const WINDOW: Duration = Duration::from_secs(93);
+/// A header, a token of eight bytes and a challenge of eight (RFC 9175): nobody floods anybody with that, however little was asked.
+const FLOOR: i64 = 20;
 /// IPv4 header without options, and UDP header.
 const HEADERS: u64 = 28;
 
@@ -115,8 +118,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let window = expect.duration("window", WINDOW);
     let most = factor_max(expect);
     let accounts = accounts(expect, &record, window);
-    let over = accounts.values().filter(|account| account.factor(level) > most).count();
-    let worst = accounts.values().max_by(|a, b| a.factor(level).total_cmp(&b.factor(level)));
+    let floor = u64::try_from(expect.keys.int("floor").unwrap_or(FLOOR)).unwrap_or(0);
+    // What is no amplification for its size counts as one for one.
+    let factor = |account: &Account| match account.received.payload <= floor {
+        true => account.factor(level).min(1.0),
+        false => account.factor(level),
+    };
+    let over = accounts.values().filter(|account| factor(account) > most).count();
+    let worst = accounts.values().max_by(|a, b| factor(a).total_cmp(&factor(b)));
     let Some(worst) = worst else { return Judgement::inconclusive(ORACLE.id, "no address sent anything unproven") };
     let told = format!(
         "{:.1} times the bytes of its requests ({} for {}; {:.1} times with IP headers)",

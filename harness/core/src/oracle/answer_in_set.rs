@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::record::{Record, StepRun, ids};
+use super::record::{Moment, Record, StepRun, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
 use crate::key::{Key, Kind};
 use crate::plan::{Alternative, Expect, FleetPlan, Part, Plan, StepPlan};
@@ -27,6 +27,11 @@ pub(super) const ORACLE: Oracle = Oracle {
             kind: Kind::Text,
             doc: "class of the attack; findings of one packet and class are one finding",
         },
+        Key {
+            name: "late_is_open",
+            kind: Kind::Bool,
+            doc: "true: that nothing of the set came in time decides nothing; default false: broken, one level less",
+        },
         CLAUSE,
     ],
     reads_steps: true,
@@ -35,7 +40,8 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
-    let (mut met, mut violations, mut open) = (Vec::new(), Vec::new(), None);
+    let (mut met, mut wrong, mut late, mut open) = (Vec::new(), Vec::new(), Vec::new(), None);
+    let late_is_open = expect.keys.truth("late_is_open") == Some(true);
     let mut failed = BTreeSet::new();
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
         for (member, step) in asked(fleet) {
@@ -45,24 +51,35 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 Some((run, _, StepState::Unmet)) if let Some(why) = record.excuse(run) => {
                     open = open.or(Some(format!("{} {why}: it", run.name())));
                 }
+                Some((run, moment, StepState::Unmet)) if late_is_open && ran_out(run, moment, step) => {
+                    open =
+                        open.or(Some(format!("{} had no answer in our time, and no clause names one: it", run.name())));
+                }
                 // What follows a wrong answer follows from it: one violation a member.
-                Some((run, _, StepState::Unmet)) => {
+                Some((run, moment, StepState::Unmet)) => {
                     if failed.insert((fleet.name.as_str(), member)) {
-                        violations.push(violation(expect, plan, &record, run, step));
+                        let into = if ran_out(run, moment, step) { &mut late } else { &mut wrong };
+                        into.push(violation(expect, plan, &record, run, step));
                     }
                 }
                 _ => open = open.or(Some(format!("{}[{member}] step {}", fleet.name, step.index))),
             }
         }
     }
-    match (violations.is_empty(), open) {
-        (false, _) => Judgement::fail(ORACLE.id, violations),
+    match (wrong.is_empty() && late.is_empty(), open) {
+        (false, _) => Judgement::fail_by(ORACLE.id, wrong, late),
         (true, Some(step)) => Judgement::inconclusive(ORACLE.id, format!("{step} was never evaluated")),
         (true, None) => {
             let reason = format!("{} answers were in their sets", met.len());
             Judgement::pass(ORACLE.id, ids(met), reason)
         }
     }
+}
+
+/// Whether nothing decided it but the end of the time that the step gives: no wrong answer came, and the connection stood.
+fn ran_out(run: &StepRun<'_>, ended: Moment, step: &StepPlan) -> bool {
+    let silences = step.any.iter().any(|alternative| alternative.silence.is_some());
+    !silences && run.started.is_some_and(|started| ended.at.since(started.at) >= step.within)
 }
 
 /// Steps that state an expectation; those of controls are preconditions.

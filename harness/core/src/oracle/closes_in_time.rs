@@ -4,14 +4,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::lateness::Closing;
-use super::record::{Moment, Record, StepRun, ids};
+use super::record::{Moment, Record, StepRun, ids, writes};
 use super::rule::{CLAUSE, Needs, Oracle};
 use crate::key::{Key, Kind};
 use crate::plan::{Expect, Part, Plan};
 use crate::recorder::LISTEN_OVERFLOWS;
 use crate::severity::FindingKind;
 use crate::time::{Duration, Time};
-use crate::transcript::{Event, Transcript, WitnessState};
+use crate::transcript::{Event, StepState, Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -33,6 +33,16 @@ pub(super) const ORACLE: Oracle = Oracle {
             kind: Kind::Text,
             doc: "class of the attack; findings of one packet and class are one finding",
         },
+        Key {
+            name: "named",
+            kind: Kind::Bool,
+            doc: "true: the clause names the time, and `within` has slack above it (default false: the time is ours)",
+        },
+        Key {
+            name: "served_only",
+            kind: Kind::Bool,
+            doc: "true: a connection that stays open is broken only if the target serves a later step on it (default false)",
+        },
         CLAUSE,
     ],
     reads_steps: true,
@@ -46,12 +56,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
     let slow = slow_rounds(&record, within);
+    let spare_idle = expect.keys.truth("served_only") == Some(true);
     let (mut closed, mut open, mut undecided) = (Vec::new(), Vec::new(), 0_usize);
     for (conn, since) in subjects(expect, &record) {
         match record.closing(conn, since.at, within) {
             Closing::InTime(moment) => closed.extend([since, moment]),
             // Where a round trip of the witness took that long, a close may take as long for the same reason.
             Closing::Late(_) if slow.iter().any(|round| round.touches(since.at, since.at + within)) => undecided += 1,
+            Closing::Late(_) if spare_idle && !serves(&record, conn, since) => closed.extend([since, since]),
             Closing::Late(moment) => open.push((conn, since, moment.unwrap_or(since))),
             Closing::Unknown(_) => undecided += 1,
         }
@@ -74,7 +86,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, text);
     }
     if open.len() > all - needed {
-        return Judgement::fail(ORACLE.id, violations(expect, plan, &record, &open, within, all));
+        let violations = violations(expect, plan, &record, &open, within, all);
+        // Whoever serves the next step of a connection that he has to end does not mean to end it: that needs no time.
+        let served = open.iter().any(|(conn, since, _)| serves(&record, *conn, *since));
+        let named = expect.keys.truth("named") == Some(true);
+        return match served || named {
+            true => Judgement::fail(ORACLE.id, violations),
+            false => Judgement::fail_by(ORACLE.id, Vec::new(), violations),
+        };
     }
     Judgement::inconclusive(
         ORACLE.id,
@@ -115,6 +134,15 @@ fn slow_rounds(record: &Record<'_>, within: Duration) -> Vec<Round> {
         _ => None,
     };
     record.witnesses().flat_map(|witness| record.witness(witness)).filter_map(slowly).collect()
+}
+
+/// Whether the target answered a step that was said on this connection after the attack.
+fn serves(record: &Record<'_>, conn: u32, since: Moment) -> bool {
+    let later = |step: &&StepRun<'_>| step.conn == Some(conn) && step.part.is_none() && writes(step.verb);
+    record.steps.values().filter(later).any(|step| {
+        let answered = matches!(step.ended, Some((_, StepState::Met)));
+        answered && step.started.is_some_and(|started| started.id > since.id)
+    })
 }
 
 /// The least number of `all` that is at least this share.

@@ -30,8 +30,8 @@ pub(super) const ORACLE: Oracle = Oracle {
 const FACTOR: u64 = 5;
 /// A quarter of the witness's period of 200 ms: below that a multiple of next to nothing is still next to nothing.
 const FLOOR: Duration = Duration::from_millis(50);
-/// Round trips on each side that a 99th percentile needs to be more than the worst of a handful.
-const ROUNDS_MIN: usize = 20;
+/// Round trips on each side. By nearest rank the 99th percentile of fewer than 100 is their maximum: one hiccup would decide.
+const ROUNDS_MIN: usize = 100;
 /// Our own lateness above which a round trip says nothing about the target.
 const LATE_MAX: Duration = Duration::from_millis(100);
 

@@ -325,6 +325,11 @@ pub struct Crossing<'a> {
     pub packet: &'a Packet,
 }
 
+/// Whether a step of this verb puts bytes on the wire: some verbs of the engine do not, every verb of a protocol does.
+pub(crate) fn writes(verb: &str) -> bool {
+    !matches!(verb, "open" | "wait" | "expect" | "shutdown" | "reset" | "stop-reading")
+}
+
 /// The entries of some moments, in order and each once.
 #[must_use]
 pub fn ids(moments: impl IntoIterator<Item = Moment>) -> Vec<EntryId> {

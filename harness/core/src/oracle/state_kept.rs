@@ -25,6 +25,11 @@ pub(super) const ORACLE: Oracle = Oracle {
     keys: &[
         Key { name: "before", kind: Kind::Text, doc: "mark of the step before: `fleet.mark`" },
         Key { name: "after", kind: Kind::Text, doc: "mark of the step after: `fleet.mark`" },
+        Key {
+            name: "steady",
+            kind: Kind::Text,
+            doc: "mark of one more step before: a field in which its answer differs from the first says nothing",
+        },
         Key { name: "fields", kind: Kind::Any, doc: "fields of the answer that count; default: all that may" },
         Key { name: "except", kind: Kind::Any, doc: "fields that may differ, such as a clock's payload" },
         CLAUSE,
@@ -49,6 +54,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "`before` and `after` name the marks of the two steps");
     };
     let (firsts, lasts) = (answers(plan, &record, before), answers(plan, &record, after));
+    let steady = named("steady").map(|mark| answers(plan, &record, mark)).unwrap_or_default();
     let (mut violations, mut evidence) = (Vec::new(), Vec::new());
     for (member, last) in &lasts {
         // Both are by rising member.
@@ -56,7 +62,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         let first = own.map(|at| &firsts[at]).or(firsts.first());
         let Some((_, first)) = first else { continue };
         let moments = [first.answer.moment, last.answer.moment];
-        match difference(expect, first, last) {
+        let again = steady.iter().find(|(of, _)| of == member).map(|(_, again)| again);
+        match difference(expect, first, again, last) {
             None => evidence.extend(ids(moments)),
             Some((field, was, is)) => violations.push(Violation {
                 expected: format!("the same request is answered as before the attack: {field} = {was}"),
@@ -94,8 +101,14 @@ fn exchange<'a>(record: &Record<'a>, run: &StepRun<'_>) -> Option<Exchange<'a>> 
     Some(Exchange { request: own().find(|c| c.sent).map(|c| c.packet), answer })
 }
 
-/// The first field in which the answers differ: its name, and both values.
-fn difference(expect: &Expect, first: &Exchange<'_>, last: &Exchange<'_>) -> Option<(String, String, String)> {
+/// The first field in which the answers differ: its name, and both values. What was not the same twice before the attack is not
+/// expected to be the same after it.
+fn difference(
+    expect: &Expect,
+    first: &Exchange<'_>,
+    again: Option<&Exchange<'_>>,
+    last: &Exchange<'_>,
+) -> Option<(String, String, String)> {
     let listed = |key: &str, name: &str| {
         expect.keys.find(key).is_some_and(|all| all.as_slice().iter().any(|one| one.as_text() == Some(name)))
     };
@@ -111,6 +124,7 @@ fn difference(expect: &Expect, first: &Exchange<'_>, last: &Exchange<'_>) -> Opt
     let (was, is) = (&first.answer.packet.fields, &last.answer.packet.fields);
     let names = was.iter().chain(is.iter()).map(|(name, _)| name);
     let in_words = |value: Option<&Value>| value.map_or_else(|| "nothing".to_string(), ToString::to_string);
-    let mut differing = names.filter(|name| counts(name) && was.find(name) != is.find(name));
+    let moves = |name: &str| again.is_some_and(|again| again.answer.packet.fields.find(name) != was.find(name));
+    let mut differing = names.filter(|name| counts(name) && was.find(name) != is.find(name) && !moves(name));
     differing.next().map(|name| (name.to_string(), in_words(was.find(name)), in_words(is.find(name))))
 }

@@ -16,11 +16,22 @@ const FORMAT: i64 = 1;
 
 /// Reads a tree whose case is chosen; draws its ranges in place.
 pub(super) fn plan(mut tree: Located, trial: Trial<'_>) -> Result<Plan, Stop> {
+    unread_yet(&tree)?;
     let names = Names::collect(&tree);
     let mut plan = head(&mut tree, names, trial)?;
     plan.tree = tree;
     check::plan(&plan, trial)?;
     Ok(plan)
+}
+
+/// A key that a later version will read is refused: one that loads and does nothing is a promise that nobody keeps.
+fn unread_yet(tree: &Located) -> Result<(), Mistake> {
+    match tree.find("measure") {
+        Some(value) => {
+            Err(Mistake::new(value.span, "measure: this build reads no measurements off a scenario; leave it out"))
+        }
+        None => Ok(()),
+    }
 }
 
 fn head(tree: &mut Located, names: Names, trial: Trial<'_>) -> Result<Plan, Stop> {
@@ -34,7 +45,6 @@ fn head(tree: &mut Located, names: Names, trial: Trial<'_>) -> Result<Plan, Stop
     let record = keys.word("record", &[("full", Recording::Full), ("edges", Recording::Edges)])?.unwrap_or_default();
     let cut = keys.text("segments")?.map(|text| segments(&text, keys.span_of("segments"))).transpose()?;
     let needs = needs(&mut keys, trial)?;
-    let _ = keys.value("measure");
     let protocol = protocol(&mut keys, trial)?;
     let version = version(&mut keys)?;
     let links = keys.table("network")?.map(network::read).transpose()?.unwrap_or(network::Links::NONE);

@@ -52,6 +52,13 @@ fn expect(mut keys: Keys<'_>, cx: &Context<'_>, record: Recording) -> Result<Exp
             cx.fleets(&named(&value, span))?;
         }
         cx.check_names(key.name, &value, span)?;
+        if let (Some(name), "before" | "after" | "steady") = (value.as_text(), key.name) {
+            match id.as_str() {
+                "state-kept" => drop(cx.names.mark(name, span)?),
+                "counter-rises" => drop(cx.names.bind(&format!("${name}"), span)?),
+                _ => {}
+            }
+        }
         own.set(key.name, value);
     }
     keys.finish()?;

@@ -1,5 +1,5 @@
 //! Keys of scenario files.
-use super::{ANY, BOOL, DURATION, INT, MAY, More, PERCENT, Shape, Sort, TEXT, Table, may, must};
+use super::{BOOL, DURATION, INT, MAY, More, PERCENT, Shape, Sort, TEXT, Table, may, must};
 
 const PARTS: Shape = Shape::Words(&["control", "stimulus"]);
 const PART: &str = "control: the legal variant, which must succeed; stimulus: the attack, which must reach the target";
@@ -16,7 +16,7 @@ pub static SCENARIO: Table = Table {
         may(
             "level",
             Shape::Words(&["must", "should", "hardening"]),
-            "how much a finding weighs (default must): moves the exit code, never the verdict",
+            "how much a finding weighs (default must): moves the exit code, never the verdict; a crash or a hang always weighs must, and what only a time of ours shows one step less",
         ),
         may("cwe", Shape::Ints, "numbers of the weaknesses that a finding shows"),
         may("cvss", TEXT, "CVSS v4 vector of a finding"),
@@ -53,7 +53,6 @@ pub static SCENARIO: Table = Table {
         may("expect", Shape::List(&EXPECT), "what must hold; no-crash and no-hang always do"),
         may("twin", Shape::Twins, "planted flaw = the rule, or rules, that must fail on it"),
         may("control", Shape::Table(&CONTROL), "a second arm without some steps, in which something must be seen"),
-        may("measure", ANY, "what a benchmark reads off it"),
     ],
     more: More::Nothing,
 };

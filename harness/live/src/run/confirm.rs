@@ -7,7 +7,7 @@ use std::thread::{Builder, ScopedJoinHandle};
 use std::time::Duration;
 
 use proofhouse_core::document::Located;
-use proofhouse_core::finding::{ENTRIES_MAX, Finding, Repeats, Standing};
+use proofhouse_core::finding::{ENTRIES_MAX, Finding, Repeats, Standing, level};
 use proofhouse_core::plan::Plan;
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::shrink::shrink;
@@ -326,7 +326,7 @@ impl Campaign<'_> {
             signature: suspicion.shown.signature.clone(),
             verdict: if confirmed { Standing::Confirmed } else { Standing::Suspicion },
             kind: suspicion.shown.kind,
-            level: about.level,
+            level: level(suspicion.shown.kind, about.level, suspicion.shown.our_time),
             title: title(suspicion.shown.kind, violation, plan),
             scenario: plan.id.clone(),
             case: plan.case.clone(),

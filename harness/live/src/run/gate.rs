@@ -119,6 +119,10 @@ fn undecided(capability: &str, judgements: &mut Vec<Judgement>, registry: &Regis
 
 /// Where a capability is in doubt, rules that rest on it cannot decide; a target that crashed, hung or threw did so all the same.
 pub fn doubted(why: &str, judgements: &mut Vec<Judgement>, registry: &Registry) {
+    // The target itself has said in the trial what it does not do: that is no doubt.
+    if judgements.iter().any(|judgement| judgement.verdict == Verdict::NotApplicable) {
+        return;
+    }
     judgements.retain(|j| is_trouble(registry, j));
     judgements.push(Judgement::inconclusive(NEEDS, why));
 }

@@ -93,6 +93,8 @@ pub struct Shown {
     pub kind: FindingKind,
     /// Id of the oracle.
     pub oracle: String,
+    /// Nothing but a time of ours shows it.
+    pub our_time: bool,
     /// The arm whose transcript shows it.
     pub arm: Arm,
     /// What was seen.
@@ -109,6 +111,7 @@ pub fn shown(about_kind: Option<FindingKind>, judgements: &[Judgement], registry
             signature: signature(kind, &judgement.oracle, violation),
             kind,
             oracle: judgement.oracle.clone(),
+            our_time: judgement.our_time,
             arm: judgement.arm,
             violation: violation.clone(),
         };

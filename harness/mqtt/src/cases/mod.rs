@@ -14,6 +14,8 @@ use proofhouse_core::value::{Fields, Value};
 use crate::codec::{Packet, Reason, Sender, split};
 use crate::{frames, names};
 
+#[cfg(test)]
+mod decoded;
 mod ill_formed;
 mod lengths;
 mod packets;
@@ -56,7 +58,7 @@ fn refusal(version: &str, frame: &Fields) -> Option<Reason> {
 }
 
 /// One hostile packet on each of many named connections of one member: every connection is let in first (where the packet is no
-/// CONNECT), then each says its packet, then the target has its time to end them all.
+/// CONNECT), then each says its packet, then the target has its time to end them all; those that stand then ask for an answer.
 fn volley(frames: Vec<(String, Fields)>) -> Value {
     let hello = |(label, _): &(String, Fields)| {
         let welcome = fields([("type", "connack".into()), ("reason", Value::Int(0))]);
@@ -77,6 +79,11 @@ fn volley(frames: Vec<(String, Fields)>) -> Value {
         ])
     };
     let introduces = frames.first().is_some_and(|(_, frame)| frame.text("type") == Some("connect"));
+    // Whoever answers the next packet of a connection has not ended it.
+    let asks = |(label, _): &(String, Fields)| {
+        fields([("conn", label.as_str().into()), ("do", "ping".into()), ("within", "1s".into())])
+    };
+    let asks: Vec<Fields> = frames.iter().take(ASKED).map(asks).collect();
     let mut steps: Vec<Fields> = frames.iter().filter(|_| !introduces).map(hello).collect();
     steps.extend(frames.into_iter().map(hostile));
     steps.push(fields([
@@ -85,12 +92,16 @@ fn volley(frames: Vec<(String, Fields)>) -> Value {
         ("for", PATIENCE.into()),
         ("until_closed", true.into()),
     ]));
+    steps.extend(asks);
     // Every member waits until the honest client was let in.
     if let Some(first) = steps.first_mut() {
         first.set("after", "honest.in");
     }
     Value::List(steps.into_iter().map(Value::Table).collect())
 }
+
+/// How many connections ask afterwards: one answer shows it, and each that has none costs its second.
+const ASKED: usize = 5;
 
 /// A wait belongs to no connection, and must not be cut away with one.
 const LAST: &str = "main";

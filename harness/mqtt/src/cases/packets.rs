@@ -100,7 +100,14 @@ const RESERVED_BITS: &[Row] = &[
 
 /// `mqtt.aliases`: a PUBLISH whose topic cannot be known.
 pub(super) fn aliases(version: &str) -> Vec<CaseRow> {
-    rows(version, ALIASES)
+    let mut rows = rows(version, ALIASES);
+    for row in &mut rows {
+        // Where 65,535 has to be too high: `limited`. Elsewhere any maximum will do, and none.
+        let any = Value::List([true, false].map(Value::Bool).to_vec());
+        let high = matches!(row.name.as_str(), "above-maximum" | "unknown-highest");
+        row.fields.set("maximum", if high { "limited".into() } else { any });
+    }
+    rows
 }
 
 const ALIASES: &[Row] = &[

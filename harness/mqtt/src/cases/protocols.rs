@@ -32,22 +32,23 @@ pub(super) fn protocols(version: &str) -> Vec<CaseRow> {
     let long = fields([("size", Value::Int(LONG))]);
     let names = NAMES.iter().map(|(label, name)| (*label, Value::from(*name))).chain([("longest", long.into())]);
     let names = names.map(named).collect();
-    alloc::vec![
-        volley_row("name", "name", "CONNECT with another protocol name", &clause(version, 1), own_ids(names)),
-        volley_row(
-            "level",
-            "level",
-            "CONNECT with a level that MQTT does not have",
-            &clause(version, 2),
-            levels(&LEVELS)
-        ),
-    ]
+    let other = volley_row("name", "name", "CONNECT with another protocol name", &clause(version, 1), own_ids(names));
+    let attack = "CONNECT with a level that MQTT does not have";
+    let level = volley_row("level", "level", attack, &clause(version, 2), levels(&LEVELS));
+    // MQTT 3.1.1 lets a server read another name as another protocol; it may wait for more of that. It may not serve it as MQTT.
+    alloc::vec![served_only(other, version == "3.1.1"), served_only(level, false)]
 }
 
 /// `mqtt.bridge-levels`: levels that some servers keep for other servers.
 pub(super) fn bridge_levels(version: &str) -> Vec<CaseRow> {
     let attack = "CONNECT with the bridge bit in its protocol level";
     alloc::vec![volley_row("bridge", "bridge", attack, &clause(version, 2), levels(&BRIDGES))]
+}
+
+/// `served_only` of the rule that reads the case: whether a connection that stays open in silence is spared.
+fn served_only(mut row: CaseRow, only: bool) -> CaseRow {
+    row.fields.set("served_only", only);
+    row
 }
 
 fn clause(version: &str, number: u8) -> String {

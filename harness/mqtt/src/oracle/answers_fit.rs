@@ -25,7 +25,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
-    let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
+    let (mut violations, mut late, mut evidence, mut open) = (Vec::new(), Vec::new(), Vec::new(), None);
     for (asked, answer) in questions(expect, &record) {
         match answer {
             Some(answer) => match fault(plan, &asked, answer.packet) {
@@ -36,13 +36,13 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             },
             None if stood(&record, asked.conn) => {
                 let actual = "no answer came".to_string();
-                violations.push(violation(expect, plan, &asked, actual, [asked.moment, asked.moment]));
+                late.push(violation(expect, plan, &asked, actual, [asked.moment, asked.moment]));
             }
             None => open = Some(asked.packet.kind.clone()),
         }
     }
-    match (violations.is_empty(), open) {
-        (false, _) => Judgement::fail(ORACLE.id, violations),
+    match (violations.is_empty() && late.is_empty(), open) {
+        (false, _) => Judgement::fail_by(ORACLE.id, violations, late),
         (true, Some(kind)) => {
             Judgement::inconclusive(ORACLE.id, format!("a connection ended before its {kind} was answered"))
         }

@@ -65,14 +65,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     let within = expect.duration("within", WITHIN);
     let may_be_lost = expect.keys.truth("may_be_lost") == Some(true);
-    let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
+    let (mut violations, mut late, mut evidence, mut open) = (Vec::new(), Vec::new(), Vec::new(), None);
     for member in fleet.members() {
         let deliveries = deliveries(&record, &at, member, text);
         match deliveries.as_slice() {
             [one] => evidence.extend(ids(sent.copies.iter().copied().chain([*one]))),
             [] => match sent.acknowledged {
                 Some(word) if listened(&record, &logins, &at, member, word, within) => {
-                    violations.push(lost(plan, &sent, word, canary, at.fleet));
+                    late.push(lost(plan, &sent, word, canary, at.fleet));
                 }
                 Some(_) => {
                     let who = format!("{}[{member}]", at.fleet);
@@ -84,8 +84,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             [first, rest @ ..] => violations.push(repeated(plan, &sent, *first, rest, canary)),
         }
     }
-    match (violations.is_empty(), open) {
-        (false, _) => Judgement::fail(ORACLE.id, violations),
+    match (violations.is_empty() && late.is_empty(), open) {
+        (false, _) => Judgement::fail_by(ORACLE.id, violations, late),
         (true, Some(why)) => Judgement::inconclusive(ORACLE.id, format!("canary {canary:?}: {why}")),
         (true, None) => match unmet(expect, &record) {
             Some(step) => Judgement::inconclusive(

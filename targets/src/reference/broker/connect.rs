@@ -14,7 +14,7 @@ use super::accounts::{Refusal, User};
 use super::link::{Phase, Will};
 use super::message::Draft;
 use super::session::{FOR_EVER, Session};
-use super::{Broker, life, send};
+use super::{Broker, Limits, life, send};
 use crate::flaw::Flaw;
 
 /// How long a flaw goes on with a client that it has refused.
@@ -33,6 +33,8 @@ const NOT_AUTHORIZED: No = No { v5: ReasonCode::NOT_AUTHORIZED, v3: ReasonCode::
 const BAD_ID: No = No { v5: ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, v3: ReasonCode::V3_IDENTIFIER_REJECTED };
 const BUSY: No = No { v5: ReasonCode::SERVER_BUSY, v3: ReasonCode::V3_SERVER_UNAVAILABLE };
 const QUOTA: No = No { v5: ReasonCode::QUOTA_EXCEEDED, v3: ReasonCode::V3_SERVER_UNAVAILABLE };
+const NO_QOS: No = No { v5: ReasonCode::QOS_NOT_SUPPORTED, v3: ReasonCode::V3_SERVER_UNAVAILABLE };
+const NO_RETAIN: No = No { v5: ReasonCode::RETAIN_NOT_SUPPORTED, v3: ReasonCode::V3_SERVER_UNAVAILABLE };
 const BAD_METHOD: No = No { v5: ReasonCode::BAD_AUTHENTICATION_METHOD, v3: ReasonCode::V3_NOT_AUTHORIZED };
 
 impl Broker {
@@ -60,6 +62,9 @@ impl Broker {
             return Err(BAD_ID);
         }
         self.has_room(conn, connect)?;
+        if version == Version::V5 {
+            self.has_terms_for(connect)?;
+        }
         self.may_have_session(connect, user)?;
         if let Some(will) = &connect.will
             && !self.flaws.has(Flaw::WillIgnoresAcl)
@@ -68,6 +73,15 @@ impl Broker {
             return Err(NOT_AUTHORIZED);
         }
         Ok(user)
+    }
+
+    /// A Will keeps the limits that CONNACK would have told \[MQTT5 3.2.2-12, 3.2.2-13\].
+    fn has_terms_for(&self, connect: &Connect<'_>) -> Result<(), No> {
+        match &connect.will {
+            Some(will) if will.qos.number() > self.limits.qos => Err(NO_QOS),
+            Some(will) if will.retain && self.limits.lacks.retain => Err(NO_RETAIN),
+            _ => Ok(()),
+        }
     }
 
     fn has_room(&mut self, conn: Conn, connect: &Connect<'_>) -> Result<(), No> {
@@ -134,7 +148,7 @@ impl Broker {
         let id = assigned.as_deref().unwrap_or(connect.client_id.as_str());
         let (place, present) = self.take_session(id, user, connect.clean_start, now, out);
         let expiry = match version {
-            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0),
+            Version::V5 => connect.properties.session_expiry_interval().unwrap_or(0).min(self.limits.session_expiry),
             Version::V311 if connect.clean_start => 0,
             Version::V311 => FOR_EVER,
         };
@@ -148,7 +162,7 @@ impl Broker {
             self.link(conn).armed = silent_at;
             out.wake(silent_at, life::of_conn(conn));
         }
-        self.say_welcome(conn, version, present, assigned.as_deref().filter(|_| version == Version::V5), out);
+        self.say_welcome(conn, version, present, assigned.as_deref().filter(|_| version == Version::V5), expiry, out);
         if present {
             self.pump(place, now, out);
         }
@@ -236,7 +250,9 @@ impl Broker {
             true => self.plant.aliases.get(&id).cloned().unwrap_or_default(),
             false => Default::default(),
         };
-        let keep_alive = if self.flaws.has(Flaw::NoKeepAlive) { 0 } else { connect.keep_alive };
+        let v5 = self.link(conn).version == Version::V5;
+        let agreed = self.limits.keep_alive.filter(|_| v5).unwrap_or(connect.keep_alive);
+        let keep_alive = if self.flaws.has(Flaw::NoKeepAlive) { 0 } else { agreed };
         let (meter, link) = (&self.meter, &mut self.links[conn.0 as usize]);
         link.keep_alive = keep_alive;
         link.extra = None;
@@ -253,9 +269,17 @@ impl Broker {
     }
 
     /// CONNACK with our own terms.
-    fn say_welcome(&mut self, conn: Conn, version: Version, present: bool, assigned: Option<&str>, out: &mut Outbox) {
+    fn say_welcome(
+        &mut self,
+        conn: Conn,
+        version: Version,
+        present: bool,
+        assigned: Option<&str>,
+        expiry: u32,
+        out: &mut Outbox,
+    ) {
         let terms = match version {
-            Version::V5 => Some(self.terms(assigned)),
+            Version::V5 => Some(self.terms(assigned, expiry)),
             Version::V311 => None,
         };
         let properties = terms.as_ref().map_or(Properties::EMPTY, PropertiesBuf::view);
@@ -267,7 +291,7 @@ impl Broker {
         send(conn, version, &packet, out);
     }
 
-    fn terms(&self, assigned: Option<&str>) -> PropertiesBuf {
+    fn terms(&self, assigned: Option<&str>, expiry: u32) -> PropertiesBuf {
         let mut terms = PropertiesBuf::new(Place::Connack);
         let mut say = |id, value: Value<'_>| {
             let said = terms.push(id, value);
@@ -276,6 +300,25 @@ impl Broker {
         say(PropertyId::ReceiveMaximum, self.limits.receive_maximum.into());
         say(PropertyId::MaximumPacketSize, self.limits.packet_bytes.into());
         say(PropertyId::TopicAliasMaximum, self.limits.aliases.into());
+        let Limits { qos, lacks, keep_alive, session_expiry, .. } = self.limits;
+        if qos < 2 {
+            say(PropertyId::MaximumQoS, qos.into());
+        }
+        let there = [
+            (PropertyId::RetainAvailable, lacks.retain),
+            (PropertyId::WildcardSubscriptionAvailable, lacks.wildcards),
+            (PropertyId::SubscriptionIdentifierAvailable, lacks.identifiers),
+            (PropertyId::SharedSubscriptionAvailable, lacks.shares),
+        ];
+        for (id, _) in there.into_iter().filter(|(_, lacking)| *lacking) {
+            say(id, 0_u8.into());
+        }
+        if let Some(seconds) = keep_alive {
+            say(PropertyId::ServerKeepAlive, seconds.into());
+        }
+        if session_expiry < u32::MAX {
+            say(PropertyId::SessionExpiryInterval, expiry.into());
+        }
         if let Some(id) = assigned {
             say(PropertyId::AssignedClientIdentifier, id.into());
         }

@@ -31,6 +31,27 @@ pub struct Limits {
     pub retained: u32,
     /// Topic aliases that a client may set in one connection.
     pub aliases: u16,
+    /// The highest quality of service that MQTT 5 clients may use.
+    pub qos: u8,
+    /// What MQTT 5 clients may not use.
+    pub lacks: Lacks,
+    /// The Keep Alive that MQTT 5 clients have to keep instead of their own.
+    pub keep_alive: Option<u16>,
+    /// The longest that a session of MQTT 5 outlives its connection, in seconds.
+    pub session_expiry: u32,
+}
+
+/// Features that MQTT 5 has a word for where they are not there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lacks {
+    /// Retained messages.
+    pub retain: bool,
+    /// Filters with wildcards.
+    pub wildcards: bool,
+    /// Subscription Identifiers.
+    pub identifiers: bool,
+    /// Shared subscriptions.
+    pub shares: bool,
 }
 
 impl Default for Limits {
@@ -49,6 +70,10 @@ impl Default for Limits {
             queue_bytes: 8 << 20,
             retained: 20_000,
             aliases: 16,
+            qos: 2,
+            lacks: Lacks::default(),
+            keep_alive: None,
+            session_expiry: u32::MAX,
         }
     }
 }

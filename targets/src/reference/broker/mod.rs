@@ -40,7 +40,7 @@ use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{Packet, Version};
 
 pub use accounts::Accounts;
-pub use limits::Limits;
+pub use limits::{Lacks, Limits};
 
 use crate::flaw::{Flaw, Flaws};
 use link::{Link, Phase};
@@ -53,12 +53,20 @@ use tree::{Hit, Tree};
 pub const BUILD: Build = Build { name: "broker", doc: "MQTT broker for 3.1.1 and 5, correct by both standards", build };
 
 fn build(plan: &BuildPlan<'_>) -> Result<Box<dyn Actor>, String> {
+    built(plan, Limits::default())
+}
+
+/// The broker with these limits, which it announces to clients of MQTT 5.
+///
+/// # Errors
+/// A flaw that there is not.
+pub fn built(plan: &BuildPlan<'_>, limits: Limits) -> Result<Box<dyn Actor>, String> {
     let claims = |name: &str| plan.claims.iter().any(|claim| claim == name);
     let accounts = match claims("authenticated") {
         true => Accounts::of_parties(&plan.plan.parties, claims("acl")),
         false => Accounts::open(),
     };
-    Ok(Box::new(Broker::new(accounts, Limits::default(), Flaws::parse(plan.flaws)?, plan.seed)))
+    Ok(Box::new(Broker::new(accounts, limits, Flaws::parse(plan.flaws)?, plan.seed)))
 }
 
 /// The broker, and all that it holds.

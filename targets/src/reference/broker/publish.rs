@@ -64,6 +64,9 @@ impl Broker {
     }
 
     fn publish(&mut self, conn: Conn, packet: &Publish<'_>, now: Time, out: &mut Outbox) {
+        if let Some(code) = self.more_than_announced(conn, packet) {
+            return self.throw_out(conn, code, now, out);
+        }
         let by_alias = packet.topic.is_empty();
         let aliased = match self.resolve_alias(conn, packet) {
             Ok(aliased) => aliased,
@@ -99,6 +102,16 @@ impl Broker {
             self.route(&draft, owner, &id, now, out);
         }
         self.acknowledge(conn, packet.delivery, code, out);
+    }
+
+    /// A message that uses what CONNACK has said is not there \[MQTT5 §3.2.2.3.4, §3.2.2.3.5\].
+    fn more_than_announced(&mut self, conn: Conn, packet: &Publish<'_>) -> Option<ReasonCode> {
+        let v5 = self.link(conn).version == Version::V5;
+        match packet.delivery.qos().number() > self.limits.qos {
+            _ if !v5 => None,
+            true => Some(ReasonCode::QOS_NOT_SUPPORTED),
+            false => (packet.retain && self.limits.lacks.retain).then_some(ReasonCode::RETAIN_NOT_SUPPORTED),
+        }
     }
 
     /// The topic that an alias stands for, where the packet has none of its own \[MQTT5 §3.3.2.3.4, 3.3.2-7, 3.3.2-8\].

@@ -34,12 +34,18 @@ struct Granted<'a> {
 impl Broker {
     pub(super) fn subscribe(&mut self, conn: Conn, packet: &Subscribe<'_>, now: Time, out: &mut Outbox) {
         let version = self.link(conn).version;
+        if let (Version::V5, Some(code)) = (version, self.more_than_offered(packet)) {
+            return self.throw_out(conn, code, now, out);
+        }
         let Some((place, session)) = self.session_of(conn) else { return };
         let owner = session.owner;
         let id = packet.properties.subscription_identifiers().next().unwrap_or(0);
         let mut codes = Vec::new();
         let mut granted = Vec::new();
-        for wanted in packet.subscriptions.iter() {
+        for mut wanted in packet.subscriptions.iter() {
+            if version == Version::V5 && wanted.options.qos.number() > self.limits.qos {
+                wanted.options.qos = if self.limits.qos == 1 { QoS::AtLeastOnce } else { QoS::AtMostOnce };
+            }
             match self.grant(place, owner, version, &wanted, id) {
                 Ok(grant) => {
                     codes.push(wanted.options.qos.number());
@@ -59,6 +65,21 @@ impl Broker {
         for grant in granted.iter().filter(|grant| grant.bare.starts_with("$SYS/")) {
             self.tell_of_itself(place, grant, now, out);
         }
+    }
+
+    /// A subscription that uses what CONNACK has said is not there \[MQTT5 §3.2.2.3.11, §3.2.2.3.12, §3.2.2.3.13\].
+    fn more_than_offered(&self, packet: &Subscribe<'_>) -> Option<ReasonCode> {
+        let lacks = self.limits.lacks;
+        let any = |what: fn(&str) -> bool| packet.subscriptions.iter().any(|one| what(one.filter.as_str()));
+        let identified = packet.properties.subscription_identifiers().next().is_some();
+        if lacks.shares && any(|filter| filter.starts_with("$share/")) {
+            return Some(ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED);
+        }
+        if lacks.identifiers && identified {
+            return Some(ReasonCode::SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED);
+        }
+        let wild = lacks.wildcards && any(|filter| filter.contains(['+', '#']));
+        wild.then_some(ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED)
     }
 
     /// Adds one subscription, or says why not.

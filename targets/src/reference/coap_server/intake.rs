@@ -142,8 +142,10 @@ impl CoapServer {
                 Seen::New => None,
             };
             self.links.replies = self.links.replies + self.links.kept(ask.conn) - before;
-            if let Some(reply) = seen {
-                return self.repeat(ask.conn, &reply, out);
+            match seen {
+                Some(_) if self.flaws.has(Flaw::DropsCopies) => return,
+                Some(reply) => return self.repeat(ask.conn, &reply, out),
+                None => {}
             }
         }
         let Some(link) = self.links.get(ask.conn) else { return };

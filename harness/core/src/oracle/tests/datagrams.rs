@@ -36,6 +36,20 @@ fn three_times_what_was_sent_passes_and_one_byte_more_fails() {
 }
 
 #[test]
+fn an_answer_of_twenty_bytes_is_no_amplification_of_four() {
+    let answer = |len| {
+        let mut film = Film::new(plan(&format!("{TWO}{RULE}")));
+        film.at(0).open("witness", 0, 90).served();
+        film.at(1_000).open_from("foe", 0, 5, STRANGER).datagram(5, true, 4, &[]);
+        film.at(1_001).datagram(5, false, len, &[]);
+        film.at(11_000).served();
+        film.judge(&ORACLE)
+    };
+    assert_eq!(answer(20).verdict, Verdict::Pass);
+    assert_says(&answer(21), Verdict::Fail, "21 for 4");
+}
+
+#[test]
 fn every_retransmission_within_the_window_counts_and_none_after_it() {
     let late = |at| reflected(RULE, &[(1_001, 60), (at, 1)], 20_000).judge(&ORACLE).verdict;
     assert_eq!(late(11_000), Verdict::Fail);

@@ -373,12 +373,12 @@ fn a_peer_that_went_away_is_no_exception_and_a_broken_parser_is_one() {
 fn a_witness_five_times_as_slow_is_still_good_and_slower_is_not() {
     let after = |rtt: u64, late: u64| {
         let mut film = Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"no-slowdown\"\n")));
-        for n in 0..20 {
+        for n in 0..100 {
             film.at(n * 200).witness(WitnessState::Served { rtt: 20_000_000, late: 0 });
         }
-        film.at(5_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started);
-        for n in 0..20 {
-            film.at(6_000 + n * 200).witness(WitnessState::Served { rtt, late });
+        film.at(20_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started);
+        for n in 0..100 {
+            film.at(20_200 + n * 200).witness(WitnessState::Served { rtt, late });
         }
         film.judge(&no_slowdown::ORACLE)
     };
@@ -388,8 +388,48 @@ fn a_witness_five_times_as_slow_is_still_good_and_slower_is_not() {
     assert_says(
         &begun("[[expect]]\noracle = \"no-slowdown\"\n").judge(&no_slowdown::ORACLE),
         Verdict::Inconclusive,
-        "20 each",
+        "100 each",
     );
+}
+
+#[test]
+fn one_hiccup_of_a_hundred_is_no_percentile() {
+    let slow = |hiccups: u64| {
+        let mut film = Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"no-slowdown\"\n")));
+        for n in 0..100 {
+            film.at(n * 200).served();
+        }
+        film.at(20_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started);
+        for n in 0..100 {
+            let rtt = if n < hiccups { 3_000_000_000 } else { 1_000_000 };
+            film.at(20_200 + n * 200).witness(WitnessState::Served { rtt, late: 0 });
+        }
+        film.judge(&no_slowdown::ORACLE)
+    };
+    assert_says(&slow(1), Verdict::Pass, "after");
+    assert_says(&slow(2), Verdict::Fail, "they took");
+}
+
+#[test]
+fn who_is_served_after_it_is_not_being_ended_and_who_is_only_left_open_may_be() {
+    let words = "[[expect]]\noracle = \"closes-in-time\"\nof = \"foe\"\nwithin = \"3s\"\n";
+    let two = TWO.replace("part = \"stimulus\" }", "part = \"stimulus\" }, { do = \"hello\" }");
+    let left_open = |words: &str, answered: StepState| {
+        let mut film = Film::new(plan(&format!("{two}{words}")));
+        film.at(0).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started);
+        film.at(1).step("foe", 0, 1, Some(2), StepState::Met);
+        film.at(3_500).step("foe", 0, 2, Some(2), StepState::Started).at(3_510).step("foe", 0, 2, Some(2), answered);
+        film.judge(&closes_in_time::ORACLE)
+    };
+    let (served, silent) = (left_open(words, StepState::Met), left_open(words, StepState::Unmet));
+    assert_says(&served, Verdict::Fail, "still open");
+    assert_says(&silent, Verdict::Fail, "still open");
+    assert_eq!((served.our_time, silent.our_time), (false, true));
+    let named = format!("{words}named = true\n");
+    assert!(!left_open(&named, StepState::Unmet).our_time, "the clause names the time");
+    let only = format!("{words}served_only = true\n");
+    assert_says(&left_open(&only, StepState::Unmet), Verdict::Pass, "");
+    assert_says(&left_open(&only, StepState::Met), Verdict::Fail, "still open");
 }
 
 #[test]

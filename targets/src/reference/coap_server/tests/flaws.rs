@@ -35,8 +35,12 @@ fn every_flaw_shows_and_only_where_it_is_planted() {
 #[test]
 fn a_flaw_shows_in_its_own_dialogue_only() {
     // One dialogue goes through every method, and one validates an address first.
-    const KIN: &[(Flaw, Flaw)] =
-        &[(Flaw::GetUnguarded, Flaw::GuardsOnlyGet), (Flaw::NoEchoChallenge, Flaw::RstMatchedByMidOnly)];
+    const KIN: &[(Flaw, Flaw)] = &[
+        (Flaw::GetUnguarded, Flaw::GuardsOnlyGet),
+        (Flaw::NoEchoChallenge, Flaw::RstMatchedByMidOnly),
+        (Flaw::DropsCopies, Flaw::DedupMissing),
+        (Flaw::DedupMissing, Flaw::DropsCopies),
+    ];
     let mut wrong = Vec::new();
     for (flaw, dialogue) in DIALOGUES {
         let clean = run(Flaws::NONE, *dialogue);
@@ -59,6 +63,11 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     (Flaw::GetUnguarded, |w| drop(w.ask(A, &get("/protected")))),
     (Flaw::DedupMissing, |w| {
         for _ in 0..5 {
+            w.ask(A, &post("/counter").mid(7));
+        }
+    }),
+    (Flaw::DropsCopies, |w| {
+        for _ in 0..2 {
             w.ask(A, &post("/counter").mid(7));
         }
     }),
