@@ -182,13 +182,30 @@ impl fmt::Display for RunError {
                 write!(f, "{}:{}:{}: {}", mistake.file, mistake.line, mistake.column, mistake.message)
             }
             RunError::Build(reason) => write!(f, "the target cannot be built: {reason}"),
-            RunError::Io { doing, error } => write!(f, "could not {doing}: {error}"),
+            RunError::Io { doing, error } => write!(f, "could not {doing}: {error}{}", way_out(error)),
             RunError::Interrupted => write!(f, "interrupted"),
         }
     }
 }
 
 impl std::error::Error for RunError {}
+
+/// What helps where our own machine is at its limit.
+fn way_out(error: &io::Error) -> &'static str {
+    const EAGAIN: i32 = 11;
+    const ENOMEM: i32 = 12;
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    match error.raw_os_error() {
+        Some(EMFILE) => "; this process may open no more: raise its limit (ulimit -n), or use fewer --jobs",
+        Some(ENFILE) => "; this machine has no descriptors left: close something, or use fewer --jobs",
+        Some(EAGAIN) => {
+            "; no more threads or processes are allowed: raise their limit (ulimit -u), or use fewer --jobs"
+        }
+        Some(ENOMEM) => "; this machine has no memory left: use fewer --jobs",
+        _ => "",
+    }
+}
 
 /// The last log lines, below the message.
 fn tail(log: &[String]) -> String {
@@ -213,6 +230,17 @@ mod tests {
             RunError::TargetMissing { program: "mosquitto".into(), install: Some("apt-get install mosquitto".into()) };
         assert!(error.to_string().ends_with("install it with: apt-get install mosquitto"), "{error}");
         assert_eq!(error.exit_code(), 5);
+    }
+
+    #[test]
+    fn a_limit_of_ours_says_which_one_it_is() {
+        let open = |number| {
+            let error = io::Error::from_raw_os_error(number);
+            RunError::Io { doing: "find a free port on 127.0.0.1".into(), error }.to_string()
+        };
+        assert!(open(24).contains("ulimit -n") && !open(24).contains("in use"), "{}", open(24));
+        assert!(open(11).contains("ulimit -u"));
+        assert!(!open(13).contains("ulimit"), "permission denied is another matter");
     }
 
     #[test]

@@ -173,19 +173,38 @@ fn free_port() -> io::Result<Port> {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) % width;
         let number = PORTS.start + (begin + step) % width;
         let name = SocketAddr::from_abstract_name(format!("proofhouse-port-{number}"))?;
-        let Ok(claim) = UnixListener::bind_addr(&name) else { continue };
+        let Some(claim) = unless_taken(UnixListener::bind_addr(&name))? else { continue };
         let at = (Ipv4Addr::LOCALHOST, number);
         // Both: a target may listen for datagrams there, and some listen for both under one number.
-        if TcpListener::bind(at).is_ok() && UdpSocket::bind(at).is_ok() {
+        if unless_taken(TcpListener::bind(at))?.is_some() && unless_taken(UdpSocket::bind(at))?.is_some() {
             return Ok(Port { number, _claim: claim });
         }
     }
     Err(io::Error::new(io::ErrorKind::AddrInUse, format!("all of {}..{} are in use", PORTS.start, PORTS.end)))
 }
 
+/// `None` where somebody else has it. Any other trouble, such as no descriptor left, is no matter of this port.
+fn unless_taken<T>(bound: io::Result<T>) -> io::Result<Option<T>> {
+    match bound {
+        Ok(socket) => Ok(Some(socket)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_port_is_taken_only_where_somebody_else_has_it() {
+        let error = |number| Err::<(), _>(io::Error::from_raw_os_error(number));
+        const EMFILE: i32 = 24;
+        const EADDRINUSE: i32 = 98;
+        assert!(matches!(unless_taken(Ok(())), Ok(Some(()))));
+        assert!(matches!(unless_taken(error(EADDRINUSE)), Ok(None)));
+        assert_eq!(unless_taken(error(EMFILE)).unwrap_err().raw_os_error(), Some(EMFILE));
+    }
 
     #[test]
     fn known_words_are_filled_in_once_and_other_braces_stay() {
