@@ -242,6 +242,15 @@ impl TargetSpec {
     }
 }
 
+impl AccountSpec {
+    /// Whether it says how accounts are changed, and not only which there are.
+    #[must_use]
+    pub fn changes(&self) -> bool {
+        let changes = [&self.add, &self.remove, &self.grant_publish, &self.grant_subscribe];
+        changes.into_iter().any(Option::is_some) || self.reload.is_some()
+    }
+}
+
 impl Endpoint {
     /// Whether this version of its protocol is spoken here. An endpoint without versions speaks all.
     #[must_use]

@@ -26,8 +26,41 @@ pub(super) fn spec(name: &str, text: &str, tree: &mut Located, registry: &Regist
         owner: keys.text("owner")?,
         endpoints,
     };
+    fits(&mut keys, &spec)?;
     keys.finish()?;
     Ok(spec)
+}
+
+/// What a file says must be done for a target of its kind: a key that is read and not done is a false promise.
+fn fits(keys: &mut Keys<'_>, spec: &TargetSpec) -> Result<(), Mistake> {
+    let refuse = |span, text: &str| Err(Mistake::new(span, text));
+    let changes = spec.account.as_ref().is_some_and(AccountSpec::changes);
+    match &spec.kind {
+        TargetKind::InProcess { .. } if spec.account.is_some() => {
+            refuse(keys.span_of("account"), "account: an in-process target makes its accounts itself")
+        }
+        TargetKind::InProcess { .. } if spec.owner.is_some() => {
+            refuse(keys.span_of("owner"), "owner: an in-process target sends nothing to any address")
+        }
+        TargetKind::Remote if changes => refuse(
+            keys.span_of("account"),
+            "account: a target that runs elsewhere takes no orders; it gives accounts with [[account.given]]",
+        ),
+        TargetKind::Remote if spec.endpoints.iter().any(|endpoint| endpoint.address.contains('{')) => {
+            refuse(keys.span_of("endpoint"), "address: nothing is filled in for a target that runs elsewhere")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `host:port`; either may be a template.
+fn address(keys: &mut Keys<'_>, key: &str) -> Result<Option<String>, Mistake> {
+    let Some(text) = keys.text(key)? else { return Ok(None) };
+    let port = |text: &str| text.contains('{') || text.parse::<u16>().is_ok_and(|port| port > 0);
+    match text.rsplit_once(':') {
+        Some((host, number)) if !host.is_empty() && port(number) => Ok(Some(text)),
+        _ => Err(Mistake::new(keys.span_of(key), format!("{key}: a host and a port, such as \"127.0.0.1:{{port}}\""))),
+    }
 }
 
 /// SHA-256 of the text that names a target, in hex.
@@ -98,7 +131,7 @@ fn process(mut keys: Keys<'_>, first: &Endpoint, registry: &Registry) -> Result<
         program,
         args: words(keys.texts("args")?),
         env: named_texts(&mut keys, "env")?,
-        files: named_texts(&mut keys, "files")?,
+        files: files(&mut keys)?,
         ready,
         ready_within,
         version: keys.table("version")?.map(version).transpose()?,
@@ -124,22 +157,45 @@ fn named_texts(keys: &mut Keys<'_>, key: &str) -> Result<Vec<(String, String)>, 
     Ok(all)
 }
 
+/// Words that stand for something else than a file.
+const TAKEN: [&str; 6] = ["port", "dir", "self", "name", "password", "filter"];
+
+/// Files for the target's folder. A name is a word of the templates too, and no path: nothing is written anywhere else.
+fn files(keys: &mut Keys<'_>) -> Result<Vec<(String, String)>, Mistake> {
+    let all = named_texts(keys, "files")?;
+    let plain = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(['/', '{', '}']);
+    let free = |name: &str| !TAKEN.contains(&name) && !name.starts_with("port.");
+    match all.iter().find(|(name, _)| !plain(name) || !free(name)) {
+        Some((name, _)) if plain(name) => Err(Mistake::new(
+            keys.span_of("files"),
+            format!("files: {{{name}}} stands for something else; name it otherwise"),
+        )),
+        Some((name, _)) => Err(Mistake::new(keys.span_of("files"), format!("files: {name:?} is no plain file name"))),
+        None => Ok(all),
+    }
+}
+
 /// How long a program may take to be ready, where its file does not say.
 const READY_WITHIN: Duration = Duration::from_secs(5);
 
 fn ready(mut keys: Keys<'_>) -> Result<(Ready, Duration), Mistake> {
     let ways = [
-        keys.text("tcp")?.map(Ready::Tcp),
-        keys.text("udp")?.map(Ready::Udp),
+        address(&mut keys, "tcp")?.map(Ready::Tcp),
+        address(&mut keys, "udp")?.map(Ready::Udp),
         keys.duration("after")?.map(Ready::After),
         keys.text("log")?.map(Ready::Log),
-        keys.text("coap")?.map(Ready::Coap),
+        address(&mut keys, "coap")?.map(Ready::Coap),
     ];
-    let within = keys.duration("within")?.unwrap_or(READY_WITHIN);
+    let within = keys.duration("within")?;
+    let limited = within.is_some();
+    let within = within.unwrap_or(READY_WITHIN);
     let span = keys.span();
     keys.finish()?;
     let mut said = ways.into_iter().flatten();
     match (said.next(), said.next()) {
+        (Some(Ready::After(_)), None) if limited => {
+            Err(Mistake::new(span, "ready: after says itself how long it takes; within has nothing to limit"))
+        }
         (Some(ready), None) => Ok((ready, within)),
         _ => Err(Mistake::new(span, "ready: one of tcp, udp, after, log or coap")),
     }
@@ -190,7 +246,7 @@ fn endpoint(mut keys: Keys<'_>, registry: &Registry) -> Result<Endpoint, Mistake
         let known = registry.protocols.iter().map(|row| row.name);
         return Err(Mistake::unknown(keys.span_of("protocol"), "protocol", &protocol, known));
     };
-    let address = keys.text("address")?;
+    let address = address(&mut keys, "address")?;
     let address = keys.need("address", address)?;
     let versions = keys.texts("versions")?;
     if let Some((version, span)) = versions.iter().find(|(version, _)| !row.versions.contains(&version.as_str())) {
@@ -289,6 +345,9 @@ fn change(mut keys: Keys<'_>) -> Result<Change, Mistake> {
     Ok(change)
 }
 
+/// Signals that may ask a target to read its files again.
+const SIGNALS: [&str; 5] = ["HUP", "INT", "TERM", "USR1", "USR2"];
+
 /// How long a reload may take, where a file does not say.
 const RELOAD_WITHIN: Duration = Duration::from_secs(2);
 
@@ -304,6 +363,9 @@ fn reload(mut keys: Keys<'_>) -> Result<Reload, Mistake> {
     }
     let within = keys.duration("within")?.unwrap_or(RELOAD_WITHIN);
     let span = keys.span();
+    if let Some(name) = signal.as_deref().filter(|name| !SIGNALS.contains(name)) {
+        return Err(Mistake::unknown(keys.span_of("signal"), "signal", name, SIGNALS));
+    }
     keys.finish()?;
     if signal.is_some() == run.is_some() {
         return Err(Mistake::new(span, "a reload is either signal = \"HUP\" or run = [\"..\"]"));

@@ -139,13 +139,47 @@ fn mistakes_have_their_place() {
     refuses("\"device\"", "\"plain\"", "two endpoints are called \"plain\"");
     refuses("program =", "reuse = \"run\"\nprogram =", "unknown reuse \"run\"");
     refuses("program =", "rounds = 5\nprogram =", "only a target with reuse");
-    refuses("log = \"ready\"", "log = \"ready\", tcp = \"x\"", "one of tcp, udp, after, log or coap");
+    refuses("log = \"ready\"", "log = \"ready\", tcp = \"127.0.0.1:1\"", "one of tcp, udp, after, log or coap");
     refuses("within = \"2s\"", "within = \"1s..2s\"", "a range has no place here");
     refuses("signal = \"HUP\"", "signal = \"HUP\", run = [\"x\"]", "either signal");
     refuses("run = [\"stubd_passwd\", \"{name}\"]", "run = []", "a command has a program");
     refuses(", to = \"{acl}\"", "", "missing key \"to\"");
     refuses("2027-03-01", "2027-13-01", "until: the last day");
     refuses("role     =", "rôle =", "t.toml");
+}
+
+#[test]
+fn every_key_that_loads_is_one_that_is_done() {
+    refuses("signal = \"HUP\"", "signal = \"KILL\"", "unknown signal \"KILL\"");
+    refuses("log = \"ready\"", "after = \"1s\"", "after says itself how long it takes");
+    refuses("127.0.0.1:{port.device}", "127.0.0.1", "address: a host and a port");
+    refuses("127.0.0.1:{port.device}", "127.0.0.1:70000", "address: a host and a port");
+    let file = |name: &str| {
+        let least = "format = 1\nkind = \"process\"\n[process]\nprogram = \"x\"\n";
+        let endpoint = "[[endpoint]]\nprotocol = \"stub\"\naddress = \"127.0.0.1:{port}\"\n";
+        load(&alloc::format!("{least}[process.files]\n\"{name}\" = \"x\"\n{endpoint}")).map(|_| ())
+    };
+    assert_eq!(file("acl.conf"), Ok(()));
+    for name in ["../acl", "/etc/passwd", "..", "", "a/b"] {
+        assert!(file(name).is_err_and(|error| error.contains("is no plain file name")), "{name}");
+    }
+    assert!(file("port").is_err_and(|error| error.contains("{port} stands for something else")));
+    let of = |kind: &str, more: &str, address: &str| {
+        let endpoint = alloc::format!("[[endpoint]]\nprotocol = \"stub\"\naddress = \"{address}\"\n");
+        load(&alloc::format!("format = 1\nkind = \"{kind}\"\n{more}\n{endpoint}")).map(|_| ())
+    };
+    assert_eq!(of("remote", "owner = \"me\"", "192.0.2.1:7"), Ok(()));
+    assert!(of("remote", "", "127.0.0.1:{port}").is_err_and(|error| error.contains("nothing is filled in")));
+    let built = "build = \"broker\"";
+    assert_eq!(of("in-process", built, "127.0.0.1:7"), Ok(()));
+    let owned = alloc::format!("{built}\nowner = \"me\"");
+    assert!(of("in-process", &owned, "127.0.0.1:7").is_err_and(|error| error.contains("sends nothing")));
+    let orders = "[account]\nadd = { run = [\"x\"] }";
+    assert!(of("remote", orders, "127.0.0.1:7").is_err_and(|error| error.contains("takes no orders")));
+    let given = "[[account.given]]\nname = \"a\"\npassword_env = \"A\"";
+    assert_eq!(of("remote", given, "127.0.0.1:7"), Ok(()));
+    let accounts = alloc::format!("{built}\n{given}");
+    assert!(of("in-process", &accounts, "127.0.0.1:7").is_err_and(|error| error.contains("makes its accounts itself")));
 }
 
 #[test]

@@ -46,7 +46,11 @@ static READY: Table = Table {
         may("after", DURATION, "this much time has passed"),
         may("log", TEXT, "its log matches this pattern"),
         may("coap", TEXT, "it answers a CoAP ping at this address"),
-        may("within", DURATION, "how long that may take (default 5s)"),
+        may(
+            "within",
+            DURATION,
+            "how long that may take (default 5s); a start that still works gets up to four times as much",
+        ),
     ],
     more: More::Nothing,
 };
@@ -109,7 +113,7 @@ static CHANGE: Table = Table {
 static RELOAD: Table = Table {
     what: "a reload",
     keys: &[
-        may("signal", TEXT, "signal without SIG"),
+        may("signal", TEXT, "signal without SIG: HUP, INT, TERM, USR1 or USR2"),
         may("run", Shape::Texts, "a command instead"),
         may("done", Shape::Table(&DONE), "how it says that it has read them"),
         may("within", DURATION, "how long that may take (default 2s)"),

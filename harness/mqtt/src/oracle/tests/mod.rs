@@ -39,7 +39,7 @@ mod world {
 
 const HEAD: &str = "format = 1\ntitle = \"x\"\nprotocol = \"mqtt\"\nlimit = \"60s\"\n";
 
-const TARGET: &str = "format = 1\nkind = \"remote\"\n[[endpoint]]\nname = \"plain\"\nprotocol = \"mqtt\"\n\
+const TARGET: &str = "format = 1\nkind = \"process\"\n[process]\nprogram = \"true\"\n[[endpoint]]\nname = \"plain\"\nprotocol = \"mqtt\"\n\
     versions = [\"3.1.1\", \"5\"]\naddress = \"127.0.0.1:1883\"\nclaims = [\"authenticated\", \"acl\"]\n\
     [account]\nadd = { run = [\"true\"] }\n";
 
