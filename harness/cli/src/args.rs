@@ -114,9 +114,13 @@ pub struct Run {
     /// Go on with a run that was killed or interrupted
     #[arg(long, value_name = "DIR", conflicts_with_all = ["out", "shard", "seed", "seeds", "target", "flaw", "selector", "case"])]
     pub resume: Option<PathBuf>,
-    /// Trials side by side; live ones mostly wait
-    #[arg(long, default_value_t = 48, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub jobs: u16,
+    /// Trials side by side: live ones mostly wait, and as many start at once as there are processors [default: 24 for each
+    /// processor, at most 96]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub jobs: Option<u16>,
+    /// Memory for the records of all trials side by side, in MiB; a trial that finds none left is inconclusive
+    #[arg(long, default_value_t = 1024, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
+    pub memory: u32,
     /// Live replays that confirm a failure (at least two thirds must agree)
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub replays: u32,

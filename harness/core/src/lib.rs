@@ -16,6 +16,7 @@ pub mod actor;
 pub mod admin;
 pub mod behaviour;
 pub mod board;
+pub mod budget;
 pub mod connection;
 pub mod document;
 pub mod finding;

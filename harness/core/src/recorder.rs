@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
+use crate::budget::Lease;
 use crate::connection::{Addr, Close};
 use crate::ids::Conn;
 use crate::note::Note;
@@ -32,6 +33,8 @@ pub const ENTRY_MAX: usize = 64 * 1024;
 /// Size of a run's record, about: past it, traffic is no longer recorded, and an entry says so.
 /// Several trials run side by side, and each holds its own in memory.
 pub const RECORD_MAX: u64 = 128 << 20;
+/// Calibration entry that says that the trials side by side have used up the memory that they share.
+pub const MEMORY_LIMIT: &str = "memory-limit-reached-bytes";
 /// Calibration entry that says so.
 pub const RECORD_LIMIT: &str = "record-limit-reached-bytes";
 /// Calibration entry that says that we ended a connection whose peer had sent more than we take.
@@ -59,6 +62,9 @@ pub struct Recorder {
     edges: Option<Edges>,
     size: u64,
     size_max: u64,
+    lease: Lease,
+    /// The lease had no more to give.
+    short: bool,
 }
 
 /// [`Protocol::describe`](crate::protocol::Protocol).
@@ -110,7 +116,14 @@ impl Recorder {
             edges: (plan.record == Recording::Edges).then(|| Edges::new(&plan.fleets)),
             size: 0,
             size_max: RECORD_MAX,
+            lease: Lease::default(),
+            short: false,
         }
+    }
+
+    /// From now on, what the record grows by is taken from this lease.
+    pub fn charge(&mut self, lease: Lease) {
+        self.lease = lease;
     }
 
     /// A member begins to open `conn`: what is said of it from now on is about the new connection. Needed only where the
@@ -273,7 +286,7 @@ impl Recorder {
 
     /// A message of a connection that is read from its first byte.
     fn message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, way: Way, bytes: &[u8]) {
-        if self.size > self.size_max {
+        if self.is_full() {
             return; // not even read: a peer that floods must not cost us more than the record
         }
         let facts = &self.fleets[fleet as usize];
@@ -306,21 +319,27 @@ impl Recorder {
     }
 
     fn traffic(&mut self, at: Time, fleet: u16, member: u32, way: Way, bytes: transcript::Bytes) {
-        if self.size > self.size_max {
+        if self.is_full() {
             return;
         }
         // Packets repeat what the bytes say in about as many characters.
         let parts: usize = bytes.packets.iter().map(|packet| 1 + packet.fields.0.len()).sum();
-        self.size += bytes.hex.len() as u64 * 2 + ENTRY_OVERHEAD + parts as u64 * PACKET_OVERHEAD;
+        let cost = bytes.hex.len() as u64 * 2 + ENTRY_OVERHEAD + parts as u64 * PACKET_OVERHEAD;
+        self.size += cost;
+        self.short |= !self.lease.take(cost);
         let event = match way {
             Way::Sent => Event::Sent(bytes),
             Way::Received => Event::Received(bytes),
         };
         self.push(at, fleet, member, event);
-        if self.size > self.size_max {
-            let name = RECORD_LIMIT.to_string();
-            self.entry(at, Who::Harness, Event::Calibration { name, value: self.size_max });
+        if self.is_full() {
+            let name = if self.short { MEMORY_LIMIT } else { RECORD_LIMIT }.to_string();
+            self.entry(at, Who::Harness, Event::Calibration { name, value: self.size });
         }
+    }
+
+    fn is_full(&self) -> bool {
+        self.short || self.size > self.size_max
     }
 
     fn seek_canaries(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, bytes: &[u8]) {

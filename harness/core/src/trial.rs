@@ -2,6 +2,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::budget::Lease;
 use crate::plan::Plan;
 use crate::transcript::Transcript;
 use crate::verdict::{Judgement, Verdict};
@@ -17,6 +18,8 @@ pub struct Outcome {
     pub control: Option<Transcript>,
     /// Every rule's answer.
     pub judgements: Vec<Judgement>,
+    /// The memory that the records take, for as long as somebody holds them.
+    pub held: Vec<Lease>,
 }
 
 impl Outcome {

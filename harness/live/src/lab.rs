@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use mio::Waker;
 use proofhouse_core::actor::EndpointId;
+use proofhouse_core::budget::Lease;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::registry::Registry;
@@ -55,6 +56,8 @@ pub struct Lab {
     /// Our own limit.
     descriptors: u64,
     rounds: u32,
+    /// What the round's record is charged to, and what is logged meanwhile.
+    memory: Lease,
     /// When the last round began, in the lab's time.
     zero: Time,
 }
@@ -99,6 +102,8 @@ impl Lab {
         let driver = match first {
             Some((_, driver)) => driver,
             None => {
+                self.memory = self.options.host.memory(|| self.options.interrupted());
+                self.observed.charge(self.memory.clone());
                 self.move_in(&plan)?;
                 let others = witness::others(&plan);
                 Driver::new(self.stage(Arc::new(plan), Clock::new()), &others)?
@@ -136,6 +141,12 @@ impl Lab {
         self.rounds
     }
 
+    /// What the record of the last round is charged to; whoever holds the record holds this. The lab itself holds it no more.
+    pub(crate) fn take_memory(&mut self) -> Lease {
+        self.observed.charge(Lease::default());
+        std::mem::take(&mut self.memory)
+    }
+
     /// As the target prints it; empty where unknown.
     #[must_use]
     pub fn version(&self) -> String {
@@ -143,7 +154,8 @@ impl Lab {
     }
 
     fn stage(&self, plan: Arc<Plan>, clock: Clock) -> Stage {
-        Stage { plan, registry: Arc::clone(&self.registry), approved: Arc::clone(&self.approved), clock }
+        let (registry, approved) = (Arc::clone(&self.registry), Arc::clone(&self.approved));
+        Stage { plan, registry, approved, clock, memory: self.memory.clone() }
     }
 
     /// Another plan than the one before needs accounts of its own, and witnesses who have theirs.
@@ -169,6 +181,8 @@ impl Lab {
         rights(&mut driver);
         if self.witness.is_none() {
             let stage = self.stage(Arc::clone(&driver.stage().plan), self.observed.clock().clone());
+            // Few words, and they outlive the round.
+            let stage = Stage { memory: Lease::default(), ..stage };
             self.witness = Witness::start(stage, Arc::clone(&self.options.interrupt))?;
         }
         let zero = self.zero;
@@ -241,9 +255,12 @@ impl Base<'_> {
     }
 
     fn lab(&self, approved: Approvals, observed: Observed) -> Result<Lab, RunError> {
+        let memory = self.options.host.memory(|| self.options.interrupted());
+        observed.charge(memory.clone());
+        let observed_memory = memory.clone();
         let approved = Arc::new(approved);
         let (plan, registry) = (Arc::clone(&self.plan), Arc::clone(&self.registry));
-        let stage = Stage { plan, registry, approved: Arc::clone(&approved), clock: Clock::new() };
+        let stage = Stage { plan, registry, approved: Arc::clone(&approved), clock: Clock::new(), memory };
         let others = witness::others(&stage.plan);
         Ok(Lab {
             registry: Arc::clone(&self.registry),
@@ -257,6 +274,7 @@ impl Base<'_> {
             secrets: self.secrets.clone(),
             descriptors: self.descriptors,
             rounds: 0,
+            memory: observed_memory,
             zero: Time::ZERO,
         })
     }
@@ -273,10 +291,22 @@ pub fn run_live(
     header: Header,
     options: &LiveOptions,
 ) -> Result<Transcript, RunError> {
+    run_held(plan, registry, target, header, options).map(|(transcript, _)| transcript)
+}
+
+/// As [`run_live`], with what the record is charged to: it is given back once nobody holds the lease.
+pub(crate) fn run_held(
+    plan: &Plan,
+    registry: &Registry,
+    target: &TargetSpec,
+    header: Header,
+    options: &LiveOptions,
+) -> Result<(Transcript, Lease), RunError> {
     let mut lab = Lab::open(target, plan, registry, options)?;
     let mut transcript = lab.round(plan, header)?;
+    let held = lab.take_memory();
     transcript.entries.extend(lab.close().entries);
-    Ok(transcript)
+    Ok((transcript, held))
 }
 
 /// Whether trials against this target could take place: starts and stops it, or connects to it. Returns its version, empty where it

@@ -30,7 +30,7 @@ pub fn judged(plan: Plan, target: &TargetSpec, registry: &Registry) -> Outcome {
     let transcript = arm(&plan, target, registry, "main");
     let control = plan.control_arm().map(|plan| arm(&plan, target, registry, "control"));
     let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
-    Outcome { plan, transcript, control, judgements }
+    Outcome { plan, transcript, control, judgements, held: Vec::new() }
 }
 
 /// What comes of a plan while this befalls the harness.

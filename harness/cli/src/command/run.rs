@@ -44,12 +44,13 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     let replays = asked.replays;
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
+    live.host.set_memory(u64::from(args.memory) << 20);
     let versions = preflight(&selected.targets, &registry, &live)?;
     let out = Folder::at(&folder);
     let asked = store(&out, asked, &versions, &selected, args.resume.is_some())?;
     let terminal = Terminal::new(selected.jobs.len(), args.quiet);
     let settings = Settings {
-        jobs: usize::from(args.jobs),
+        jobs: side_by_side(args),
         replays,
         shrink_live: SHRINK_LIVE,
         shrink_sim: SHRINK_SIM,
@@ -69,6 +70,13 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
         Print::Json => crate::say::out(format_args!("{}", run.results.to_json())),
     }
     Ok(code)
+}
+
+/// Trials side by side, where nobody says how many. Most of a live trial is waiting: two processors carry forty-eight, as measured
+/// with the embedded broker; beyond a hundred, memory and ports are the limit.
+fn side_by_side(args: &Run) -> usize {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    args.jobs.map_or((24 * cores).min(96), usize::from)
 }
 
 /// What the run that goes on was asked for; what counts may be said anew.
@@ -189,7 +197,7 @@ fn tell_before(args: &Run, asked: &Asked, selected: &Selected, folder: &Path, re
         return;
     }
     let names: Vec<&str> = selected.targets.iter().map(|t| t.spec.name.as_str()).collect();
-    let about = estimate(&selected.jobs, usize::from(args.jobs), registry);
+    let about = estimate(&selected.jobs, side_by_side(args), registry);
     tell!(
         "{} trials against {}, seed {}, about {} s, longer where failures have to be confirmed; everything goes to {}",
         selected.jobs.len(),

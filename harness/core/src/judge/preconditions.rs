@@ -9,7 +9,7 @@ use crate::ids::{CanaryId, EntryId};
 use crate::oracle::canary::{At, carries, sightings};
 use crate::oracle::record::{Connection, Moment, Record, ids, writes};
 use crate::plan::{Alternative, FleetPlan, Part, Plan, Recording, StepPlan};
-use crate::recorder::{RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
+use crate::recorder::{MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
 use crate::time::Time;
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
@@ -328,8 +328,9 @@ fn check_record(record: &Record<'_>, arm: &str, found: &mut Preconditions) {
 }
 
 /// Limits of ours that the record names by themselves: on edges it need not show the connection that met one.
-const OWN_LIMITS: [(&str, &str); 3] = [
+const OWN_LIMITS: [(&str, &str); 4] = [
     (RECORD_LIMIT, "the record was full before the trial was over"),
+    (MEMORY_LIMIT, "our own memory limit was reached before the trial was over: fewer --jobs, or more --memory"),
     (RECEIVED_LIMIT, "a peer sent more than we take: our own limit"),
     (UNHEARD, "more strangers spoke than we tell apart: our own limit"),
 ];

@@ -101,6 +101,23 @@ fn an_entry_shows_64_kib_and_the_digest_of_the_rest() {
 }
 
 #[test]
+fn a_record_for_which_no_memory_is_left_says_so_once() {
+    let plan = plan(vec![fleet("dev", 1, &[])]);
+    let budget = crate::budget::Budget::of(0);
+    let mut recorder = Recorder::new(header(&plan), &plan, &registry());
+    recorder.charge(budget.lease());
+    let spared = crate::budget::SPARED / (400 + ENTRY_OVERHEAD); // as below
+    for n in 0..spared as u32 + 10 {
+        recorder.sent(Time::ZERO, 0, 0, Conn(n), &[255; 100]);
+    }
+    let transcript = recorder.finish();
+    let sent = count(&transcript, |event| matches!(event, Event::Sent(_))) as u64;
+    assert_eq!(sent, spared + 1, "what is always spared, and the one that was too much");
+    let told = |event: &Event| matches!(event, Event::Calibration { name, .. } if name == MEMORY_LIMIT);
+    assert_eq!(count(&transcript, told), 1);
+}
+
+#[test]
 fn a_run_beyond_its_limit_says_so_once_and_records_no_more_traffic() {
     let plan = plan(vec![fleet("dev", 1, &[])]);
     let mut recorder = Recorder::new(header(&plan), &plan, &registry());

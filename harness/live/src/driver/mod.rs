@@ -27,6 +27,7 @@ use mio::{Interest, Poll, Token, Waker};
 use proofhouse_core::actor::{Close, Conn, Crowd, Input, Outbox};
 use proofhouse_core::admin::Order;
 use proofhouse_core::board::{Board, Heard};
+use proofhouse_core::budget::Lease;
 use proofhouse_core::link::Path;
 use proofhouse_core::plan::{FleetPlan, Network, Plan, Recording};
 use proofhouse_core::protocol::Transport;
@@ -61,6 +62,8 @@ pub struct Stage {
     pub approved: Arc<Approvals>,
     /// The trial's clock.
     pub clock: Clock,
+    /// What the record is charged to.
+    pub memory: Lease,
 }
 
 /// A member asks for a change of the target.
@@ -203,7 +206,7 @@ impl Driver {
             waker: Arc::new(waker),
             fleets: Vec::with_capacity(places.len()),
             board: Board::new(&plan, &registry),
-            recorder: Recorder::new(unnamed(&plan), &plan, &registry),
+            recorder: charged(Recorder::new(unnamed(&plan), &plan, &registry), &stage.memory),
             outbox: Outbox::new(),
             slots: Slots::default(),
             ports: Slots::default(),
@@ -345,6 +348,11 @@ impl Driver {
         let fleet = &self.fleets[fleet];
         (fleet.index, fleet.members[position as usize])
     }
+}
+
+fn charged(mut recorder: Recorder, memory: &Lease) -> Recorder {
+    recorder.charge(memory.clone());
+    recorder
 }
 
 /// The header of a record that has none yet: who finishes it knows the trial.

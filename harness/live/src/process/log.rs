@@ -1,6 +1,6 @@
 //! What a target writes to its standard output and error: line by line, bounded, escaped, masked, and read for signs of trouble.
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
@@ -48,7 +48,10 @@ impl LogBook {
         let mut stream = BufReader::with_capacity(16 << 10, stream);
         let mut line = Vec::new();
         while next_line(&mut stream, &mut line) {
-            self.line(&mut line);
+            if !self.line(&mut line) {
+                // The rest is read, so that the target does not block, and not looked at.
+                let _ = io::copy(&mut stream, &mut io::sink());
+            }
         }
     }
 
@@ -106,21 +109,25 @@ impl LogBook {
         book.tail.iter().skip(book.tail.len().saturating_sub(n)).cloned().collect()
     }
 
-    fn line(&self, bytes: &mut [u8]) {
+    /// Keeps a line; `false` once the log is flooded.
+    fn line(&self, bytes: &mut [u8]) -> bool {
+        if lock(&self.book).flooded {
+            return false;
+        }
         let len = bytes.len();
         // Before anything is escaped: a secret may hold what is.
         self.secrets.bytes(bytes);
         let line = printable(bytes);
         let mut book = lock(&self.book);
         if book.flooded {
-            return;
+            return false;
         }
         book.bytes += len + LINE_COST;
-        if book.bytes > TOTAL_MAX {
+        if book.bytes > TOTAL_MAX || !self.observed.has_room((len + LINE_COST) as u64) {
             book.flooded = true;
-            self.observed
-                .life(Life::Log { line: format!("log flooded: over {TOTAL_MAX} bytes; the rest is not kept") });
-            return;
+            let line = format!("log flooded: {} bytes; the rest is not kept", book.bytes);
+            self.observed.life(Life::Log { line });
+            return false;
         }
         self.observed.life(Life::line(&line));
         if book.tail.len() == TAIL {
@@ -130,6 +137,7 @@ impl LogBook {
         book.lines += 1;
         drop(book);
         self.grew.notify_all();
+        true
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is seen of a target beside its sockets, collected from several threads.
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use proofhouse_core::budget::Lease;
 use proofhouse_core::transcript::{Entry, Event, Life, Who};
 
 use crate::clock::Clock;
@@ -10,19 +11,30 @@ use crate::clock::Clock;
 pub struct Observed {
     clock: Clock,
     entries: Arc<Mutex<Vec<Entry>>>,
+    memory: Arc<Mutex<Lease>>,
 }
 
 impl Observed {
     /// An empty list on this clock.
     #[must_use]
     pub fn new(clock: Clock) -> Observed {
-        Observed { clock, entries: Arc::default() }
+        Observed { clock, entries: Arc::default(), memory: Arc::default() }
     }
 
     /// Its clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// From now on, what is kept is charged to this.
+    pub fn charge(&self, memory: Lease) {
+        *lock(&self.memory) = memory;
+    }
+
+    /// Whether there is memory for so many bytes more.
+    pub(crate) fn has_room(&self, bytes: u64) -> bool {
+        lock(&self.memory).take(bytes)
     }
 
     /// Something was seen of the target, now.

@@ -5,7 +5,7 @@
 //! last member (power cut, `kill -9`) is cut off when the run goes on; its trial's line in the journal stands all the same.
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 

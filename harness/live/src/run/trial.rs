@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use proofhouse_core::actor::Actor;
+use proofhouse_core::budget::Lease;
 use proofhouse_core::judge::judge_all;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::{BuildPlan, Registry};
@@ -64,12 +65,17 @@ impl<'a> Runner<'a> {
     /// As [`Runner::outcome`].
     pub fn fresh(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
         let _turn = self.turn(target)?;
-        let transcript = self.arm(&plan, target, "main")?;
+        let (transcript, held) = self.arm(&plan, target, "main")?;
+        let mut held = vec![held];
         let control = match plan.control_arm() {
-            Some(arm) => Some(self.arm(&arm, target, "control")?),
+            Some(arm) => {
+                let (control, its) = self.arm(&arm, target, "control")?;
+                held.push(its);
+                Some(control)
+            }
             None => None,
         };
-        Ok(self.judged(plan, transcript, control))
+        Ok(self.judged(plan, transcript, control, held))
     }
 
     /// A fresh target, which waits for another round where it may play several.
@@ -88,16 +94,18 @@ impl<'a> Runner<'a> {
 
     fn in_lab(&self, plan: Plan, lab: &mut Lab) -> Result<Outcome, RunError> {
         let transcript = lab.round(&plan, header(&plan, "live", "main"))?;
+        let mut held = vec![lab.take_memory()];
         let control = match plan.control_arm() {
             Some(arm) => Some(lab.round(&arm, header(&plan, "live", "control"))?),
             None => None,
         };
-        Ok(self.judged(plan, transcript, control))
+        held.push(lab.take_memory());
+        Ok(self.judged(plan, transcript, control, held))
     }
 
-    fn judged(&self, plan: Plan, transcript: Transcript, control: Option<Transcript>) -> Outcome {
+    fn judged(&self, plan: Plan, transcript: Transcript, control: Option<Transcript>, held: Vec<Lease>) -> Outcome {
         let judgements = judge_all(&plan, &transcript, control.as_ref(), self.registry);
-        Outcome { plan, transcript, control, judgements }
+        Outcome { plan, transcript, control, judgements, held }
     }
 
     /// Both arms of a trial are one turn. `None` where every trial has a target of its own.
@@ -121,14 +129,14 @@ impl<'a> Runner<'a> {
         }
     }
 
-    fn arm(&self, plan: &Plan, target: &TargetSpec, arm: &str) -> Result<Transcript, RunError> {
+    fn arm(&self, plan: &Plan, target: &TargetSpec, arm: &str) -> Result<(Transcript, Lease), RunError> {
         match &target.kind {
             TargetKind::InProcess { build, flaws } => {
                 let actor = self.build(plan, target, build, flaws)?;
-                Ok(sim::run(plan, self.registry, actor, header(plan, "sim", arm)))
+                Ok((sim::run(plan, self.registry, actor, header(plan, "sim", arm)), Lease::default()))
             }
             TargetKind::Process(_) | TargetKind::Remote => {
-                crate::run_live(plan, self.registry, target, header(plan, "live", arm), &self.live)
+                crate::lab::run_held(plan, self.registry, target, header(plan, "live", arm), &self.live)
             }
         }
     }

@@ -2,7 +2,7 @@
 use super::*;
 use crate::judge::preconditions;
 use crate::oracle::{answer_in_set, fleet_undisturbed, no_hang};
-use crate::recorder::{RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
+use crate::recorder::{MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 
 const SET: &str = "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n";
 const FLEET: &str = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n";
@@ -45,6 +45,9 @@ fn nothing_passes_when_the_record_was_full_or_a_connection_was_cut_by_ourselves(
         met.entry(Who::Harness, Event::Calibration { name: limit.into(), value: 1 });
         assert_says(&gap(&met), Verdict::Inconclusive, "our own limit");
     }
+    let mut short = sound();
+    short.entry(Who::Harness, Event::Calibration { name: MEMORY_LIMIT.into(), value: 1 });
+    assert_says(&gap(&short), Verdict::Inconclusive, "our own memory limit");
     let mut cut = sound();
     cut.close(1, By::Limit);
     assert_says(&gap(&cut), Verdict::Inconclusive, "our own limits");
