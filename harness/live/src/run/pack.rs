@@ -5,7 +5,7 @@
 //! last member (power cut, `kill -9`) is cut off when the run goes on; its trial's line in the journal stands all the same.
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
@@ -159,7 +159,7 @@ impl Index {
             for (begin, _) in members(&file)? {
                 let mut line = String::new();
                 BufReader::new(decoder(&file, begin)?).read_line(&mut line)?;
-                let head: Head = serde_json::from_str(&line)?;
+                let head: Head = serde_json::from_str(&line).map_err(std::io::Error::other)?;
                 // A trial that was run again stands in the pack twice: the later holds, as in the journal.
                 places.insert(head.trial, begin);
             }
