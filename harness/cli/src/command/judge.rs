@@ -55,12 +55,18 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
 }
 
 /// Rows, digests and judgements by number: a trial that was run again has a second line, which holds.
-fn latest(records: &[Record]) -> impl Iterator<Item = (&TrialRow, &String, &Vec<Judgement>)> {
-    let trial = |record| match record {
-        &Record::Trial { ref row, ref transcript, ref judgements, .. } => Some((row.n, (row, transcript, judgements))),
+fn latest(records: &[Record]) -> impl Iterator<Item = Judged<'_>> {
+    records.iter().filter_map(judged).map(|judged| (judged.0.n, judged)).collect::<BTreeMap<_, _>>().into_values()
+}
+
+/// Row, digest of the transcript, and judgements.
+type Judged<'a> = (&'a TrialRow, &'a String, &'a Vec<Judgement>);
+
+fn judged(record: &Record) -> Option<Judged<'_>> {
+    match record {
+        Record::Trial { row, transcript, judgements, .. } => Some((row, transcript, judgements)),
         _ => None,
-    };
-    records.iter().filter_map(trial).collect::<BTreeMap<_, _>>().into_values()
+    }
 }
 
 /// A trial as the run kept it: in a folder of its own, or among those that passed.

@@ -114,9 +114,11 @@ impl Read {
     }
 }
 
+/// Reads a stack trace that begins at this line; `None`: none of its runtimes printed it.
+type Family = fn(&[Line<'_>], usize) -> Option<Read>;
+
 fn structured(lines: &[Line<'_>], at: usize) -> Option<Read> {
-    const FAMILIES: [fn(&[Line<'_>], usize) -> Option<Read>; 4] =
-        [python::read, native::read, beam::read, arrows::read];
+    const FAMILIES: [Family; 4] = [python::read, native::read, beam::read, arrows::read];
     FAMILIES.iter().find_map(|read| read(lines, at))
 }
 

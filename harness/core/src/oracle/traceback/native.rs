@@ -34,8 +34,8 @@ fn backtrace(lines: &[Line<'_>], from: usize, stack: &mut Stack) -> usize {
     let near = from..lines.len().min(from + MESSAGE_LINES);
     let Some(begin) = near.clone().find(|at| lines[*at].1.contains("stack backtrace:")) else { return from };
     let mut function = "";
-    for at in begin + 1..lines.len().min(begin + LINES_MAX) {
-        let line = lines[at].1.trim_start();
+    for (at, (_, line)) in lines.iter().enumerate().take(begin + LINES_MAX).skip(begin + 1) {
+        let line = line.trim_start();
         if let Some((path, number)) = line.strip_prefix("at ").and_then(location) {
             stack.outer(path, Some(number), function);
         } else if let Some((_, name)) = line.split_once(": ").filter(|(n, _)| n.parse::<u32>().is_ok()) {
