@@ -42,7 +42,7 @@ pub fn judged_under(plan: Plan, target: &TargetSpec, registry: &Registry, condit
     let transcript = arm(&plan, "main");
     let control = plan.control_arm().map(|plan| arm(&plan, "control"));
     let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
-    Outcome { plan, transcript, control, judgements }
+    Outcome { plan, transcript, control, judgements, held: Vec::new() }
 }
 
 fn arm(plan: &Plan, target: &TargetSpec, registry: &Registry, arm: &str) -> Transcript {
