@@ -1,8 +1,9 @@
 //! Who has not shown that it owns its address gets little more than it sent: no target is a cannon against whoever is forged.
 //!
 //! An association is a socket of ours and one peer. All that arrives on it within the window after its first datagram counts
-//! against all that it sent until then, retransmissions too; once it has sent what only the owner of the address can know (`proof`), the rest
-//! is between friends. A reflected datagram costs its headers as well: `bytes = "ip"` counts 28 for each, and both are told.
+//! against all that it sent until then, retransmissions too, and so does what comes to the same socket from other ports of whoever
+//! was asked: it came for what was sent there. Once it has sent what only the owner of the address can know
+//! (`proof`), the rest is between friends. A reflected datagram costs its headers as well: `bytes = "ip"` counts 28 for each, and both are told.
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::String;
@@ -10,6 +11,7 @@ use alloc::vec::Vec;
 
 use super::record::{Moment, Record, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
+use crate::connection::Addr;
 use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
@@ -186,10 +188,12 @@ fn accounts(expect: &Expect, record: &Record<'_>, window: Duration) -> BTreeMap<
     let mut accounts: BTreeMap<u32, Account> = BTreeMap::new();
     let mut proven: BTreeSet<u32> = BTreeSet::new();
     let mut addresses: BTreeMap<u32, u32> = BTreeMap::new();
+    let mut sockets = Sockets::default();
     for (id, entry) in record.transcript.iter() {
         let moment = Moment { at: entry.at, id };
-        if let Event::Opened { conn, from, .. } = &entry.event {
+        if let Event::Opened { conn, from, to, .. } = &entry.event {
             addresses.insert(*conn, from.ip);
+            sockets.opened(record, *conn, *from, *to);
         }
         let (bytes, sent) = match &entry.event {
             Event::Sent(bytes) => (bytes, true),
@@ -197,14 +201,15 @@ fn accounts(expect: &Expect, record: &Record<'_>, window: Duration) -> BTreeMap<
             _ => continue,
         };
         let of = record.connections.get(&bytes.conn).is_some_and(|connection| expect.is_about(connection.fleet));
-        let friend = addresses.get(&bytes.conn).is_some_and(|ip| proven.contains(ip));
-        if !of || (friend && !accounts.contains_key(&bytes.conn)) {
+        let asked = sockets.asked(bytes.conn);
+        let friend = addresses.get(&asked).is_some_and(|ip| proven.contains(ip));
+        if !of || (friend && !accounts.contains_key(&asked)) {
             continue;
         }
-        let account = accounts.entry(bytes.conn).or_default();
+        let account = accounts.entry(asked).or_default();
         if sent && bytes.packets.iter().any(|packet| packet.fields.find(proof).is_some()) {
             account.proven = true;
-            proven.extend(addresses.get(&bytes.conn));
+            proven.extend(addresses.get(&asked));
         }
         if !account.proven {
             account.take(moment, bytes, sent, window);
@@ -212,6 +217,30 @@ fn accounts(expect: &Expect, record: &Record<'_>, window: Duration) -> BTreeMap<
     }
     accounts.retain(|_, account| account.first.is_some());
     accounts
+}
+
+/// Which of our sockets an association belongs to: a stranger's datagrams are caused by what was sent from there.
+#[derive(Default)]
+struct Sockets {
+    /// The association that we began at an address of ours.
+    begun: BTreeMap<Addr, u32>,
+    /// By the stranger's association, ours.
+    strangers: BTreeMap<u32, u32>,
+}
+
+impl Sockets {
+    fn opened(&mut self, record: &Record<'_>, conn: u32, from: Addr, to: Addr) {
+        let fleet = |conn: &u32| record.connections.get(conn).map(|connection| connection.fleet);
+        match self.begun.get(&to).filter(|asked| fleet(asked) == fleet(&conn)) {
+            Some(asked) => drop(self.strangers.insert(conn, *asked)),
+            None => drop(self.begun.insert(from, conn)),
+        }
+    }
+
+    /// The association that caused what comes on this one.
+    fn asked(&self, conn: u32) -> u32 {
+        self.strangers.get(&conn).copied().unwrap_or(conn)
+    }
 }
 
 impl Account {

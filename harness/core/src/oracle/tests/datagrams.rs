@@ -104,3 +104,17 @@ fn where_nobody_sent_anything_nothing_is_decided() {
     film.at(20_000).served();
     assert_says(&film.judge(&ORACLE), Verdict::Inconclusive, "no address");
 }
+
+#[test]
+fn what_comes_from_another_port_for_a_request_counts_against_that_request() {
+    let answered_by = |stranger_of: Addr| {
+        let mut film = reflected(RULE, &[], 1_000);
+        let other_port = Addr::new([127, 0, 0, 1], 8);
+        film.at(1_001).accept("foe", 0, 6, other_port, stranger_of).datagram(6, false, 1_200, &[]);
+        film.at(11_000).served();
+        film.judge(&ORACLE)
+    };
+    assert_says(&answered_by(STRANGER), Verdict::Fail, "60.0 times the bytes of its requests (1200 for 20");
+    let elsewhere = Addr { port: STRANGER.port + 1, ..STRANGER };
+    assert_eq!(answered_by(elsewhere).verdict, Verdict::Pass, "nothing was sent from there");
+}

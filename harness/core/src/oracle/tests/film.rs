@@ -50,6 +50,12 @@ impl Film {
         self.on(conn, Event::Opened { conn, label: "main".to_string(), from, to })
     }
 
+    /// Somebody at this address speaks to a socket of ours.
+    pub(crate) fn accept(&mut self, fleet: &str, member: u32, conn: u32, from: Addr, to: Addr) -> &mut Film {
+        self.owners.insert(conn, (fleet.to_string(), member));
+        self.on(conn, Event::Opened { conn, label: "main".to_string(), from, to })
+    }
+
     /// A datagram of so many bytes, sent or received, that holds a packet with these fields.
     pub(crate) fn datagram(&mut self, conn: u32, sent: bool, len: usize, fields: &[(&str, Value)]) -> &mut Film {
         let bytes = Bytes { hex: "00".repeat(len), ..bytes(conn, "datagram", fields) };
