@@ -4,11 +4,13 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::oracle::lateness::InTime;
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
-use proofhouse_core::transcript::{Packet, Transcript};
+use proofhouse_core::time::Duration;
+use proofhouse_core::transcript::{By, Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
 
@@ -34,7 +36,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                     violations.push(violation(expect, plan, &asked, actual, [asked.moment, answer.moment]));
                 }
             },
-            None if stood(&record, asked.conn) => {
+            None if had_its_time(&record, &asked) => {
                 let actual = "no answer came".to_string();
                 late.push(violation(expect, plan, &asked, actual, [asked.moment, asked.moment]));
             }
@@ -44,7 +46,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     match (violations.is_empty() && late.is_empty(), open) {
         (false, _) => Judgement::fail_by(ORACLE.id, violations, late),
         (true, Some(kind)) => {
-            Judgement::inconclusive(ORACLE.id, format!("a connection ended before its {kind} was answered"))
+            let reason = format!("a connection ended, or was no longer read, before its {kind} was answered");
+            Judgement::inconclusive(ORACLE.id, reason)
         }
         (true, None) if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "nobody subscribed to anything"),
         (true, None) => {
@@ -82,10 +85,22 @@ fn answer_to(kind: &str) -> &'static str {
     if kind.starts_with("un") { "unsuback" } else { "suback" }
 }
 
-/// Whether a connection outlived its question until we ended it: then the server had its time.
-fn stood(record: &Record<'_>, conn: u32) -> bool {
-    use proofhouse_core::transcript::By;
-    record.connections.get(&conn).is_some_and(|c| c.closed.is_none_or(|(_, by, _)| by == By::Us))
+/// A legal answer takes milliseconds; the standard names no time.
+const WITHIN: Duration = Duration::from_secs(2);
+
+/// Whether a connection stood, and we read it, for long enough after a question. Where the server ended it, it never had to answer.
+fn had_its_time(record: &Record<'_>, asked: &Crossing<'_>) -> bool {
+    let Some(connection) = record.connections.get(&asked.conn) else { return false };
+    let until = match connection.closed {
+        None => record.end,
+        Some((moment, By::Us, _)) => moment.at,
+        Some(_) => return false,
+    };
+    let hinders = |verb: &str| matches!(verb, "shutdown" | "stop-reading" | "reset");
+    let own = record.steps.values().filter(|step| step.conn == Some(asked.conn) && hinders(step.verb));
+    let hindered = own.filter_map(|step| step.started).map(|moment| moment.at).min().unwrap_or(until);
+    let in_time = record.in_time(connection.fleet, asked.moment.at, WITHIN, None);
+    until.min(hindered).since(asked.moment.at) >= WITHIN && in_time == InTime::No
 }
 
 /// What is wrong with an answer, in words.

@@ -8,7 +8,7 @@ use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, FleetPlan, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::{Time, nanos};
-use proofhouse_core::transcript::Transcript;
+use proofhouse_core::transcript::{By, Transcript};
 use proofhouse_core::verdict::{EntryId, Judgement, Violation};
 
 use super::identity::{Logins, logins};
@@ -56,6 +56,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 struct Stay {
     from: Moment,
     to: Option<Moment>,
+    /// It was not the target that ended it.
+    left: bool,
 }
 
 impl Stay {
@@ -67,16 +69,27 @@ impl Stay {
 fn stays(record: &Record<'_>, logins: &Logins<'_>, fleet: &FleetPlan, member: u32) -> Vec<Stay> {
     let mine = record.connections_of(&fleet.name, member);
     let accepted = mine.filter_map(|(conn, c)| Some((logins.get(&conn)?.accepted?, c.closed)));
-    accepted.map(|(from, closed)| Stay { from, to: closed.map(|(moment, ..)| moment) }).collect()
+    let mut stays: Vec<Stay> = accepted
+        .map(|(from, closed)| Stay {
+            from,
+            to: closed.map(|(moment, ..)| moment),
+            left: closed.is_some_and(|(_, by, _)| by != By::Peer),
+        })
+        .collect();
+    stays.sort_by_key(|stay| stay.from);
+    stays
 }
 
-/// Share of the time between two moments that the stays cover. They do not overlap: a device has one connection.
+/// Share of the time between two moments that the stays cover. They do not overlap: a device has one connection. Time after an end of
+/// our own, by the device, its path or a limit, is none in which the target kept it out.
 fn share(stays: &[Stay], first: Time, last: Time) -> f64 {
-    let covered = |stay: &Stay| {
-        let to = stay.to.map_or(last, |to| to.at.min(last));
-        nanos(to.since(stay.from.at.max(first)))
-    };
-    stays.iter().map(covered).sum::<u64>() as f64 / nanos(last.since(first)).max(1) as f64
+    let within = |from: Time, to: Time| nanos(to.min(last).since(from.max(first)));
+    let covered: u64 = stays.iter().map(|stay| within(stay.from.at, stay.to.map_or(last, |to| to.at))).sum();
+    let next = |n: usize| stays.get(n + 1).map_or(last, |stay| stay.from.at);
+    let away = stays.iter().enumerate().filter(|(_, stay)| stay.left);
+    let away: u64 = away.filter_map(|(n, stay)| Some(within(stay.to?.at, next(n)))).sum();
+    let all = nanos(last.since(first)).saturating_sub(away);
+    if all == 0 { 1.0 } else { covered as f64 / all as f64 }
 }
 
 fn violation(

@@ -156,3 +156,27 @@ fn a_question_whose_connection_the_server_ended_is_open() {
     film.at(2).close(1, By::Peer);
     assert_says(&film.judge(&answers_fit::ORACLE), Verdict::Inconclusive, "before its subscribe was answered");
 }
+
+#[test]
+fn a_question_that_we_broke_off_ourselves_is_open() {
+    let rule = "[[expect]]\noracle = \"answers-fit\"\nof = \"reader\"\n";
+    let broken_off = |after: u64| {
+        let mut film = Film::new(plan("5", &format!("{PLAN}{rule}")));
+        let owner = user(&film, "owner");
+        login(film.at(0), "reader", 1, Some(&owner), "r");
+        let fields = [("packet_id", Value::Int(7)), ("filter", "a".into()), ("qos", Value::Int(0))];
+        film.at(1).sent(1, "subscribe", &fields).at(1 + after).close(1, By::Us);
+        film.judge(&answers_fit::ORACLE)
+    };
+    assert_says(&broken_off(1_999), Verdict::Inconclusive, "before its subscribe was answered");
+    assert_says(&broken_off(2_000), Verdict::Fail, "no answer came");
+}
+
+#[test]
+fn a_device_that_leaves_by_itself_was_not_kept_out() {
+    let mut film = film("5", &[]);
+    film.at(1_000).step("foe", 0, 0, Some(9), StepState::Started);
+    film.at(6_000).close(1, By::Us);
+    film.at(11_000).step("foe", 0, 0, Some(9), StepState::Met);
+    assert_says(&film.judge(&stays_available::ORACLE), Verdict::Pass, "stayed connected");
+}
