@@ -95,6 +95,7 @@ flaws! {
     UnboundedQueue = "unbounded-queue", "MC-16", "The queue of an absent client has no end.";
     NoConnectDeadline = "no-connect-deadline", "MD-02", "A connection may take for ever to say CONNECT.";
     FewConnections = "few-connections", "MD-03", "The 65th client is refused as long as the first 64 are there.";
+    DropsSurplusConnections = "drops-surplus-connections", "MD-03", "While 128 clients are there, every further connection is reset as it comes.";
     ReservesAnnouncedLength = "reserves-announced-length", "MD-06", "A header reserves the memory that it announces, up to 1 MiB.";
     ExitsOnDeepTopic = "exits-on-deep-topic", "MD-08, crash", "A topic or filter of more than 10,000 levels ends the process.";
     HangsOnDeepTopic = "hangs-on-deep-topic", "MD-08, hang", "After a topic or filter of more than 10,000 levels nobody is answered any more.";

@@ -6,18 +6,23 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use proofhouse_core::plan::{FleetPlan, Plan, StepPlan};
-use proofhouse_core::protocol::{Awaits, Dialog, Unsayable};
+use proofhouse_core::protocol::{Awaits, Dialog, Heard, Unsayable};
 use proofhouse_core::time::Time;
-use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value};
 
 use crate::client::{Client, Manners};
 use crate::frames::{self, Mistake};
 use crate::steps;
 
+mod asked;
+use asked::Asked;
+
 /// One scripted association.
 struct Script {
     client: Client,
+    asked: Asked,
+    /// Datagrams of the step that is being said, beside its first.
+    more: Vec<Vec<u8>>,
 }
 
 /// For [`Protocol::dialog`](proofhouse_core::protocol::Protocol::dialog).
@@ -29,7 +34,7 @@ pub fn dialog(fleet: &FleetPlan, plan: &Plan, member: u32) -> Box<dyn Dialog> {
     let offset = rng.below(0x1000) as u16;
     let mut client = Client::new(rng, raw.wrapping_add(0x8000).wrapping_add(offset));
     client.mute = fleet.manual || fleet.plays_server;
-    Box::new(Script { client })
+    Box::new(Script { client, asked: Asked::default(), more: Vec::new() })
 }
 
 impl Dialog for Script {
@@ -49,8 +54,21 @@ impl Dialog for Script {
         said.map_err(|m| Unsayable::Mistake(format!("{}: {}", m.key, m.what)))
     }
 
-    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {
-        self.client.hear(now, bytes, packets, reply);
+    fn said(&mut self, nth: u32, bytes: &[u8]) {
+        self.asked.step(nth, bytes);
+        for datagram in self.more.drain(..) {
+            self.asked.step(nth, &datagram);
+        }
+    }
+
+    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Heard>, reply: &mut Vec<u8>) {
+        let mut told = Vec::new();
+        self.client.hear(now, bytes, &mut told, reply);
+        let (answers, copy) = self.asked.heard(bytes);
+        // As with a message that comes twice: whoever repeats must expect to be answered again, and is told once.
+        if !copy || self.client.mute {
+            packets.extend(told.into_iter().map(|packet| Heard { packet, answers }));
+        }
     }
 
     fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time> {
@@ -106,7 +124,10 @@ impl Script {
             }
             match place {
                 0 => out.extend_from_slice(&datagram),
-                _ => self.client.queue(datagram),
+                _ => {
+                    self.more.push(datagram.clone());
+                    self.client.queue(datagram);
+                }
             }
         }
         Ok(())

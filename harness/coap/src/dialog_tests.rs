@@ -4,6 +4,7 @@ use crate::codec::Message;
 use crate::describe;
 use alloc::string::{String, ToString};
 use proofhouse_core::plan::StepPlan;
+use proofhouse_core::protocol::Answers;
 use proofhouse_core::time::Duration;
 
 fn step(verb: &str, fields: &[(&str, Value)]) -> StepPlan {
@@ -36,6 +37,7 @@ fn open(manual: bool) -> Box<dyn Dialog> {
 fn say(dialog: &mut dyn Dialog, step: &StepPlan) -> (String, Option<Awaits>) {
     let mut out = Vec::new();
     let awaits = dialog.say(step, &step.fields, Time::ZERO, &mut out).unwrap();
+    dialog.said(1, &out);
     (line(&out), awaits)
 }
 
@@ -131,4 +133,54 @@ fn several_frames_are_several_datagrams_and_their_answers_are_known() {
         .unwrap();
     let (_, reply) = hear(&mut *dialog, Message::decode(&response).unwrap());
     assert_eq!(line(&reply), "ack message=ack mid=77");
+}
+
+/// What a datagram answers; empty where it is not told.
+fn answers(
+    dialog: &mut dyn Dialog,
+    kind: crate::codec::Kind,
+    code: crate::codec::Code,
+    mid: u16,
+    token: &[u8],
+) -> Vec<Answers> {
+    let mut datagram = Vec::new();
+    let token = crate::codec::Token::new(token).unwrap();
+    crate::codec::Writer::new(&mut datagram, kind, code, mid, token).end().unwrap();
+    let mut packets = Vec::new();
+    dialog.hear(&datagram, Time::ZERO, &mut packets, &mut Vec::new());
+    packets.into_iter().map(|heard| heard.answers).collect()
+}
+
+#[test]
+fn an_answer_belongs_to_the_message_whose_id_and_token_it_carries() {
+    use crate::codec::{Code, Kind};
+    let mut dialog = open(false);
+    let get = step("get", &[("mid", Value::Int(7)), ("token", "aa".into())]);
+    dialog.say(&get, &get.fields, Time::ZERO, &mut Vec::new()).unwrap();
+    dialog.said(1, &[0x41, 1, 0, 7, 0xaa]);
+    // A reserved code with a token, and what is too short for a message id.
+    dialog.said(2, &[0x41, 0xc1, 0, 8, 0xbb]);
+    dialog.said(3, &[0x40, 1]);
+    assert_eq!(answers(&mut *dialog, Kind::Ack, Code::CONTENT, 7, &[0xaa]), [Answers::Step(1)]);
+    assert_eq!(answers(&mut *dialog, Kind::Ack, Code::CONTENT, 7, &[0xaa]), [], "a copy is told no second time");
+    assert_eq!(answers(&mut *dialog, Kind::Ack, Code::CONTENT, 70, &[0xaa]), [Answers::Step(1)], "a later block of it");
+    assert_eq!(answers(&mut *dialog, Kind::Rst, Code::EMPTY, 8, &[]), [Answers::Step(2)]);
+    assert_eq!(answers(&mut *dialog, Kind::Con, Code::CONTENT, 900, &[0xbb]), [Answers::Step(2)]);
+    assert_eq!(answers(&mut *dialog, Kind::Con, Code::CONTENT, 901, &[0xcc]), [Answers::Unknown]);
+    assert_eq!(answers(&mut *dialog, Kind::Rst, Code::EMPTY, 9, &[]), [Answers::Unknown]);
+}
+
+#[test]
+fn the_same_message_said_again_takes_the_answer_and_a_notification_is_news() {
+    use crate::codec::{Code, Kind};
+    let mut dialog = open(true);
+    let post = [0x41, 2, 0x12, 0x67, 0xaa];
+    dialog.said(1, &post);
+    assert_eq!(answers(&mut *dialog, Kind::Ack, Code::CHANGED, 0x1267, &[0xaa]), [Answers::Step(1)]);
+    dialog.said(2, &post);
+    assert_eq!(answers(&mut *dialog, Kind::Ack, Code::CHANGED, 0x1267, &[0xaa]), [Answers::Step(2)]);
+    // GET with Observe 0 and token dd.
+    dialog.said(3, &[0x41, 1, 0, 9, 0xdd, 0x60]);
+    assert_eq!(answers(&mut *dialog, Kind::Ack, Code::CONTENT, 9, &[0xdd]), [Answers::Step(3)]);
+    assert_eq!(answers(&mut *dialog, Kind::Con, Code::CONTENT, 77, &[0xdd]), [Answers::Message]);
 }

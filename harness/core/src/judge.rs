@@ -41,12 +41,12 @@ pub fn judge_all(
         all.push(match registry.oracle(&expect.oracle) {
             Some(oracle) => {
                 let judgement = excused(oracle, (oracle.judge)(expect, plan, transcript), &lateness);
-                tempered(oracle, judgement, &preconditions)
+                tempered(oracle, expect, judgement, &preconditions)
             }
             None => Judgement::inconclusive(&expect.oracle, "this build knows no such oracle"),
         });
     }
-    all.extend(unasked(plan, transcript));
+    all.extend(unasked(plan, transcript, &preconditions));
     if let Some((which, entry)) = preconditions::announced_limit(plan, transcript, registry) {
         beyond(which, entry, &mut all, registry);
     }
@@ -106,22 +106,31 @@ fn beyond(which: String, entry: EntryId, all: &mut Vec<Judgement>, registry: &Re
     all.push(Judgement::not_applicable(preconditions::ID, alloc::vec![entry], reason));
 }
 
-/// A failure without its control is a suspicion: the legal variant may have failed for the same reason.
-fn tempered(oracle: &Oracle, judgement: Judgement, preconditions: &Preconditions) -> Judgement {
-    match preconditions.broken_control() {
-        Some(broken) if judgement.verdict == Verdict::Fail && !oracle.stands_alone() => {
-            Judgement::inconclusive(oracle.id, format!("{}; but its control failed: {broken}", judgement.reason))
-        }
-        _ => judgement,
+/// A failure without its control is a suspicion: the legal variant may have failed for the same reason. So is one about an attack
+/// that was not sent, and one that may only be what the record had no room for.
+fn tempered(oracle: &Oracle, expect: &Expect, judgement: Judgement, preconditions: &Preconditions) -> Judgement {
+    if judgement.verdict != Verdict::Fail || oracle.stands_alone() {
+        return judgement;
     }
+    let unsure = if let Some(gap) = preconditions.unsent(&expect.of) {
+        format!("nothing of the attack was sent: {gap}")
+    } else if let (Some(broken), false) = (preconditions.broken_control(), oracle.needs_no_control()) {
+        format!("its control failed: {broken}")
+    } else if preconditions.record_was_full() && !oracle.needs_no_control() {
+        "the record was full before the trial was over".to_string()
+    } else {
+        return judgement;
+    };
+    Judgement::inconclusive(oracle.id, format!("{}; but {unsure}", judgement.reason)).remarking(judgement.remarks)
 }
 
 /// An unhandled exception in the log is never ignored, also where no scenario asks for it; nor is what was remarked about handled ones.
-fn unasked(plan: &Plan, transcript: &Transcript) -> Option<Judgement> {
+fn unasked(plan: &Plan, transcript: &Transcript, preconditions: &Preconditions) -> Option<Judgement> {
     let oracle = &no_unhandled_exception::ORACLE;
     if plan.expects.iter().any(|expect| expect.oracle == oracle.id) {
         return None;
     }
-    let judgement = (oracle.judge)(&plain(oracle), plan, transcript);
+    let expect = plain(oracle);
+    let judgement = tempered(oracle, &expect, (oracle.judge)(&expect, plan, transcript), preconditions);
     (judgement.verdict == Verdict::Fail || !judgement.remarks.is_empty()).then_some(judgement)
 }

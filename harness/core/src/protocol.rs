@@ -145,8 +145,15 @@ pub trait Dialog: Send {
         now: Time,
         out: &mut Vec<u8>,
     ) -> Result<Option<Awaits>, Unsayable>;
+    /// Learns what a step has just said, as it goes on the wire, legal or not: the `nth` step that spoke on this connection, from 1.
+    /// Called after every `say`, and for raw bytes, so that [`Answers::Step`] can name it.
+    fn said(&mut self, nth: u32, bytes: &[u8]);
     /// Takes bytes of the peer: packets that are complete go to `packets`; automatic answers (not for a manual session) to `reply`.
-    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Packet>, reply: &mut Vec<u8>);
+    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Heard>, reply: &mut Vec<u8>);
+    /// Bytes of a packet that has begun to arrive and is not whole yet. 0 on datagrams.
+    fn unfinished(&self) -> usize {
+        0
+    }
     /// Writes what is due by now (keep-alive, retransmission), and returns the next moment at which something will be.
     /// Called after every `say` and `hear`, and at the moments that it returned itself.
     fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time>;
@@ -171,6 +178,30 @@ impl core::convert::From<&str> for Unsayable {
     fn from(what: &str) -> Unsayable {
         Unsayable::Mistake(what.into())
     }
+}
+
+/// A packet of the peer, and what it answers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// The packet.
+    pub packet: Packet,
+    /// What it answers, by the identifiers that it carries.
+    pub answers: Answers,
+}
+
+/// What a packet answers. An answer belongs to the exchange whose identifiers it carries: a late one, or a second copy, must not be
+/// taken for the answer to whatever was said in the meantime.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answers {
+    /// Nothing that can be told: whoever awaits something looks at it.
+    Unknown,
+    /// What a step said: the number that [`Dialog::said`] was told.
+    Step(u32),
+    /// No question: a message with content of whoever wrote it. It is never the wrong answer to a step.
+    Message,
+    /// Nothing that a step said or waits for: what the dialog asked by itself, or the witness's own words. Meets only what names it,
+    /// and breaks no silence.
+    Bystander,
 }
 
 /// The natural answer of a packet.

@@ -99,10 +99,22 @@ pub enum StepState {
     Met,
     /// Something else came, or the connection ended, or time ran out.
     Unmet,
-    /// Could not be said at all (the connection was gone).
+    /// Could not be said, for a reason of our own: a mark or a value was missing, a port, or we had ended the connection.
     Unsaid,
     /// Was not said, since the target announced a limit that it would break; the detail names it.
     Beyond,
+    /// Could not be said, because the peer had refused or ended the connection.
+    Barred,
+    /// Not met, and the peer is not to blame: our own limit cut it short, or we neither read nor kept the connection open.
+    Cut,
+}
+
+impl StepState {
+    /// It did not come to what it was to come to.
+    #[must_use]
+    pub fn went_wrong(self) -> bool {
+        !matches!(self, StepState::Started | StepState::Met)
+    }
 }
 
 /// What a witness found.

@@ -45,6 +45,12 @@ impl Stream {
         Stream { version, sender, held: Vec::new(), lost: false }
     }
 
+    /// Bytes of a packet that is not whole yet.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.held.len()
+    }
+
     /// Reads whole packets off `bytes`; yields how many bytes they took.
     fn read(&mut self, bytes: &[u8], packets: &mut Vec<Told>) -> usize {
         let mut used = 0;

@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::plan::{FleetPlan, Plan, StepPlan};
-use proofhouse_core::protocol::{Awaits, Describe, Dialog, Unsayable};
+use proofhouse_core::protocol::{Awaits, Describe, Dialog, Heard, Unsayable};
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value};
@@ -15,6 +15,9 @@ use crate::codec::{Ack, Packet, PacketId, ReasonCode, Sender, Version, split};
 use crate::describe::Stream;
 use crate::session::limits::{Announced, Limit, allows};
 use crate::{frames, names, steps};
+
+mod asked;
+use asked::Asked;
 
 /// One scripted connection.
 struct Script {
@@ -27,6 +30,7 @@ struct Script {
     /// Who speaks unless a step says otherwise.
     party: Option<u16>,
     stream: Stream,
+    asked: Asked,
     last_id: u16,
     keep_alive: Duration,
     /// When keep-alive began to count: with the CONNACK, and then with each packet that we send.
@@ -52,13 +56,17 @@ pub fn dialog(fleet: &FleetPlan, plan: &Plan, member: u32) -> Box<dyn Dialog> {
             accounts.push((index, party.user.clone(), party.password.clone()));
         }
     }
+    let manual = fleet.manual || fleet.plays_server;
+    let (ours, theirs) =
+        if fleet.plays_server { (Sender::Server, Sender::Client) } else { (Sender::Client, Sender::Server) };
     Box::new(Script {
         version,
-        manual: fleet.manual || fleet.plays_server,
+        manual,
         client_id: alloc::format!("{}-{member}", fleet.name),
         accounts,
         party: fleet.party,
-        stream: Stream::new(version, if fleet.plays_server { Sender::Client } else { Sender::Server }),
+        stream: Stream::new(version, theirs),
+        asked: Asked::new(version, ours, manual),
         last_id: 0,
         keep_alive: Duration::ZERO,
         spoke: None,
@@ -97,16 +105,32 @@ impl Dialog for Script {
         Ok(awaits(&step.verb, &fields))
     }
 
-    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {
-        let first = packets.len();
-        self.stream.bytes(bytes, packets);
-        for packet in packets[first..].iter().filter(|packet| packet.malformed.is_empty()) {
-            self.learn(packet);
-            if !self.manual {
-                self.answer(packet, now, reply);
+    fn said(&mut self, nth: u32, bytes: &[u8]) {
+        self.asked.step(nth, bytes);
+    }
+
+    fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Heard>, reply: &mut Vec<u8>) {
+        let mut told = Vec::new();
+        self.stream.bytes(bytes, &mut told);
+        for packet in told {
+            let answers = self.asked.answered_by(&packet);
+            if packet.malformed.is_empty() {
+                self.learn(&packet);
+                let before = reply.len();
+                if !self.manual {
+                    self.answer(&packet, now, reply);
+                }
+                self.asked.dialog(&reply[before..]);
             }
+            packets.push(Heard { packet, answers });
         }
+        let before = reply.len();
         self.release(now, reply);
+        self.asked.late(&reply[before..]);
+    }
+
+    fn unfinished(&self) -> usize {
+        self.stream.held()
     }
 
     fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time> {
@@ -116,7 +140,9 @@ impl Dialog for Script {
         if now < spoke + pause {
             return Some(spoke + pause);
         }
+        let before = out.len();
         write(&Packet::Pingreq, self.version, out);
+        self.asked.dialog(&out[before..]);
         self.spoke = Some(now);
         Some(now + pause)
     }

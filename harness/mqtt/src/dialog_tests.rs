@@ -4,8 +4,8 @@ use std::vec;
 use super::*;
 use crate::codec::{Connack, Place, PropertiesBuf, PropertyId, Publish, QoS, TopicName};
 use crate::describe;
-use proofhouse_core::plan::Party;
-use proofhouse_core::protocol::From;
+use proofhouse_core::plan::{Alternative, Party};
+use proofhouse_core::protocol::{Answers, From};
 
 fn party(name: &str) -> Party {
     Party { name: name.into(), may: vec![], user: alloc::format!("user-{name}"), password: "secret".into() }
@@ -71,6 +71,7 @@ fn open(version: &str, change: impl FnOnce(&mut FleetPlan)) -> Box<dyn Dialog> {
 fn say(dialog: &mut dyn Dialog, version: &str, step: &StepPlan) -> (String, Option<Awaits>) {
     let mut out = vec![];
     let awaits = dialog.say(step, &step.fields, Time::ZERO, &mut out).unwrap();
+    dialog.said(1, &out);
     (line(version, &out), awaits)
 }
 
@@ -310,4 +311,73 @@ fn words_for_reasons_differ_by_version() {
     assert_eq!(class("5", "puback", code(0x7f), "ok"), Some(true));
     assert_eq!(class("5", "puback", None, "ok"), Some(false));
     assert_eq!(class("5", "puback", code(0), "fine"), None);
+}
+
+/// What each of these packets answers.
+fn answers(dialog: &mut dyn Dialog, all: &[Packet<'_>]) -> Vec<Answers> {
+    let (mut bytes, mut packets) = (vec![], vec![]);
+    all.iter().for_each(|packet| packet.encode(Version::V5, &mut bytes).unwrap());
+    dialog.hear(&bytes, Time::ZERO, &mut packets, &mut vec![]);
+    packets.into_iter().map(|heard| heard.answers).collect()
+}
+
+#[test]
+fn an_answer_belongs_to_the_step_whose_packet_identifier_it_carries() {
+    let mut dialog = open("5", |_| {});
+    let mut said = |nth: u32, verb: &str, fields: &[(&str, Value)]| {
+        let (step, mut out) = (step(verb, fields), vec![]);
+        dialog.say(&step, &step.fields, Time::ZERO, &mut out).unwrap();
+        dialog.said(nth, &out);
+    };
+    said(1, "publish", &[("topic", "a".into()), ("qos", Value::Int(1)), ("packet_id", Value::Int(7))]);
+    said(2, "subscribe", &[("filter", "a".into()), ("packet_id", Value::Int(8))]);
+    said(3, "publish", &[("topic", "a".into()), ("qos", Value::Int(2)), ("packet_id", Value::Int(9))]);
+    said(4, "ping", &[]);
+    let ack = |number| Ack::success(id(number));
+    let heard = answers(
+        &mut *dialog,
+        &[
+            Packet::Puback(ack(7)),
+            Packet::Puback(ack(5)),
+            Packet::Pubrec(ack(9)),
+            // Answered by a PUBREL that no step said.
+            Packet::Pubcomp(ack(9)),
+            Packet::Pingresp,
+            Packet::Pingresp,
+        ],
+    );
+    use Answers::{Bystander, Step, Unknown};
+    assert_eq!(heard, [Step(1), Unknown, Step(3), Bystander, Step(4), Unknown]);
+}
+
+#[test]
+fn a_message_is_somebodys_and_the_witness_is_a_bystander() {
+    let mut dialog = open("5", |_| {});
+    let message = |topic| {
+        let delivery = crate::codec::Delivery::new(QoS::AtMostOnce, None, false).unwrap();
+        Packet::Publish(Publish::new(delivery, TopicName::new(topic).unwrap(), b""))
+    };
+    let heard = answers(&mut *dialog, &[message("a"), message("proofhouse/witness"), message("proofhouses")]);
+    assert_eq!(heard, [Answers::Message, Answers::Bystander, Answers::Message]);
+}
+
+#[test]
+fn an_awaited_message_says_whose_it_is() {
+    let awaited = |fields: &[(&str, Value)], canary: bool| {
+        let mut step = step("expect", &[]);
+        step.any = vec![Alternative {
+            closed: false,
+            silence: None,
+            fields: fields.iter().map(|(name, value)| (name.to_string(), vec![value.clone()])).collect(),
+            canary: canary.then_some(proofhouse_core::plan::CanaryId(0)),
+            bind: vec![],
+        }];
+        steps::check("5", &step).is_ok()
+    };
+    let publish = ("type", Value::from("publish"));
+    assert!(!awaited(&[publish.clone()], false));
+    assert!(!awaited(&[publish.clone(), ("qos", Value::Int(1))], false));
+    assert!(awaited(&[publish.clone()], true));
+    assert!(awaited(&[publish, ("topic", "a".into())], false));
+    assert!(awaited(&[("type", "puback".into())], false));
 }

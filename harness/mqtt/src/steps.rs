@@ -3,7 +3,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::key::{Key, Kind};
-use proofhouse_core::plan::StepPlan;
+use proofhouse_core::plan::{Alternative, StepPlan};
 use proofhouse_core::protocol::Verb;
 use proofhouse_core::value::{Fields, Value, unhex};
 
@@ -106,6 +106,7 @@ const AUTH: &[Key] = &[REASON, METHOD, DATA, REASON_STRING, USER];
 /// # Errors
 /// The key, and what is wrong with it: a frame that cannot be built, a packet that the standard forbids.
 pub fn check(version: &str, step: &StepPlan) -> Result<(), (String, String)> {
+    check_whose(step)?;
     let version = names::version(version);
     let outcome = match step.verb.as_str() {
         "send" => check_send(version, &step.fields),
@@ -117,6 +118,28 @@ pub fn check(version: &str, step: &StepPlan) -> Result<(), (String, String)> {
         _ => Ok(()),
     };
     outcome.map_err(|mistake| (mistake.key, mistake.what))
+}
+
+/// A message that is awaited says whose it is. Any other party may publish at the same moment, and the server may have kept something
+/// from before: only a canary, a topic or a payload tells them apart.
+fn check_whose(step: &StepPlan) -> Result<(), (String, String)> {
+    let named = |alternative: &Alternative, key: &str| alternative.fields.iter().any(|(name, _)| name == key);
+    let is_publish = |alternative: &Alternative| {
+        let mut types = alternative.fields.iter().filter(|(name, _)| name == "type").flat_map(|(_, values)| values);
+        types.any(|value| value.as_text() == Some("publish"))
+    };
+    let anonymous = |alternative: &&Alternative| {
+        is_publish(alternative)
+            && alternative.canary.is_none()
+            && !["topic", "payload"].iter().any(|key| named(alternative, key))
+    };
+    match step.any.iter().find(anonymous) {
+        None => Ok(()),
+        Some(_) => Err((
+            "type".to_string(),
+            "a publish may be anybody's: say whose is awaited, by canary = \"name\", topic or payload".to_string(),
+        )),
+    }
 }
 
 fn check_send(version: Version, fields: &Fields) -> Result<(), Mistake> {

@@ -162,7 +162,7 @@ fn is_message(event: &Event) -> bool {
 fn is_shown(event: &Event) -> bool {
     match event {
         Event::Life(life) => !matches!(life, Life::Log { .. } | Life::Stopped),
-        Event::Step { state, .. } => matches!(state, StepState::Unmet | StepState::Unsaid | StepState::Beyond),
+        Event::Step { state, .. } => state.went_wrong(),
         Event::Witness(state) => !matches!(state, WitnessState::Served { .. }),
         Event::Grant { .. } | Event::Gauge { .. } | Event::Calibration { .. } | Event::Bound { .. } => false,
         Event::Finished | Event::Totals(_) => false,

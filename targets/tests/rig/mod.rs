@@ -12,7 +12,7 @@ use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::sim::{self, Conditions};
 use proofhouse_core::target::{TargetKind, TargetSpec};
-use proofhouse_core::transcript::{FORMAT, Header, Transcript};
+use proofhouse_core::transcript::{FORMAT, Header};
 use proofhouse_core::trial::Outcome;
 use proofhouse_mqtt::MQTT;
 use proofhouse_targets::{BUILDS, flaw};
@@ -27,10 +27,7 @@ pub fn run(scenario: &Scenario, case: &str, seed: Seed, target: &TargetSpec, reg
 
 /// What comes of a plan.
 pub fn judged(plan: Plan, target: &TargetSpec, registry: &Registry) -> Outcome {
-    let transcript = arm(&plan, target, registry, "main");
-    let control = plan.control_arm().map(|plan| arm(&plan, target, registry, "control"));
-    let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
-    Outcome { plan, transcript, control, judgements, held: Vec::new() }
+    judged_behind(plan, target, registry, &|target| target)
 }
 
 /// What comes of a plan while this befalls the harness.
@@ -45,8 +42,20 @@ pub fn judged_under(plan: Plan, target: &TargetSpec, registry: &Registry, condit
     Outcome { plan, transcript, control, judgements, held: Vec::new() }
 }
 
-fn arm(plan: &Plan, target: &TargetSpec, registry: &Registry, arm: &str) -> Transcript {
-    sim::run(plan, registry, build(plan, target, registry), header(plan, target, arm))
+/// What comes of a plan whose target stands behind something else.
+pub fn judged_behind(
+    plan: Plan,
+    target: &TargetSpec,
+    registry: &Registry,
+    behind: &dyn Fn(Box<dyn Actor>) -> Box<dyn Actor>,
+) -> Outcome {
+    let arm = |plan: &Plan, name: &str| {
+        sim::run(plan, registry, behind(build(plan, target, registry)), header(plan, target, name))
+    };
+    let transcript = arm(&plan, "main");
+    let control = plan.control_arm().map(|plan| arm(&plan, "control"));
+    let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
+    Outcome { plan, transcript, control, judgements, held: Vec::new() }
 }
 
 /// The header of a simulated arm.

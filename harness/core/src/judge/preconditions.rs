@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::connection::Close;
 use crate::ids::{CanaryId, EntryId};
 use crate::oracle::canary::{At, carries, sightings};
-use crate::oracle::record::{Connection, Moment, Record, ids, writes};
+use crate::oracle::record::{Connection, Moment, Record, StepRun, ids, writes};
 use crate::plan::{Alternative, FleetPlan, Part, Plan, Recording, StepPlan};
 use crate::recorder::{MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
@@ -29,6 +29,10 @@ const REACHED_MIN: (usize, usize) = (99, 100);
 pub struct Preconditions {
     controls: Vec<String>,
     gaps: Vec<String>,
+    /// Fleets whose attack was sent, and those whose attack was not, with the first thing that is missing.
+    attackers: BTreeMap<String, Result<(), String>>,
+    /// The record had no more room, or we took no more.
+    full: bool,
     evidence: Vec<EntryId>,
 }
 
@@ -53,9 +57,36 @@ impl Preconditions {
         self.controls.first().map(String::as_str)
     }
 
+    /// Why nothing can be said about an attack: none of it was sent. Where some of the fleets that a rule is about attack, it is
+    /// about their attack.
+    #[must_use]
+    pub fn unsent(&self, of: &[String]) -> Option<&str> {
+        let own = |name: &String| of.contains(name);
+        let some = self.attackers.keys().any(own);
+        let mut all = self.attackers.iter().filter(|(name, _)| !some || own(name)).map(|(_, sent)| sent).peekable();
+        let first = all.peek()?.as_ref().err()?;
+        all.all(Result::is_err).then_some(first.as_str())
+    }
+
+    /// Traffic is missing from the record: what is not there may have happened.
+    #[must_use]
+    pub fn record_was_full(&self) -> bool {
+        self.full
+    }
+
     /// Everything that is missing, broken controls first.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.controls.iter().chain(&self.gaps).map(String::as_str)
+    }
+}
+
+impl Preconditions {
+    /// Part of a fleet's attack was sent, or was not.
+    fn attack(&mut self, fleet: &FleetPlan, sent: Result<(), String>) {
+        let all = self.attackers.entry(fleet.name.clone()).or_insert_with(|| sent.clone());
+        if sent.is_ok() {
+            *all = sent;
+        }
     }
 }
 
@@ -141,9 +172,10 @@ fn check_control(record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found:
             Some((moment, StepState::Met)) => found.evidence.push(moment.id),
             ended => {
                 let why = match (run, ended) {
-                    (Some(run), Some((_, StepState::Unsaid | StepState::Beyond))) => {
+                    (Some(run), Some((_, StepState::Unsaid | StepState::Beyond | StepState::Barred))) => {
                         format!("could not be said {}", in_brackets(run.detail))
                     }
+                    (Some(run), Some((_, StepState::Cut))) => format!("was cut short {}", in_brackets(run.detail)),
                     (Some(run), Some(_)) => format!("was not met {}", in_brackets(run.detail)),
                     (Some(_), None) => "was never answered".to_string(),
                     (None, _) => "was never reached".to_string(),
@@ -166,14 +198,28 @@ fn check_stimulus(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, step: &St
         }
     }
     let (share, of) = REACHED_MIN;
-    if (members - missing.len()) * of >= members * share && members > missing.len() {
-        return;
-    }
-    if let Some((member, why)) = missing.first() {
+    let gap = missing.first().map(|(member, why)| {
         let who = step_name(fleet, *member, step);
         let rest = if members > 1 { format!(" ({} of {members} members)", missing.len()) } else { String::new() };
-        found.gaps.push(format!("stimulus {who} {why}{rest}"));
+        format!("stimulus {who} {why}{rest}")
+    });
+    match &gap {
+        Some(gap) if members == missing.len() => found.attack(fleet, Err(gap.clone())),
+        _ => found.attack(fleet, Ok(())),
     }
+    if (members - missing.len()) * of < members * share || members == missing.len() {
+        found.gaps.extend(gap);
+    }
+}
+
+/// Whether the target refused or ended the connection before a stimulus could be said, and listens: the attack came as far as the
+/// target let it. Where nobody listens, it came nowhere.
+fn is_stopped_by_target(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, run: &StepRun<'_>) -> bool {
+    let listens = |name: &str| plan.fleet(name).is_some_and(|other| other.endpoint_id == fleet.endpoint_id);
+    let barred = matches!(run.ended, Some((_, StepState::Barred)));
+    barred
+        && run.conn.is_some_and(|conn| record.is_ended_by_target(conn))
+        && record.connections.values().any(|connection| connection.opened.is_some() && listens(connection.fleet))
 }
 
 /// The entries that show that a stimulus was written, or why it was not.
@@ -185,10 +231,19 @@ fn stimulus_reached(
     step: &StepPlan,
 ) -> Result<Vec<Moment>, String> {
     let run = record.steps.get(&(fleet.name.as_str(), member, step.index)).ok_or("was never reached")?;
+    if is_stopped_by_target(plan, record, fleet, run) {
+        return Ok(run.last().into_iter().collect());
+    }
+    let written = || written_since(record, run);
     if !run.was_said() {
-        return Err(format!("could not be said {}", in_brackets(run.detail)).trim_end().to_string());
+        let part = written().filter(|_| run.started.is_some()).map(|n| format!(", {n} bytes of it were"));
+        let why = format!("could not be said {}{}", in_brackets(run.detail), part.unwrap_or_default());
+        return Err(why.trim_end().to_string());
     }
     let started = run.started.or(run.last()).ok_or("was never begun")?;
+    if run.ended.is_none() && writes(&step.verb) && step.any.is_empty() && plan.record == Recording::Full {
+        return Err(format!("was not over: {} bytes of it were written", written().unwrap_or(0)));
+    }
     let Some(conn) = run.conn else { return Ok(alloc::vec![started]) };
     match record.connections.get(&conn) {
         Some(connection) if connection.opened.is_some() => {}
@@ -208,6 +263,18 @@ fn stimulus_reached(
     Ok(alloc::vec![started, sent])
 }
 
+/// Bytes that were written on a step's connection since it began; `None` where it has none.
+fn written_since(record: &Record<'_>, run: &StepRun<'_>) -> Option<u64> {
+    let (conn, since) = (run.conn?, run.started?);
+    let sent = record.transcript.iter().filter_map(|(id, entry)| match &entry.event {
+        Event::Sent(bytes) if bytes.conn == conn && id >= since.id => {
+            Some(bytes.len.unwrap_or(bytes.hex.len() as u64 / 2))
+        }
+        _ => None,
+    });
+    Some(sent.sum())
+}
+
 /// A fleet without steps whose whole traffic is control (must be answered) or stimulus (must be sent).
 fn check_traffic(record: &Record<'_>, fleet: &FleetPlan, part: Part, found: &mut Preconditions) {
     let seen = record.transcript.iter().find(|(_, entry)| {
@@ -222,9 +289,18 @@ fn check_traffic(record: &Record<'_>, fleet: &FleetPlan, part: Part, found: &mut
         }
     });
     match (seen, part) {
-        (Some((id, _)), _) => found.evidence.push(id),
+        (Some((id, _)), part) => {
+            found.evidence.push(id);
+            if part == Part::Stimulus {
+                found.attack(fleet, Ok(()));
+            }
+        }
         (None, Part::Control) => found.controls.push(format!("control {} was never answered", fleet.name)),
-        (None, Part::Stimulus) => found.gaps.push(format!("stimulus {} sent nothing", fleet.name)),
+        (None, Part::Stimulus) => {
+            let gap = format!("stimulus {} sent nothing", fleet.name);
+            found.attack(fleet, Err(gap.clone()));
+            found.gaps.push(gap);
+        }
     }
 }
 
@@ -324,6 +400,7 @@ fn check_record(record: &Record<'_>, arm: &str, found: &mut Preconditions) {
         _ => None,
     });
     let reached: BTreeSet<&str> = reached.collect();
+    found.full |= !reached.is_empty();
     found.gaps.extend(reached.into_iter().map(|what| format!("{arm}{what}")));
 }
 

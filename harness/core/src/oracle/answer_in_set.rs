@@ -56,11 +56,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                         open.or(Some(format!("{} had no answer in our time, and no clause names one: it", run.name())));
                 }
                 // What follows a wrong answer follows from it: one violation a member.
-                Some((run, moment, StepState::Unmet)) => {
+                Some((run, moment, state)) if is_wrong(&record, run, state) => {
                     if failed.insert((fleet.name.as_str(), member)) {
                         let into = if ran_out(run, moment, step) { &mut late } else { &mut wrong };
                         into.push(violation(expect, plan, &record, run, step));
                     }
+                }
+                Some((run, ..)) if !run.detail.is_empty() => {
+                    open = open.or(Some(format!("{} ({})", run.name(), run.detail)));
                 }
                 _ => open = open.or(Some(format!("{}[{member}] step {}", fleet.name, step.index))),
             }
@@ -80,6 +83,11 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 fn ran_out(run: &StepRun<'_>, ended: Moment, step: &StepPlan) -> bool {
     let silences = step.any.iter().any(|alternative| alternative.silence.is_some());
     !silences && run.started.is_some_and(|started| ended.at.since(started.at) >= step.within)
+}
+
+/// Another answer than one of the set, or none because the target threw a legal client out. What we cut short ourselves is neither.
+fn is_wrong(record: &Record<'_>, run: &StepRun<'_>, state: StepState) -> bool {
+    state == StepState::Unmet || state == StepState::Barred && record.was_thrown_out(run)
 }
 
 /// Steps that state an expectation; those of controls are preconditions.

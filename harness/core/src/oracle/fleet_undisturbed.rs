@@ -36,6 +36,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         let who = format!("{}[{}]", connection.fleet, connection.member);
         return Judgement::inconclusive(ORACLE.id, format!("our own limits ended a connection of {who}"));
     }
+    let open = |step: &&StepRun<'_>| is_asked(expect, &record, step) && is_ours(&record, step);
+    if let Some(step) = record.steps.values().find(open) {
+        return Judgement::inconclusive(ORACLE.id, format!("{} was not evaluated: {}", step.name(), step.detail));
+    }
     let (served, mut evidence) = served(expect, transcript);
     let mut members = 0;
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
@@ -83,12 +87,9 @@ fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
 }
 
 fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
-    let bad = |state: StepState| matches!(state, StepState::Unmet | StepState::Unsaid);
-    let asked = move |step: &&StepRun<'_>| {
-        expect.is_about(step.fleet) && step.part != Some(Part::Stimulus) && record.excuse(step).is_none()
-    };
+    let asked = move |step: &&StepRun<'_>| is_asked(expect, record, step) && !is_ours(record, step);
     record.steps.values().filter(asked).filter_map(move |step| {
-        let (moment, _) = step.ended.filter(|(_, state)| bad(*state))?;
+        let (moment, _) = step.ended.filter(|(_, state)| state.went_wrong())?;
         Some(Violation {
             expected: "every step is answered".to_string(),
             actual: format!(
@@ -101,6 +102,20 @@ fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
             entries: ids(step.started.into_iter().chain([moment])),
         })
     })
+}
+
+/// A step of these fleets that is no attack, and that nothing of ours excuses.
+fn is_asked(expect: &Expect, record: &Record<'_>, step: &StepRun<'_>) -> bool {
+    expect.is_about(step.fleet) && step.part != Some(Part::Stimulus) && record.excuse(step).is_none()
+}
+
+/// It was not evaluated, and that was our own doing.
+fn is_ours(record: &Record<'_>, step: &StepRun<'_>) -> bool {
+    match step.ended {
+        Some((_, StepState::Unsaid | StepState::Beyond | StepState::Cut)) => true,
+        Some((_, StepState::Barred)) => !step.conn.is_some_and(|conn| record.is_ended_by_target(conn)),
+        _ => false,
+    }
 }
 
 fn served<'a>(expect: &Expect, transcript: &'a Transcript) -> (BTreeSet<(&'a str, u32)>, Vec<EntryId>) {

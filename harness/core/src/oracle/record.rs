@@ -75,7 +75,7 @@ impl StepRun<'_> {
     #[must_use]
     pub fn was_said(&self) -> bool {
         match self.ended {
-            Some((_, StepState::Unsaid | StepState::Beyond)) => false,
+            Some((_, StepState::Unsaid | StepState::Beyond | StepState::Barred)) => false,
             Some(_) => true,
             None => self.started.is_some(),
         }
@@ -290,6 +290,23 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn is_limited(&self, conn: u32) -> bool {
         self.connections.get(&conn).is_some_and(|c| matches!(c.closed, Some((_, By::Limit, _))))
+    }
+
+    /// Whether the target itself refused this connection, or ended it.
+    #[must_use]
+    pub fn is_ended_by_target(&self, conn: u32) -> bool {
+        self.connections.get(&conn).is_some_and(|c| matches!(c.closed, Some((_, By::Peer, _))))
+    }
+
+    /// Whether the target refused or ended the connection of a step, and nothing of the attack had been said on it: a legal client
+    /// was thrown out.
+    #[must_use]
+    pub fn was_thrown_out(&self, run: &StepRun<'_>) -> bool {
+        let own = (run.fleet, run.member, 0)..=(run.fleet, run.member, u16::MAX);
+        let attacked =
+            |step: &StepRun<'_>| step.conn == run.conn && step.part == Some(Part::Stimulus) && step.was_said();
+        run.conn.is_some_and(|conn| self.is_ended_by_target(conn))
+            && !self.steps.range(own).any(|(_, step)| attacked(step))
     }
 
     /// Whether any bytes left a member on this connection at or after `since`.

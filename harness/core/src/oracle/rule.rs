@@ -33,10 +33,17 @@ pub struct Oracle {
 }
 
 impl Oracle {
-    /// Whether a violation stands although a control failed: a crash, a hang or a leak is one whatever else went wrong.
-    /// Every other rule compares an attack with its legal variant, and has nothing to compare with then.
+    /// Whether a violation stands whatever else went wrong: a target that ends, or serves nobody any more, has failed even where
+    /// nothing but legal traffic was sent.
     #[must_use]
     pub fn stands_alone(&self) -> bool {
+        matches!(self.kind, FindingKind::Crash | FindingKind::Hang)
+    }
+
+    /// Whether a violation stands although a control failed: what was seen once the attack was sent is seen. Every other rule compares
+    /// an attack with its legal variant, and has nothing to compare with then.
+    #[must_use]
+    pub fn needs_no_control(&self) -> bool {
         self.kind.is_breakdown() || self.kind == FindingKind::Disclosure
     }
 }

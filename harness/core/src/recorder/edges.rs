@@ -8,7 +8,7 @@ use crate::ids::Conn;
 use crate::note::Note;
 use crate::plan::FleetPlan;
 use crate::time::Time;
-use crate::transcript::{By, StepState};
+use crate::transcript::By;
 use crate::value::{Fields, Value};
 
 /// First and last messages that are kept of each fleet.
@@ -68,7 +68,7 @@ struct FleetTotals {
     undelivered: Count,
     lost: u64,
     stalled: u64,
-    steps: [u64; 5],
+    steps: [u64; 7],
     finished: u64,
     /// Answers by time: place n counts those that took 2^n us or more, below 2^(n+1).
     latency: [u64; 32],
@@ -174,7 +174,7 @@ impl Edges {
         match note {
             Note::Step { state, .. } => {
                 fleet.steps[*state as usize] += 1;
-                let wrong = matches!(state, StepState::Unmet | StepState::Unsaid | StepState::Beyond);
+                let wrong = state.went_wrong();
                 fleet.scripted || wrong && fleet.unusual()
             }
             Note::Finished => {
@@ -223,7 +223,7 @@ impl FleetTotals {
             undelivered: Count::default(),
             lost: 0,
             stalled: 0,
-            steps: [0; 5],
+            steps: [0; 7],
             finished: 0,
             latency: [0; 32],
         }
@@ -271,7 +271,9 @@ impl FleetTotals {
         some("undelivered-bytes", self.undelivered.bytes);
         some("lost", self.lost);
         some("stalled", self.stalled);
-        for (state, count) in ["started", "met", "unmet", "unsaid", "beyond"].into_iter().zip(&self.steps) {
+        for (state, count) in
+            ["started", "met", "unmet", "unsaid", "beyond", "barred", "cut"].into_iter().zip(&self.steps)
+        {
             some(&format!("steps-{state}"), *count);
         }
         some("finished", self.finished);

@@ -1,6 +1,5 @@
-//! One named connection of a script: its state, its protocol's side, and what was heard and not read yet.
+//! One named connection of a script: its state, its protocol's side, and what was heard and not read yet (`inbox`).
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
 use crate::actor::Outbox;
@@ -9,10 +8,8 @@ use crate::ids::{Conn, TimerId};
 use crate::plan::Segments;
 use crate::protocol::{Dialog, Transport};
 use crate::time::{Duration, Time};
-use crate::transcript::Packet;
 
-/// Unread packets that a connection keeps. A script reads a handful; a subscriber to a busy topic must not grow without end.
-const INBOX_MAX: usize = 256;
+use super::inbox::Inbox;
 
 /// Datagrams that a dialog may have due at one moment; what is more waits for the next.
 const DUE_MAX: usize = 1024;
@@ -34,13 +31,6 @@ pub(super) enum State {
     Ended(Conn),
 }
 
-/// A packet that no step has taken.
-pub(super) struct Unread {
-    pub(super) packet: Packet,
-    /// How often we had spoken when it came.
-    pub(super) spoken: u32,
-}
-
 /// A send that goes on while later steps run.
 struct Pace {
     bytes: Vec<u8>,
@@ -52,13 +42,17 @@ struct Pace {
 /// A named connection.
 pub(super) struct Link {
     pub(super) state: State,
-    pub(super) inbox: VecDeque<Unread>,
-    /// How often we have spoken on it.
-    pub(super) spoken: u32,
+    pub(super) inbox: Inbox,
     /// Bytes that arrived on it.
     pub(super) heard: u64,
     /// Some step has already said how it ended.
     pub(super) told: bool,
+    /// We do not read: what does not come says nothing.
+    pub(super) deaf: bool,
+    /// Our direction is closed: the peer may take that for the end.
+    pub(super) half: bool,
+    /// Its end was asked for, by a goodbye or by a step that awaited it: whoever speaks afterwards is not thrown out.
+    pub(super) over: bool,
     transport: Transport,
     dialog: Option<Box<dyn Dialog>>,
     /// The wake that is under way for the dialog.
@@ -71,10 +65,12 @@ impl Link {
         Link {
             transport,
             state: State::Fresh,
-            inbox: VecDeque::new(),
-            spoken: 0,
+            inbox: Inbox::default(),
             heard: 0,
             told: false,
+            deaf: false,
+            half: false,
+            over: false,
             dialog: None,
             wake: Time::NEVER,
             pace: None,
@@ -119,9 +115,18 @@ impl Link {
     pub(super) fn close(&mut self, how: CloseHow, out: &mut Outbox) {
         if let State::Opening(conn) | State::Open(conn) = self.state {
             out.close(conn, how);
-            if how != CloseHow::Half {
-                self.ended(State::Ended(conn));
+            match how {
+                CloseHow::Half => self.half = true,
+                CloseHow::Fin | CloseHow::Reset => self.ended(State::Ended(conn)),
             }
+        }
+    }
+
+    /// We stop reading, or go on.
+    pub(super) fn read(&mut self, on: bool, out: &mut Outbox) {
+        self.deaf = !on;
+        if let Some(conn) = self.conn() {
+            out.reading(conn, on);
         }
     }
 
@@ -136,7 +141,7 @@ impl Link {
     /// Sends what a step says, so many times: in one write, or in as many datagrams.
     pub(super) fn send(&mut self, bytes: &[u8], times: usize, cut: Segments, out: &mut Outbox) {
         let State::Open(conn) = self.state else { return };
-        self.spoken += 1;
+        self.speaks(bytes);
         if self.transport == Transport::Datagram {
             return (0..times).for_each(|_| out.datagram(conn, |buffer| buffer.extend_from_slice(bytes)));
         }
@@ -156,9 +161,17 @@ impl Link {
         }
     }
 
+    /// A step speaks: what comes from now on may be its answer.
+    fn speaks(&mut self, bytes: &[u8]) {
+        let nth = self.inbox.speaks();
+        if let Some(dialog) = &mut self.dialog {
+            dialog.said(nth, bytes);
+        }
+    }
+
     /// Begins a send that goes on at its own pace.
     pub(super) fn begin_pace(&mut self, bytes: Vec<u8>, chunk: u32, period: Duration) {
-        self.spoken += 1;
+        self.speaks(&bytes);
         self.pace = Some(Pace { bytes, sent: 0, chunk: chunk.max(1) as usize, period });
     }
 
@@ -187,11 +200,12 @@ impl Link {
         let (State::Open(conn), Some(dialog)) = (self.state, &mut self.dialog) else { return 0 };
         let mut packets = Vec::new();
         out.send(conn, |reply| dialog.hear(bytes, now, &mut packets, reply));
-        let spoken = self.spoken;
-        self.inbox.extend(packets.into_iter().map(|packet| Unread { packet, spoken }));
-        let surplus = self.inbox.len().saturating_sub(INBOX_MAX);
-        self.inbox.drain(..surplus);
-        surplus
+        self.inbox.take_in(packets)
+    }
+
+    /// Whether part of a packet has come, and the rest has not.
+    pub(super) fn is_unfinished(&self) -> bool {
+        self.dialog.as_ref().is_some_and(|dialog| dialog.unfinished() > 0)
     }
 
     /// Lets the protocol do what is due, and asks for the next wake.

@@ -3,7 +3,7 @@ use alloc::string::{String, ToString};
 
 use crate::connection::Close;
 use crate::plan::Alternative;
-use crate::protocol::Awaits;
+use crate::protocol::{Answers, Awaits};
 use crate::time::Duration;
 use crate::transcript::Packet;
 use crate::value::Value;
@@ -37,8 +37,17 @@ pub(super) struct Wanted<'a> {
 }
 
 impl Wanted<'_> {
-    /// Looks at one packet.
-    pub(super) fn look(&self, packet: &Packet) -> Sight {
+    /// Looks at one packet. Only an answer can be a wrong one: a message of somebody else with other content is about something
+    /// else, unless it carries the canary that is awaited.
+    pub(super) fn look(&self, packet: &Packet, answers: Answers) -> Sight {
+        match (self.look_at(packet), answers) {
+            (Sight::Wrong, Answers::Bystander) => Sight::Other,
+            (Sight::Wrong, Answers::Message) if !self.is_ours(packet) => Sight::Other,
+            (sight, _) => sight,
+        }
+    }
+
+    fn look_at(&self, packet: &Packet) -> Sight {
         let ours = self.natural.is_none_or(|natural| natural.kind != packet.kind || holds(natural, packet));
         if !ours {
             // The answer to another request: same type, other packet id.
@@ -55,6 +64,12 @@ impl Wanted<'_> {
             }
         }
         if answers || self.any.iter().any(|a| is_about(a, packet)) { Sight::Wrong } else { Sight::Other }
+    }
+
+    /// The packet carries the canary of an alternative that is about its type.
+    fn is_ours(&self, packet: &Packet) -> bool {
+        let carried = |a: &Alternative| a.canary.is_some_and(|id| carries(packet, (self.canary)(id)));
+        self.any.iter().any(|a| is_about(a, packet) && carried(a))
     }
 
     fn fits(&self, alternative: &Alternative, packet: &Packet) -> bool {

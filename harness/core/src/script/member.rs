@@ -8,21 +8,25 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::admin;
-use super::link::Link;
+use super::inbox::View;
+use super::link::{Link, State};
 use super::program::Program;
 use crate::actor::{Actor, Input, Outbox};
+use crate::connection::Close;
 use crate::ids::{BindId, MarkId, TimerId};
 use crate::note::Note;
-use crate::plan::{Alternative, StepPlan};
+use crate::plan::{Alternative, Part, StepPlan};
 use crate::protocol::Awaits;
 use crate::time::{Duration, Time};
-use crate::transcript::{Packet, StepState};
+use crate::transcript::StepState;
 use crate::value::Value;
 
 /// How long a connection may take to stand. The system itself gives up after 127 s, which is longer than most trials.
 const OPEN_MAX: Duration = Duration::from_secs(30);
 /// How long the peer has to end the connection after a goodbye, before we do.
 const GOODBYE: Duration = Duration::from_secs(1);
+/// How long the peer may take to read what a step says, before we know that it will not.
+const WRITE_MAX: Duration = Duration::from_secs(30);
 /// How long an order may take at least: restarting a slow target takes longer than an answer on the wire.
 const ORDER_MIN: Duration = Duration::from_secs(30);
 /// The timer of the current step; those of connections follow.
@@ -37,6 +41,8 @@ pub(super) struct Member {
     phase: Phase,
     links: Vec<Link>,
     marks: BTreeSet<MarkId>,
+    /// Marks that will never be set.
+    void: BTreeSet<MarkId>,
     /// Bound values; those that this member bound itself are not replaced by another's.
     bound: BTreeMap<BindId, (Value, bool)>,
     /// Connections opened so far.
@@ -53,6 +59,8 @@ enum Phase {
     Gate,
     /// Its connection is being opened.
     Opening(Time),
+    /// So many bytes are being written, and nothing is awaited but that; until then at most.
+    Writing(usize, Time),
     /// It awaits something.
     Awaiting(Await),
     /// It lets time pass.
@@ -68,8 +76,15 @@ struct Await {
     /// The alternatives, where they hold bound values; else those of the plan.
     any: Option<Vec<Alternative>>,
     natural: Option<Awaits>,
+    /// The peer's time, from the moment when it could have read all that the step says.
+    patience: Duration,
+    /// What the step says is written.
+    written: bool,
+    /// When that was, or, where it says nothing, when it began.
     began: Time,
     until: Time,
+    /// From where on it looks.
+    view: View,
     /// The next unread packet to look at.
     next: usize,
     /// Bytes that had arrived when it began.
@@ -90,19 +105,23 @@ impl Actor for Member {
             Input::Mark(id) => {
                 self.marks.insert(id);
             }
+            Input::Void(id) => {
+                self.void.insert(id);
+            }
+            Input::Flushed(conn) => self.written(conn, now, out),
             Input::Bound(id, value) => {
                 if !self.bound.get(&id).is_some_and(|(_, own)| *own) {
                     self.bound.insert(id, (value.clone(), false));
                 }
             }
             Input::Done(result) => self.obeyed(result, out),
-            Input::Order(_) | Input::Ask | Input::Flushed(_) | Input::Void(_) => {}
+            Input::Order(_) | Input::Ask => {}
         }
         self.advance(now, out);
     }
 
     fn held(&self) -> u64 {
-        self.links.iter().map(|link| link.inbox.len() as u64 * size_of::<Packet>() as u64).sum()
+        self.links.iter().map(|link| link.inbox.size() as u64).sum()
     }
 }
 
@@ -116,6 +135,7 @@ impl Member {
             phase: Phase::Unborn,
             links,
             marks: BTreeSet::new(),
+            void: BTreeSet::new(),
             bound: BTreeMap::new(),
             opened: 0,
             mid: 1 + rng.below(0xff00) as u16,
@@ -137,6 +157,10 @@ impl Member {
                 self.phase = Phase::Over { told: false };
                 break;
             };
+            if let Some(mark) = self.waits_in_vain(step) {
+                self.give_up(mark, out);
+                break;
+            }
             if !self.may_begin(step, now, out) {
                 return;
             }
@@ -152,6 +176,22 @@ impl Member {
             self.phase = Phase::Over { told: true };
             out.note(Note::Finished);
         }
+    }
+
+    /// A mark that the step waits for and that will never be set.
+    fn waits_in_vain(&self, step: &StepPlan) -> Option<MarkId> {
+        step.after.iter().copied().find(|mark| self.void.contains(mark) && !self.marks.contains(mark))
+    }
+
+    /// The script ends before its end, and so does everything that waits for the rest of it.
+    fn give_up(&mut self, mark: MarkId, out: &mut Outbox) {
+        let program = self.program.clone();
+        let name = program.plan.marks.get(usize::from(mark.0)).map_or("a mark", |(name, _)| name.as_str());
+        self.note(StepState::Unsaid, alloc::format!("waits for {name}, which was not reached"), out);
+        while program.step(self.at).is_some() {
+            self.next(None, out);
+        }
+        self.phase = Phase::Over { told: false };
     }
 
     /// Its marks are set, and its time has come.
@@ -195,9 +235,18 @@ impl Member {
         self.next(mark, out);
     }
 
+    /// Not met; where something of our own stood in the way, it says nothing about the peer. A stimulus has had its time all the same.
     fn unmet(&mut self, detail: String, out: &mut Outbox) {
-        self.note(StepState::Unmet, detail, out);
-        self.next(None, out);
+        match self.own_doing() {
+            Some(ours) => {
+                self.note(StepState::Cut, alloc::format!("{ours}; {detail}"), out);
+                self.next(None, out);
+            }
+            None => {
+                self.note(StepState::Unmet, detail, out);
+                self.next(self.stimulus_mark(), out);
+            }
+        }
     }
 
     fn unsaid(&mut self, why: &str, out: &mut Outbox) {
@@ -210,9 +259,40 @@ impl Member {
         self.next(None, out);
     }
 
+    /// The peer would not have it. A stimulus has come as far as the peer let it.
+    fn barred(&mut self, why: &str, out: &mut Outbox) {
+        self.note(StepState::Barred, String::from(why), out);
+        self.next(self.stimulus_mark(), out);
+    }
+
+    /// The mark of a stimulus that awaits nothing of its own: others wait for the attack, not for what the peer makes of it.
+    fn stimulus_mark(&self) -> Option<MarkId> {
+        let step = self.program.step(self.at)?;
+        let attacks = step.part.or(self.program.fleet.part) == Some(Part::Stimulus);
+        step.mark.filter(|_| attacks && step.any.is_empty())
+    }
+
+    /// What we did ourselves that may be why an answer is missing.
+    fn own_doing(&self) -> Option<String> {
+        let link = self.link();
+        match (link.inbox.dropped, link.state) {
+            (1.., _) => Some(alloc::format!("our own limit: {} unread packets had been dropped", link.inbox.dropped)),
+            (_, State::Lost(_, Close::LocalLimit)) => Some(String::from("our own limit ended the connection")),
+            (_, State::Lost(..)) if link.half => Some(String::from("we had closed our direction")),
+            _ if link.deaf => Some(String::from("we had stopped reading")),
+            _ => None,
+        }
+    }
+
+    /// The step is over. A mark of its own that it did not set, and that no later step sets, is void: nobody need wait for it.
     fn next(&mut self, mark: Option<MarkId>, out: &mut Outbox) {
+        let own = self.program.step(self.at).and_then(|step| step.mark);
         if let Some(mark) = mark {
             out.note(Note::Mark(mark));
+        } else if let Some(own) = own
+            && !self.program.sets_later(self.at, own)
+        {
+            out.note(Note::Void(own));
         }
         self.at += 1;
         self.phase = Phase::Gate;

@@ -6,6 +6,7 @@
 //! counts the same whether it came just before the step began or just after. An administrator is a script without connections.
 mod admin;
 mod fill;
+mod inbox;
 mod link;
 mod matching;
 mod member;

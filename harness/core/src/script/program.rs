@@ -46,6 +46,11 @@ impl Program {
         self.fleet.steps.get(at)
     }
 
+    /// Whether a later step than this one sets the same mark.
+    pub(super) fn sets_later(&self, at: usize, mark: crate::plan::MarkId) -> bool {
+        self.fleet.steps.iter().skip(at + 1).any(|step| step.mark == Some(mark))
+    }
+
     pub(super) fn link_of(&self, at: usize) -> usize {
         self.link_of.get(at).copied().unwrap_or(0)
     }

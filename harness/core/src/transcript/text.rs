@@ -106,6 +106,8 @@ fn step(index: u16, verb: &str, state: StepState, part: Option<Part>, detail: &s
         StepState::Unmet => "UNMET",
         StepState::Unsaid => "UNSAID",
         StepState::Beyond => "BEYOND",
+        StepState::Barred => "BARRED",
+        StepState::Cut => "CUT",
     };
     let mut line = format!("step {index} {verb} {state}");
     if let Some(part) = part {

@@ -6,6 +6,8 @@ mod telemetry;
 pub(crate) mod tests;
 mod witness;
 
+pub(crate) use witness::TOPICS as WITNESS_TOPICS;
+
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::FleetPlan;
 use proofhouse_core::protocol::Behaviour;

@@ -15,7 +15,9 @@ use proofhouse_core::time::Time;
 use crate::codec::{QoS, ReasonCode};
 use crate::session::{Backoff, Client, Event, Message, Profile};
 
-/// The witness's own topic: its party may publish and subscribe `proofhouse/#`.
+/// What the witness's topics begin with: its party may publish and subscribe `proofhouse/#`.
+pub(crate) const TOPICS: &str = "proofhouse/";
+/// The witness's own topic.
 pub(crate) const TOPIC: &str = "proofhouse/witness";
 
 /// A client that hears itself.

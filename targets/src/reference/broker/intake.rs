@@ -19,11 +19,18 @@ const LEAK: usize = 16 * 1024;
 /// The most that a flaw reserves for a header.
 const RESERVED_MAX: usize = 1 << 20;
 
+/// Clients that a flaw has room for.
+const FEW: u32 = 128;
+
 impl Broker {
     pub(super) fn accepted(&mut self, conn: Conn, from: Addr, now: Time, out: &mut Outbox) {
         let place = conn.0 as usize;
         if place >= self.links.len() {
             self.links.resize_with(place + 1, Link::default);
+        }
+        if self.flaws.has(Flaw::DropsSurplusConnections) && self.connected >= FEW {
+            self.links[place] = Link::default();
+            return out.close(conn, CloseHow::Reset);
         }
         let deadline = match self.flaws.has(Flaw::NoConnectDeadline) {
             true => Time::NEVER,

@@ -21,6 +21,7 @@ mod film;
 mod own_limits;
 mod rules;
 mod whole;
+mod whose_fault;
 
 /// What films are cut from.
 mod world {

@@ -2,9 +2,9 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Member, OPEN_MAX, ORDER_MIN, Phase, STEP, Words, dialog_timer, pace_timer};
+use super::{Member, OPEN_MAX, ORDER_MIN, Phase, STEP, WRITE_MAX, Words, dialog_timer, pace_timer};
 use crate::actor::Outbox;
-use crate::connection::CloseHow;
+use crate::connection::{Close, CloseHow};
 use crate::ids::Conn;
 use crate::note::Note;
 use crate::plan::{Part, Segments, StepPlan};
@@ -90,8 +90,11 @@ impl Member {
 
     /// Says what the step says, on a connection that stands.
     pub(super) fn say(&mut self, step: &StepPlan, now: Time, out: &mut Outbox) {
-        if let Some(gone) = self.gone() {
-            return self.unsaid(&gone, out);
+        if self.is_gone(out) {
+            return;
+        }
+        if self.link().half {
+            return self.unsaid("we have closed our direction", out);
         }
         let program = self.program.clone();
         let said = self.words(&program, step, now);
@@ -114,10 +117,55 @@ impl Member {
             self.links[at].send(&bytes, times, cut, out);
         }
         self.links[at].tick(now, dialog_timer(at), out);
-        match natural {
-            None if step.any.is_empty() => self.met(alloc::format!("sent {length} bytes"), out),
-            natural => self.await_answer(step, any, natural, true, now, out),
+        if natural.is_some() || !step.any.is_empty() {
+            self.await_answer(step, any, natural, true, now, out);
+            self.not_written_yet(now);
+        } else if step.pace.is_some() {
+            return self.met(alloc::format!("begun to send {length} bytes"), out);
+        } else {
+            self.phase = Phase::Writing(length, now + WRITE_MAX);
         }
+        if let State::Open(conn) = self.links[at].state {
+            out.wake(now + WRITE_MAX, STEP);
+            out.flush(conn);
+        }
+    }
+
+    /// The peer has its time once it could have read everything.
+    fn not_written_yet(&mut self, now: Time) {
+        if let Phase::Awaiting(waiting) = &mut self.phase {
+            (waiting.written, waiting.until) = (false, now + WRITE_MAX);
+        }
+    }
+
+    /// All that was said on a connection is written: a step that awaits nothing else has ended, any other begins to count its time.
+    pub(super) fn written(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
+        if self.link().conn() != Some(conn) {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Writing(length, _) => {
+                let detail = alloc::format!("sent {length} bytes");
+                let at = self.program.link_of(self.at);
+                self.links[at].inbox.written(now);
+                self.met(detail, out);
+            }
+            Phase::Awaiting(waiting) if !waiting.written => {
+                (waiting.written, waiting.began, waiting.until) = (true, now, now + waiting.patience);
+                self.wake_for_answer(out);
+            }
+            _ => {}
+        }
+    }
+
+    /// The connection ended while a step was being written. A stimulus has come as far as the peer let it.
+    pub(super) fn cut_off(&mut self, length: usize, how: Close, out: &mut Outbox) {
+        let step = self.program.step(self.at);
+        let attacks = step.is_some_and(|step| step.part.or(self.program.fleet.part) == Some(Part::Stimulus));
+        let by_peer = matches!(how, Close::Fin | Close::Reset);
+        let detail =
+            alloc::format!("connection closed ({}) before all of {length} bytes were written", close_name(how));
+        if attacks && by_peer { self.met(detail, out) } else { self.unmet(detail, out) }
     }
 
     /// The bytes of a step, its natural answer, and its alternatives where they hold bound values.
@@ -145,8 +193,8 @@ impl Member {
     }
 
     pub(super) fn transport(&mut self, step: &StepPlan, now: Time, out: &mut Outbox) {
-        if let Some(gone) = self.gone() {
-            return self.unsaid(&gone, out);
+        if self.is_gone(out) {
+            return;
         }
         self.note(StepState::Started, String::new(), out);
         let at = self.program.link_of(self.at);
@@ -161,9 +209,7 @@ impl Member {
             }
             _ => {
                 let on = step.fields.truth("resume").unwrap_or(false);
-                if let Some(conn) = self.links[at].conn() {
-                    out.reading(conn, on);
-                }
+                self.links[at].read(on, out);
                 if on { "reading again" } else { "no longer reading" }
             }
         };
@@ -202,13 +248,28 @@ impl Member {
         }
     }
 
-    /// Why nothing can be said on the current connection.
-    pub(super) fn gone(&self) -> Option<String> {
+    /// Whether nothing can be said on the current connection; the step has ended then.
+    fn is_gone(&mut self, out: &mut Outbox) -> bool {
         match self.link().state {
-            State::Open(_) => None,
-            State::Lost(_, how) => Some(alloc::format!("the connection is closed ({})", close_name(how))),
-            State::Ended(_) => Some(String::from("we have ended the connection")),
-            State::Fresh | State::Listening | State::Opening(_) => Some(String::from("the connection does not stand")),
+            State::Open(_) => return false,
+            State::Lost(_, how) => {
+                self.not_said(how, &alloc::format!("the connection is closed ({})", close_name(how)), out)
+            }
+            State::Ended(_) => self.unsaid("we have ended the connection", out),
+            State::Fresh | State::Listening | State::Opening(_) => {
+                self.unsaid("the connection does not stand", out);
+            }
+        }
+        true
+    }
+
+    /// The step cannot be said, because its connection ended or never stood: it was barred where that was the peer's doing.
+    pub(super) fn not_said(&mut self, how: Close, why: &str, out: &mut Outbox) {
+        match how {
+            Close::Fin | Close::Reset | Close::Refused if !self.link().half && !self.link().over => {
+                self.barred(why, out)
+            }
+            _ => self.unsaid(why, out),
         }
     }
 }

@@ -2,13 +2,13 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{Await, GOODBYE, Member, OPEN_MAX, Phase, STEP, dialog_timer};
+use super::{Await, GOODBYE, Member, OPEN_MAX, Phase, STEP, WRITE_MAX, dialog_timer};
 use crate::actor::Outbox;
 use crate::connection::{Close, CloseHow};
 use crate::ids::{Conn, TimerId};
 use crate::note::Note;
 use crate::plan::{Alternative, StepPlan};
-use crate::protocol::Awaits;
+use crate::protocol::{Answers, Awaits};
 use crate::script::fill::Fill;
 use crate::script::link::{Link, State};
 use crate::script::matching::{self, Sight, Wanted, brief, close_name, span};
@@ -42,7 +42,10 @@ impl Member {
         out: &mut Outbox,
     ) {
         let goodbye = natural.as_ref().is_some_and(|n| *n == Awaits::CLOSED) && step.any.is_empty();
-        let link = self.link();
+        let at = self.program.link_of(self.at);
+        let link = &mut self.links[at];
+        let view = link.inbox.view(said, now);
+        link.over |= natural.as_ref() == Some(&Awaits::CLOSED);
         let silences = step.any.iter().filter_map(|a| a.silence);
         let longest = silences.clone().max().unwrap_or_default();
         let only_silence = !step.any.is_empty() && silences.clone().count() == step.any.len();
@@ -54,18 +57,19 @@ impl Member {
         let waiting = Await {
             any,
             natural,
+            patience,
+            written: true,
             began: now,
             until: now + patience,
+            view,
             next: if said { link.inbox.len() } else { 0 },
             heard: link.heard,
             silent: longest > Duration::ZERO,
         };
-        for length in silences {
-            out.wake(now + length, STEP);
-        }
-        out.wake(waiting.until, STEP);
         self.phase = Phase::Awaiting(waiting);
-        self.read(out);
+        self.wake_for_answer(out);
+        self.read(now, out);
+        self.break_silence(out);
         if let (State::Lost(_, how), true) = (self.link().state, matches!(self.phase, Phase::Awaiting(_))) {
             self.link_closed(how, out);
         } else if let (State::Ended(_), Phase::Awaiting(_)) = (self.link().state, &self.phase) {
@@ -73,8 +77,17 @@ impl Member {
         }
     }
 
+    /// Asks to be woken when a silence has lasted long enough, and when the time of the step is over.
+    pub(super) fn wake_for_answer(&self, out: &mut Outbox) {
+        let (Phase::Awaiting(waiting), Some(step)) = (&self.phase, self.program.step(self.at)) else { return };
+        for length in step.any.iter().filter_map(|a| a.silence) {
+            out.wake(waiting.began + length, STEP);
+        }
+        out.wake(waiting.until, STEP);
+    }
+
     /// Reads on in the inbox of the current step's connection.
-    pub(super) fn read(&mut self, out: &mut Outbox) {
+    pub(super) fn read(&mut self, now: Time, out: &mut Outbox) {
         let program = self.program.clone();
         let Some(step) = program.step(self.at) else { return };
         let link = &mut self.links[program.link_of(self.at)];
@@ -83,10 +96,14 @@ impl Member {
         let canary = |id| program.canary(id);
         let wanted = Wanted { any, natural: waiting.natural.as_ref(), class: program.class(), canary: &canary };
         while let Some(unread) = link.inbox.get(waiting.next) {
-            match wanted.look(&unread.packet) {
+            let sight = match unread.answers {
+                Answers::Step(nth) if nth < waiting.view.floor => Sight::Other,
+                answers => wanted.look(&unread.packet, answers),
+            };
+            match sight {
                 Sight::Met(which) => {
                     let bind = which.map(|at| any[at].bind.clone()).unwrap_or_default();
-                    let packet = link.inbox.remove(waiting.next).expect("it was just looked at").packet;
+                    let packet = link.inbox.take(waiting.next, now).expect("it was just looked at");
                     for (field, id) in bind {
                         if let Some(value) = packet.fields.find(&field) {
                             self.bound.insert(id, (value.clone(), true));
@@ -96,13 +113,13 @@ impl Member {
                     return self.met(brief(&packet), out);
                 }
                 // What came before we last spoke may be what is awaited, but it is no wrong answer.
-                Sight::Wrong if unread.spoken == link.spoken => {
+                Sight::Wrong if unread.spoken == link.inbox.spoken => {
                     let detail = alloc::format!(
                         "{} instead of {}",
                         brief(&unread.packet),
                         matching::wanted(any, waiting.natural.as_ref())
                     );
-                    link.inbox.remove(waiting.next);
+                    link.inbox.take(waiting.next, now);
                     return self.unmet(detail, out);
                 }
                 Sight::Wrong | Sight::Other => waiting.next += 1,
@@ -119,23 +136,28 @@ impl Member {
         }
         let Phase::Awaiting(waiting) = &mut self.phase else { return };
         waiting.next = waiting.next.saturating_sub(dropped);
-        self.read(out);
+        self.read(now, out);
         self.break_silence(out);
     }
 
-    /// A step that awaits nothing but silence is unmet with the first byte.
+    /// A step that awaits nothing but silence is unmet with the first packet that is meant for it.
     pub(super) fn break_silence(&mut self, out: &mut Outbox) {
         let program = self.program.clone();
         let (Phase::Awaiting(waiting), Some(step)) = (&self.phase, program.step(self.at)) else { return };
-        let heard = self.link().heard - waiting.heard;
-        if waiting.silent && heard > 0 && step.any.iter().all(|a| a.silence.is_some()) {
-            let detail = alloc::format!(
-                "{heard} bytes arrived instead of {}; saw: {}",
-                matching::wanted(&step.any, None),
-                self.saw(waiting)
-            );
-            self.unmet(detail, out);
+        let inbox = &self.link().inbox;
+        if !waiting.silent || step.any.iter().any(|a| a.silence.is_none()) || inbox.noise(waiting.view).next().is_none()
+        {
+            return;
         }
+        let saw = saw::listed(inbox.noise(waiting.view).map(|unread| &unread.packet));
+        self.unmet(alloc::format!("{saw} instead of {}", matching::wanted(&step.any, None)), out);
+    }
+
+    /// Whether nothing came that breaks a silence: no packet, and no part of one.
+    fn is_quiet(&self, waiting: &Await) -> bool {
+        let link = self.link();
+        let begun = link.heard > waiting.heard && link.is_unfinished();
+        !begun && link.inbox.noise(waiting.view).next().is_none()
     }
 
     pub(super) fn lost(&mut self, conn: Conn, how: Close, out: &mut Outbox) {
@@ -149,9 +171,10 @@ impl Member {
             Phase::Opening(_) => {
                 self.links[at].told = true;
                 let detail = alloc::format!("the connection could not be opened ({})", close_name(how));
-                self.unsaid(&detail, out);
+                self.not_said(how, &detail, out);
             }
             Phase::Awaiting(_) => self.link_closed(how, out),
+            Phase::Writing(length, _) => self.cut_off(length, how, out),
             _ => {}
         }
     }
@@ -173,11 +196,14 @@ impl Member {
         let by_peer = matches!(how, Close::Fin | Close::Reset);
         let goodbye = any.is_empty() && waiting.natural.as_ref() == Some(&Awaits::CLOSED);
         let name = close_name(how);
-        let told = core::mem::replace(&mut self.links[program.link_of(self.at)].told, true);
-        if by_peer && (goodbye || any.iter().any(|a| a.closed)) {
+        let awaited = by_peer && (goodbye || any.iter().any(|a| a.closed));
+        let link = &mut self.links[program.link_of(self.at)];
+        link.over |= awaited;
+        let told = core::mem::replace(&mut link.told, true);
+        if awaited {
             self.met(alloc::format!("connection closed ({name})"), out);
         } else if told {
-            self.unsaid(&alloc::format!("the connection is closed ({name})"), out);
+            self.not_said(how, &alloc::format!("the connection is closed ({name})"), out);
         } else {
             let wanted = matching::wanted(any, waiting.natural.as_ref());
             self.unmet(alloc::format!("connection closed ({name}) while waiting for {wanted}"), out);
@@ -203,6 +229,10 @@ impl Member {
             Phase::Ordered(until) if now >= *until => {
                 self.unmet(String::from("the target did not say that the order took effect"), out);
             }
+            Phase::Writing(length, until) if now >= *until => {
+                let why = alloc::format!("the peer had not read all of {length} bytes after {}", span(WRITE_MAX));
+                self.unsaid(&why, out);
+            }
             Phase::Awaiting(_) => self.patience(now, out),
             _ => {}
         }
@@ -213,13 +243,18 @@ impl Member {
         let program = self.program.clone();
         let (Phase::Awaiting(waiting), Some(step)) = (&self.phase, program.step(self.at)) else { return };
         let any = waiting.any.as_deref().unwrap_or(&step.any);
-        let quiet = self.link().heard == waiting.heard;
-        let silence = any.iter().filter_map(|a| a.silence).find(|length| quiet && now >= waiting.began + *length);
-        if let Some(length) = silence {
+        let quiet = self.is_quiet(waiting);
+        let lasted = |length: &Duration| quiet && waiting.written && now >= waiting.began + *length;
+        let silence = any.iter().filter_map(|a| a.silence).find(lasted);
+        if let (Some(length), false) = (silence, self.link().deaf) {
             return self.met(alloc::format!("{} of silence", span(length)), out);
         }
         if now < waiting.until {
             return;
+        }
+        if !waiting.written {
+            let why = alloc::format!("the peer had not read all that was sent after {}", span(WRITE_MAX));
+            return self.unsaid(&why, out);
         }
         let passed = span(waiting.until - waiting.began);
         if any.is_empty() && waiting.natural.as_ref() == Some(&Awaits::CLOSED) {
@@ -236,7 +271,8 @@ impl Member {
     /// What has arrived since the step began (or since it spoke), in a few words.
     pub(super) fn saw(&self, waiting: &Await) -> String {
         let link = self.link();
-        let seen = link.inbox.iter().filter(|unread| unread.spoken == link.spoken).map(|unread| &unread.packet);
+        let spoken = link.inbox.spoken;
+        let seen = link.inbox.iter().filter(|unread| unread.spoken == spoken).map(|unread| &unread.packet);
         match link.heard - waiting.heard {
             _ if seen.clone().next().is_some() => saw::listed(seen),
             0 => String::from("nothing"),

@@ -76,8 +76,8 @@ fn addr() -> impl Strategy<Value = Addr> {
 }
 
 fn step() -> impl Strategy<Value = Event> {
-    use StepState::{Beyond, Met, Started, Unmet, Unsaid};
-    let state = proptest::sample::select(vec![Started, Met, Unmet, Unsaid, Beyond]);
+    use StepState::{Barred, Beyond, Cut, Met, Started, Unmet, Unsaid};
+    let state = proptest::sample::select(vec![Started, Met, Unmet, Unsaid, Beyond, Barred, Cut]);
     let part = proptest::sample::select(vec![None, Some(Part::Control), Some(Part::Stimulus)]);
     (any::<u16>(), text(), any::<Option<u32>>(), state, part, text())
         .prop_map(|(index, verb, conn, state, part, detail)| Event::Step { index, verb, conn, state, part, detail })

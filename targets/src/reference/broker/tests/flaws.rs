@@ -338,6 +338,12 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
             w.dial(V5, &user(&format!("c{n}"), "owner"));
         }
     }),
+    (Flaw::DropsSurplusConnections, |w| {
+        for n in 0..128 {
+            w.dial(V5, &user(&format!("c{n}"), "owner"));
+        }
+        w.open();
+    }),
     (Flaw::ReservesAnnouncedLength, |w| {
         let c = w.open();
         w.bytes(c, &[0x10, 0xF0, 0xFF, 0x3F]);

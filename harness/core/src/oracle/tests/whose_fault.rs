@@ -1,0 +1,130 @@
+//! Whose doing it was that something is missing: ours, the target's, or nobody's.
+use super::*;
+use crate::judge::preconditions;
+use crate::oracle::{answer_in_set, fleet_undisturbed};
+use crate::recorder::RECORD_LIMIT;
+
+const SET: &str = "[[expect]]\noracle = \"answer-in-set\"\nof = [\"victim\", \"foe\"]\n";
+const FLEET: &str = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"victim\"\n";
+/// A legal client with a question of its own, and a foe.
+const THREE: &str = r#"
+[fleet.honest]
+behaviour = "script"
+step = [ { do = "hello", expect = { type = "welcome" }, part = "control" } ]
+[fleet.victim]
+behaviour = "script"
+step = [ { do = "hello" }, { do = "hello", expect = { type = "welcome" } } ]
+[fleet.foe]
+behaviour = "script"
+step = [ { do = "open" }, { do = "send", hex = "00", part = "stimulus" } ]
+"#;
+
+/// The control is met, the victim is there, and the foe has a connection.
+fn begun_three(rules: &str) -> Film {
+    let mut film = Film::new(plan(&format!("{THREE}{rules}")));
+    film.at(0).open("witness", 0, 90).served().open("honest", 0, 1).met("honest", 0, 0, 1);
+    film.at(100).open("victim", 0, 2).sent(2, "hello", &[]).met("victim", 0, 0, 2);
+    film.at(200).open("foe", 0, 3).met("foe", 0, 0, 3);
+    film
+}
+
+fn attacked(film: &mut Film) -> &mut Film {
+    film.at(1_000).step("foe", 0, 1, Some(3), StepState::Started).sent(3, "say", &[]);
+    film.step("foe", 0, 1, Some(3), StepState::Met)
+}
+
+fn all(film: &Film) -> Vec<Judgement> {
+    judge_all(&film.plan, &film.transcript(), None, &stub_registry())
+}
+
+fn of<'a>(judgements: &'a [Judgement], oracle: &str) -> &'a Judgement {
+    judgements.iter().find(|judgement| judgement.oracle == oracle).unwrap_or_else(|| panic!("nobody judged {oracle}"))
+}
+
+#[test]
+fn a_legal_client_that_the_target_throws_out_is_a_failure_of_the_rule_that_protects_it() {
+    for (by, verdict) in
+        [(By::Peer, Verdict::Fail), (By::Us, Verdict::Inconclusive), (By::Limit, Verdict::Inconclusive)]
+    {
+        let mut film = begun_three(SET);
+        attacked(&mut film).at(2_000).close(2, by).step("victim", 0, 1, Some(2), StepState::Barred).served();
+        assert_eq!(film.judge(&answer_in_set::ORACLE).verdict, verdict, "ended by {by:?}");
+        let mut film = begun_three(&format!("{SET}{FLEET}"));
+        attacked(&mut film).at(2_000).close(2, by).step("victim", 0, 1, Some(2), StepState::Barred).served();
+        assert_eq!(film.judge(&fleet_undisturbed::ORACLE).verdict, verdict, "ended by {by:?}");
+    }
+    let mut refused = begun_three(SET);
+    attacked(&mut refused).at(2_000).refuse("victim", 0, 5).step("victim", 0, 1, Some(5), StepState::Barred).served();
+    assert_eq!(refused.judge(&answer_in_set::ORACLE).verdict, Verdict::Fail);
+}
+
+#[test]
+fn whoever_attacked_on_a_connection_may_be_thrown_out() {
+    let text = THREE.replace("{ do = \"hello\" }, {", "{ do = \"hello\", part = \"stimulus\" }, {");
+    let mut film = Film::new(plan(&format!("{text}{SET}")));
+    film.at(0).open("victim", 0, 2).sent(2, "hello", &[]).met("victim", 0, 0, 2);
+    film.at(100).close(2, By::Peer).step("victim", 0, 1, Some(2), StepState::Barred);
+    assert_says(&film.judge(&answer_in_set::ORACLE), Verdict::Inconclusive, "was never evaluated");
+}
+
+#[test]
+fn what_we_cut_short_ourselves_fails_nothing() {
+    for state in [StepState::Cut, StepState::Unsaid] {
+        let mut film = begun_three(&format!("{SET}{FLEET}"));
+        attacked(&mut film).at(2_000).step("victim", 0, 1, Some(2), state).served();
+        assert_says(&film.judge(&answer_in_set::ORACLE), Verdict::Inconclusive, "was never evaluated");
+        assert_says(&film.judge(&fleet_undisturbed::ORACLE), Verdict::Inconclusive, "was not evaluated");
+    }
+}
+
+#[test]
+fn an_attack_that_the_target_stopped_by_its_limit_has_arrived_where_it_listens() {
+    let gap = |film: &Film| preconditions::check(&film.plan, &film.transcript(), None, &stub_registry()).judgement();
+    let mut film = begun_three(SET);
+    film.at(1_000).refuse("foe", 0, 4).step("foe", 0, 1, Some(4), StepState::Barred);
+    film.at(2_000).served();
+    assert_says(&gap(&film), Verdict::Pass, "");
+    let mut ours = begun_three(SET);
+    ours.at(1_000).step("foe", 0, 1, Some(4), StepState::Unsaid).at(2_000).served();
+    assert_says(&gap(&ours), Verdict::Inconclusive, "stimulus foe step 1 (send) could not be said");
+    let mut nobody = Film::new(plan(&format!("{THREE}{SET}")));
+    nobody.at(1_000).refuse("foe", 0, 4).step("foe", 0, 1, Some(4), StepState::Barred);
+    let missing = gap(&nobody);
+    assert_eq!(missing.verdict, Verdict::Inconclusive);
+}
+
+#[test]
+fn a_stimulus_that_was_never_over_says_how_much_of_it_was_written() {
+    let mut film = begun_three(SET);
+    film.at(1_000).step("foe", 0, 1, Some(3), StepState::Started).sent(3, "say", &[]).at(2_000).served();
+    let gap = preconditions::check(&film.plan, &film.transcript(), None, &stub_registry()).judgement();
+    assert_says(&gap, Verdict::Inconclusive, "was not over: 1 bytes of it were written");
+}
+
+#[test]
+fn nothing_fails_about_an_attack_that_was_not_sent_but_a_crash_and_a_hang() {
+    let panic = Life::Panic { line: "panicked at x".into() };
+    let mut unsent = begun_three(SET);
+    unsent.at(1_000).step("foe", 0, 1, Some(3), StepState::Unsaid).at(1_500).life(panic).at(2_000).served();
+    assert!(all(&unsent).iter().all(|judgement| judgement.verdict != Verdict::Fail), "{:?}", all(&unsent));
+    unsent.at(3_000).life(Life::Exited { code: 1 });
+    assert_says(of(&all(&unsent), "no-crash"), Verdict::Fail, "");
+    let mut wrong = begun_three(SET);
+    wrong.at(1_000).step("foe", 0, 1, Some(3), StepState::Unsaid);
+    wrong.at(2_000).step("victim", 0, 1, Some(2), StepState::Unmet).served();
+    assert_says(of(&all(&wrong), "answer-in-set"), Verdict::Inconclusive, "nothing of the attack was sent");
+}
+
+#[test]
+fn nothing_fails_for_what_the_record_had_no_room_for() {
+    let unmet = |full: bool| {
+        let mut film = begun_three(SET);
+        attacked(&mut film).at(2_000).step("victim", 0, 1, Some(2), StepState::Unmet).served();
+        if full {
+            film.entry(Who::Harness, Event::Calibration { name: RECORD_LIMIT.into(), value: 1 });
+        }
+        of(&all(&film), "answer-in-set").clone()
+    };
+    assert_says(&unmet(false), Verdict::Fail, "");
+    assert_says(&unmet(true), Verdict::Inconclusive, "the record was full");
+}
