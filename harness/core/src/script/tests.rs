@@ -101,6 +101,8 @@ fn read(line: &str) -> Packet {
     Packet { kind, fields, malformed }
 }
 
+const GRAMMAR: Grammar = Grammar { opening: &["connect"], ..Grammar::NONE };
+
 const TOY: Protocol = Protocol {
     name: "toy",
     versions: &[],
@@ -114,7 +116,7 @@ const TOY: Protocol = Protocol {
     dialog: |_, _, _| Box::new(Toy { held: vec![], pinged: false, refs: vec![] }),
     describe: |_, _: From| panic!("scripts do not describe"),
     class: |_, packet, field, class| (class == "ok").then(|| packet.fields.int(field).is_some_and(|n| n < 128)),
-    grammar: &Grammar::NONE,
+    grammar: &GRAMMAR,
     check: |_, _| Ok(()),
 };
 
@@ -190,7 +192,7 @@ impl Stage {
             index: 0,
             party: None,
             protocol: "toy".into(),
-            grammar: &Grammar::NONE,
+            grammar: &GRAMMAR,
             version: String::new(),
             endpoint: "plain".into(),
             endpoint_id: EndpointId(0),
