@@ -253,7 +253,7 @@ impl Member {
         match self.link().state {
             State::Open(_) => return false,
             State::Lost(_, how) => {
-                self.not_said(how, &alloc::format!("the connection is closed ({})", close_name(how)), out)
+                self.not_said(how, &alloc::format!("the connection is closed ({})", close_name(how)), out);
             }
             State::Ended(_) => self.unsaid("we have ended the connection", out),
             State::Fresh | State::Listening | State::Opening(_) => {
@@ -267,7 +267,7 @@ impl Member {
     pub(super) fn not_said(&mut self, how: Close, why: &str, out: &mut Outbox) {
         match how {
             Close::Fin | Close::Reset | Close::Refused if !self.link().half && !self.link().over => {
-                self.barred(why, out)
+                self.barred(why, out);
             }
             _ => self.unsaid(why, out),
         }
