@@ -24,7 +24,7 @@ struct Slow {
 }
 
 impl Slow {
-    fn new(inner: Box<dyn Actor>) -> Box<dyn Actor> {
+    fn behind(inner: Box<dyn Actor>) -> Box<dyn Actor> {
         Box::new(Slow { inner, out: Outbox::new(), due: VecDeque::new() })
     }
 }
@@ -64,7 +64,7 @@ fn a_server_that_answers_after_two_and_a_half_seconds_fails_no_scenario() {
         let target = reference(&scenario, &[], &registry);
         for (case, seed) in scenario.cases.iter().flat_map(|case| (0..SEEDS).map(move |seed| (case, seed))) {
             let plan = scenario.plan(&case.name, Seed(seed), &target, &registry).expect("it plans on its reference");
-            let outcome = judged_behind(plan, &target, &registry, &Slow::new);
+            let outcome = judged_behind(plan, &target, &registry, &Slow::behind);
             all += 1;
             match outcome.verdict() {
                 Verdict::Pass => passed += 1,
