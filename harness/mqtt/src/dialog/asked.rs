@@ -1,4 +1,4 @@
-//! Which step a packet of the peer answers: by its packet identifier, as the standard tells answers apart \[MQTT5 2.2.1\]; PINGRESP,
+//! Which step a packet of the peer answers: by its packet identifier, as the standard tells answers apart \[MQTT5 2.2.1-5\]; PINGRESP,
 //! which has none, by its order.
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
