@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use crate::ids::EntryId;
 use crate::oracle::lateness::Lateness;
 use crate::oracle::rule::Oracle;
-use crate::oracle::{no_crash, no_hang, no_unhandled_exception};
+use crate::oracle::{never_at, no_crash, no_hang, no_unhandled_exception};
 use crate::plan::{Expect, Plan};
 use crate::registry::Registry;
 use crate::severity::FindingKind;
@@ -46,7 +46,7 @@ pub fn judge_all(
             None => Judgement::inconclusive(&expect.oracle, "this build knows no such oracle"),
         });
     }
-    all.extend(unasked(plan, transcript, &preconditions));
+    all.extend(unasked(plan, transcript, &preconditions, &lateness));
     if let Some((which, entry)) = preconditions::announced_limit(plan, transcript, registry) {
         beyond(which, entry, &mut all, registry);
     }
@@ -54,16 +54,17 @@ pub fn judge_all(
     all
 }
 
-/// Where we were stopped before the last thing that a failure rests on, its deadlines may have been ours: only a target that ended has
-/// done so by itself.
+/// Where we were stopped for long in a trial, the deadlines in it may have been ours. A target that ended has done so by itself, and what
+/// came where it may never come did come.
 fn excused(oracle: &Oracle, judgement: Judgement, lateness: &Lateness) -> Judgement {
-    if judgement.verdict != Verdict::Fail || oracle.kind == FindingKind::Crash {
+    let stands = oracle.kind == FindingKind::Crash || oracle.id == never_at::ORACLE.id;
+    if judgement.verdict != Verdict::Fail || stands {
         return judgement;
     }
     match lateness.stopped() {
         Some(long) => {
             let reason = format!("{}; but we ourselves were stopped for {} ms", judgement.reason, long.as_millis());
-            Judgement::inconclusive(oracle.id, reason)
+            Judgement::inconclusive(oracle.id, reason).remarking(judgement.remarks)
         }
         None => judgement,
     }
@@ -100,7 +101,7 @@ fn plain(oracle: &Oracle) -> Expect {
 
 /// The attack, or its control, needs more than the target has announced: there is nothing to judge, but what stands by itself.
 fn beyond(which: String, entry: EntryId, all: &mut Vec<Judgement>, registry: &Registry) {
-    let stands = |judgement: &Judgement| registry.oracle(&judgement.oracle).is_some_and(Oracle::stands_alone);
+    let stands = |judgement: &Judgement| registry.oracle(&judgement.oracle).is_some_and(Oracle::needs_no_control);
     all.retain(|judgement| judgement.verdict == Verdict::Fail && stands(judgement));
     let reason = format!("the target announces a limit that this needs more than: {which}");
     all.push(Judgement::not_applicable(preconditions::ID, alloc::vec![entry], reason));
@@ -125,12 +126,18 @@ fn tempered(oracle: &Oracle, expect: &Expect, judgement: Judgement, precondition
 }
 
 /// An unhandled exception in the log is never ignored, also where no scenario asks for it; nor is what was remarked about handled ones.
-fn unasked(plan: &Plan, transcript: &Transcript, preconditions: &Preconditions) -> Option<Judgement> {
+fn unasked(
+    plan: &Plan,
+    transcript: &Transcript,
+    preconditions: &Preconditions,
+    lateness: &Lateness,
+) -> Option<Judgement> {
     let oracle = &no_unhandled_exception::ORACLE;
     if plan.expects.iter().any(|expect| expect.oracle == oracle.id) {
         return None;
     }
     let expect = plain(oracle);
-    let judgement = tempered(oracle, &expect, (oracle.judge)(&expect, plan, transcript), preconditions);
+    let judgement = excused(oracle, (oracle.judge)(&expect, plan, transcript), lateness);
+    let judgement = tempered(oracle, &expect, judgement, preconditions);
     (judgement.verdict == Verdict::Fail || !judgement.remarks.is_empty()).then_some(judgement)
 }

@@ -63,7 +63,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             Closing::InTime(moment) => closed.extend([since, moment]),
             // Where a round trip of the witness took that long, a close may take as long for the same reason.
             Closing::Late(_) if slow.iter().any(|round| round.touches(since.at, since.at + within)) => undecided += 1,
-            Closing::Late(_) if spare_idle && !serves(&record, conn, since) => closed.extend([since, since]),
+            Closing::Late(_) if spare_idle && !serves(&record, conn, since) => match asked_in_vain(&record, conn, since) {
+                Some(asked) => closed.extend([since, asked]),
+                None => undecided += 1,
+            },
             Closing::Late(moment) => open.push((conn, since, moment.unwrap_or(since))),
             Closing::Unknown(_) => undecided += 1,
         }
@@ -138,11 +141,20 @@ fn slow_rounds(record: &Record<'_>, within: Duration) -> Vec<Round> {
 
 /// Whether the target answered a step that was said on this connection after the attack.
 fn serves(record: &Record<'_>, conn: u32, since: Moment) -> bool {
-    let later = |step: &&StepRun<'_>| step.conn == Some(conn) && step.part.is_none() && writes(step.verb);
-    record.steps.values().filter(later).any(|step| {
+    let later = |step: &&StepRun<'_>| step.part.is_none() && writes(step.verb);
+    record.steps_of(conn).filter(later).any(|step| {
         let answered = matches!(step.ended, Some((_, StepState::Met)));
         answered && step.started.is_some_and(|started| started.id > since.id)
     })
+}
+
+/// When a step that was said after the attack had gone unanswered, or the target had let none be said.
+fn asked_in_vain(record: &Record<'_>, conn: u32, since: Moment) -> Option<Moment> {
+    let later = |step: &&StepRun<'_>| {
+        step.part.is_none() && writes(step.verb) && step.last().is_some_and(|moment| moment.id > since.id)
+    };
+    let vain = |(_, state): &(Moment, StepState)| matches!(state, StepState::Unmet | StepState::Barred);
+    record.steps_of(conn).filter(later).find_map(|step| step.ended.filter(vain)).map(|(moment, _)| moment)
 }
 
 /// The least number of `all` that is at least this share.

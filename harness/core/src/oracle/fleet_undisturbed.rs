@@ -40,6 +40,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if let Some(step) = record.steps.values().find(open) {
         return Judgement::inconclusive(ORACLE.id, format!("{} was not evaluated: {}", step.name(), step.detail));
     }
+    if let Some((step, why)) = excused(expect, &record) {
+        return Judgement::inconclusive(ORACLE.id, format!("{} {why}", step.name()));
+    }
     let (served, mut evidence) = served(expect, transcript);
     let mut members = 0;
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
@@ -60,7 +63,8 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
     let of = |(_, connection): &(&u32, &Connection<'_>)| expect.is_about(connection.fleet);
     record.connections.iter().filter(of).filter_map(|(conn, connection)| {
         let (moment, by, how) = connection.closed?;
-        if by != By::Peer || said_goodbye(record, *conn) {
+        let by_target = by == By::Peer || was_told_to_go(record, *conn, connection);
+        if !by_target || said_goodbye(record, *conn) {
             return None;
         }
         let stood = connection.opened.is_some();
@@ -76,6 +80,11 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
             entries: ids(connection.opened.into_iter().chain([moment])),
         })
     })
+}
+
+/// The target said goodbye: whoever ends the connection then, it was the target's doing.
+fn was_told_to_go(record: &Record<'_>, conn: u32, connection: &Connection<'_>) -> bool {
+    record.packets_of(conn).any(|c| !c.sent && connection.grammar.leaving.contains(&c.packet.kind.as_str()))
 }
 
 /// The owner's last packet or step says that it leaves.
@@ -102,6 +111,15 @@ fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
             entries: ids(step.started.into_iter().chain([moment])),
         })
     })
+}
+
+/// The first step that went wrong while something of ours was the matter: it is no answer, and no violation either.
+fn excused<'r, 'a>(expect: &Expect, record: &'r Record<'a>) -> Option<(&'r StepRun<'a>, String)> {
+    let wrong = |step: &&StepRun<'_>| {
+        let asked = expect.is_about(step.fleet) && step.part != Some(Part::Stimulus);
+        asked && step.ended.is_some_and(|(_, state)| state.went_wrong())
+    };
+    record.steps.values().filter(wrong).find_map(|step| Some((step, record.excuse(step)?)))
 }
 
 /// A step of these fleets that is no attack, and that nothing of ours excuses.

@@ -118,6 +118,10 @@ impl Record<'_> {
             let left = nanos(deadline - self.end) / 1_000_000;
             return InTime::Unknown(format!("the record ended {left} ms before the target's time was over"));
         }
+        let had = |at: Time| at.since(since).saturating_sub(self.lateness.between(fleet, since, at));
+        if seen.is_some_and(|at| had(at) > within + spare) {
+            return InTime::No; // all our lateness taken off, it was late still
+        }
         let late = self.lateness.between(fleet, since, deadline + spare);
         if late > spare {
             return InTime::Unknown(format!(
@@ -139,6 +143,10 @@ impl Record<'_> {
             return Some(String::from("was cut short by our own limits"));
         }
         let (from, (until, _)) = (run.started?, run.ended?);
+        let closed = run.conn.and_then(|conn| self.connections.get(&conn)).and_then(|connection| connection.closed);
+        if closed.is_some_and(|(moment, by, _)| by == By::Us && moment.id <= until.id && moment.id >= from.id) {
+            return Some(String::from("was cut short by an end of our own"));
+        }
         let late = self.lateness.between(run.fleet, from.at, until.at);
         let excused = late > tolerance(until.at.since(from.at));
         excused.then(|| format!("waited while one side could not act for {} ms", late.as_millis()))

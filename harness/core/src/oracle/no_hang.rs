@@ -27,7 +27,8 @@ pub(crate) const ORACLE: Oracle = Oracle {
 /// 20 times the slowest round trip that a loaded loopback showed (under 250 ms), as the catalogue's policy has it. It is also the
 /// longest silence that a witness waits for in one question.
 const DEADLINE: Duration = Duration::from_secs(5);
-/// Share of the deadline for which one side may have been kept from acting: four fifths of it without an answer are a hang still.
+/// Share of the deadline for which one side may have been kept from acting: four fifths of it, in which both could act and no answer
+/// came, are a hang still.
 const LATE_SHARE: u32 = 5;
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
@@ -98,7 +99,8 @@ fn why_not(
         return Some("a round trip was missed before the attack began".to_string());
     }
     let late = record.lateness.between(witness, silence.from, silence.until.at).max(Duration::from_nanos(silence.late));
-    (late > deadline / LATE_SHARE)
+    let had = silence.until.at.since(silence.from).saturating_sub(late);
+    (had < deadline - deadline / LATE_SHARE)
         .then(|| format!("a round trip was missed while we, or the machine, were {} ms late", late.as_millis()))
 }
 

@@ -67,6 +67,6 @@ fn last_words(record: &Record<'_>) -> BTreeMap<u32, (Moment, Moment)> {
 
 /// The next step of the same member on the same connection.
 fn following<'r, 'a>(record: &'r Record<'a>, step: &StepRun<'a>, conn: u32) -> Option<&'r StepRun<'a>> {
-    let after = (step.fleet, step.member, step.index + 1)..=(step.fleet, step.member, u16::MAX);
+    let after = (step.fleet, step.member, step.index.saturating_add(1))..=(step.fleet, step.member, u16::MAX);
     record.steps.range(after).map(|(_, step)| step).find(|next| next.conn == Some(conn))
 }

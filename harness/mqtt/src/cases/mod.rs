@@ -101,7 +101,7 @@ fn volley(frames: Vec<(String, Fields)>) -> Value {
 }
 
 /// How many connections ask afterwards: one answer shows it, and each that has none costs its second.
-const ASKED: usize = 5;
+const ASKED: usize = 8;
 
 /// A wait belongs to no connection, and must not be cut away with one.
 const LAST: &str = "main";

@@ -12,6 +12,7 @@ use alloc::vec::Vec;
 
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::canary::{At, carries};
+use proofhouse_core::oracle::lateness::InTime;
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, StepRun, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
@@ -196,7 +197,7 @@ fn listened(
         let Some(accepted) = logins.get(&conn).and_then(|login| login.accepted) else { return false };
         let until = connection.closed.map_or(record.end, |(moment, ..)| moment.at);
         let from = accepted.at.max(word.at);
-        until.since(from) >= within
+        until.since(from) >= within && record.in_time(at.fleet, from, within, None) == InTime::No
     })
 }
 

@@ -68,12 +68,14 @@ impl Stay {
 
 fn stays(record: &Record<'_>, logins: &Logins<'_>, fleet: &FleetPlan, member: u32) -> Vec<Stay> {
     let mine = record.connections_of(&fleet.name, member);
-    let accepted = mine.filter_map(|(conn, c)| Some((logins.get(&conn)?.accepted?, c.closed)));
+    // A device that was told to go ends the connection itself: the target has ended it all the same.
+    let told = |conn| record.packets_of(conn).any(|c| !c.sent && c.packet.kind == "disconnect");
+    let accepted = mine.filter_map(|(conn, c)| Some((logins.get(&conn)?.accepted?, c.closed, told(conn))));
     let mut stays: Vec<Stay> = accepted
-        .map(|(from, closed)| Stay {
+        .map(|(from, closed, told)| Stay {
             from,
             to: closed.map(|(moment, ..)| moment),
-            left: closed.is_some_and(|(_, by, _)| by != By::Peer),
+            left: !told && closed.is_some_and(|(_, by, _)| by != By::Peer),
         })
         .collect();
     stays.sort_by_key(|stay| stay.from);

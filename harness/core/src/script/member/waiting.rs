@@ -246,7 +246,7 @@ impl Member {
         let quiet = self.is_quiet(waiting);
         let lasted = |length: &Duration| quiet && waiting.written && now >= waiting.began + *length;
         let silence = any.iter().filter_map(|a| a.silence).find(lasted);
-        if let (Some(length), false) = (silence, self.link().deaf) {
+        if let (Some(length), false) = (silence, self.link().deaf || self.link().inbox.dropped > 0) {
             return self.met(alloc::format!("{} of silence", span(length)), out);
         }
         if now < waiting.until {
