@@ -9,7 +9,7 @@ mod index;
 pub mod lateness;
 mod log_injection;
 mod memory_bounded;
-mod never_at;
+pub(crate) mod never_at;
 pub(crate) mod no_crash;
 pub(crate) mod no_hang;
 mod no_slowdown;

@@ -63,10 +63,12 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             Closing::InTime(moment) => closed.extend([since, moment]),
             // Where a round trip of the witness took that long, a close may take as long for the same reason.
             Closing::Late(_) if slow.iter().any(|round| round.touches(since.at, since.at + within)) => undecided += 1,
-            Closing::Late(_) if spare_idle && !serves(&record, conn, since) => match asked_in_vain(&record, conn, since) {
-                Some(asked) => closed.extend([since, asked]),
-                None => undecided += 1,
-            },
+            Closing::Late(_) if spare_idle && !serves(&record, conn, since) => {
+                match asked_in_vain(&record, conn, since) {
+                    Some(asked) => closed.extend([since, asked]),
+                    None => undecided += 1,
+                }
+            }
             Closing::Late(moment) => open.push((conn, since, moment.unwrap_or(since))),
             Closing::Unknown(_) => undecided += 1,
         }

@@ -13,7 +13,7 @@ use crate::severity::FindingKind;
 use crate::transcript::{Event, Transcript};
 use crate::verdict::{Judgement, Violation};
 
-pub(super) const ORACLE: Oracle = Oracle {
+pub(crate) const ORACLE: Oracle = Oracle {
     id: "never-at",
     doc: "a canary that was sent never arrives at a fleet (`fleet`, or `fleet:filter` for some of its topics or paths)",
     clauses: &[],
