@@ -44,6 +44,8 @@ pub const UNHEARD: &str = "datagrams-unheard";
 /// Calibration entry with the connections that the kernel made, or was asked to make, and dropped, since the queue of a process that
 /// listens was full.
 pub const LISTEN_OVERFLOWS: &str = "listen-overflows";
+/// Name of the entry that says that the target logged more than we keep: nobody can say what stood in the rest.
+pub const LOG_LIMIT: &str = "log-limit-reached";
 /// What an entry costs beside its bytes.
 const ENTRY_OVERHEAD: u64 = 160;
 /// What a packet costs beside its characters, and each of its fields as much again: a flood of twelve-byte packets is mostly this.

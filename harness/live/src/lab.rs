@@ -203,13 +203,14 @@ impl Lab {
                 let (done, replies) = channel();
                 cues.admin = Some((orders, replies));
                 let waker = driver.waker();
-                scope.spawn(move || administer(accounts, process, options, &to_do, &done, &waker));
+                let work = move || administer(accounts, process, options, &to_do, &done, &waker);
+                let begun = thread::Builder::new().spawn_scoped(scope, work);
+                begun.map_err(RunError::io("start a thread for the accounts"))?;
             }
             driver.run(cues)
         });
         calibrate(&mut driver, self.descriptors, its_descriptors);
         let mut seen = driver.finish(header);
-        // Also where we were interrupted: what was seen may be a finding.
         let witnessed = self.witness.as_mut().map_or(Ok(()), |witness| witness.record(&mut seen, zero));
         if witnessed.is_err() {
             self.witness = None;

@@ -104,7 +104,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
         let shown = again.violation.is_some();
         undecided += u32::from(!shown && !was_judged(&again.outcome.judgements, &stored.finding.oracle));
         another += u32::from(!shown && again.others.iter().any(|(oracle, _)| *oracle == stored.finding.oracle));
-        tell!("{nth:>4}  {}", in_words(&again, &stored.finding.oracle));
+        let words = in_words(&again, &stored.finding.oracle);
         journal
             .add(Record::Replay {
                 signature: stored.finding.signature.clone(),
@@ -114,7 +114,9 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
                 transcript: again.digest,
                 plan: proofhouse_live::digest::sha256(plan.to_toml().as_bytes()),
             })
+            .and_then(|()| journal.sync())
             .map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))?;
+        tell!("{nth:>4}  {words}");
     }
     let said = say(&stored, &lines(&stored.folder)?[before..]);
     if said == ExitCode::Fine && another > 0 {

@@ -89,10 +89,11 @@ impl Lateness {
         (self.busy_until > at).then_some(self.busy_until)
     }
 
-    /// The next interval that has ended by now, each once.
+    /// The interval that ended first of those that have by now, each once: one that began earlier may last longer.
     fn ended(&mut self, now: Time) -> Option<Slip> {
-        let ended = self.slips.front().is_some_and(|slip| slip.to <= now);
-        ended.then(|| self.slips.pop_front()).flatten()
+        let first = self.slips.iter().enumerate().min_by_key(|(_, slip)| slip.to);
+        let place = first.filter(|(_, slip)| slip.to <= now).map(|(place, _)| place)?;
+        self.slips.remove(place)
     }
 }
 

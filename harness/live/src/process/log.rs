@@ -4,7 +4,8 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use proofhouse_core::transcript::{Life, printable};
+use proofhouse_core::recorder::LOG_LIMIT;
+use proofhouse_core::transcript::{Event, Life, printable};
 use regex_lite::Regex;
 
 use super::observed::{Observed, lock};
@@ -116,7 +117,11 @@ impl LogBook {
         }
         let len = bytes.len();
         // Before anything is escaped: a secret may hold what is.
-        self.secrets.bytes(bytes);
+        if len < LINE_MAX {
+            self.secrets.bytes(bytes)
+        } else {
+            self.secrets.cut(bytes)
+        }
         let line = printable(bytes);
         let mut book = lock(&self.book);
         if book.flooded {
@@ -127,6 +132,7 @@ impl LogBook {
             book.flooded = true;
             let line = format!("log flooded: {} bytes; the rest is not kept", book.bytes);
             self.observed.life(Life::Log { line });
+            self.observed.target(Event::Calibration { name: LOG_LIMIT.to_string(), value: TOTAL_MAX as u64 });
             return false;
         }
         self.observed.life(Life::line(&line));

@@ -96,6 +96,8 @@ pub struct Journal {
     /// Lines that were written, and of those how many are surely on disk.
     written: u64,
     synced: u64,
+    /// A line that was not written whole could not be taken back: nothing may follow it.
+    torn: bool,
 }
 
 /// A journal that does not read.
@@ -136,7 +138,7 @@ impl Journal {
             .open(&path)
             .map_err(|e| JournalError::Io(path.clone(), e))?;
         lock(&file, &path)?;
-        Ok(Journal { file, path, last: ROOT.to_owned(), written: 0, synced: 0 })
+        Ok(Journal { file, path, last: ROOT.to_owned(), written: 0, synced: 0, torn: false })
     }
 
     /// Goes on with a journal, less a torn last line; also returns what it says so far.
@@ -151,7 +153,7 @@ impl Journal {
         lock(&file, &path)?;
         let (records, length, last) = scan(&path)?;
         file.set_len(length).and_then(|()| file.sync_data()).map_err(io)?;
-        Ok((Journal { file, path, last, written: 0, synced: 0 }, records))
+        Ok((Journal { file, path, last, written: 0, synced: 0, torn: false }, records))
     }
 
     /// What a journal says.
@@ -167,16 +169,18 @@ impl Journal {
     /// # Errors
     /// When it cannot be written: what was written of it is taken back, so that the journal still reads.
     pub fn add(&mut self, record: Record) -> Result<(), JournalError> {
+        if self.torn {
+            let error = io::Error::other("an earlier line could not be taken back");
+            return Err(JournalError::Io(self.path.clone(), error));
+        }
         let line = Line { prev: self.last.clone(), record };
         let mut text = serde_json::to_string(&line).expect("a record is always JSON");
         let hash = sha256(text.as_bytes());
         text.push('\n');
         let before = self.file.metadata().map(|m| m.len());
         if let Err(error) = self.file.write_all(text.as_bytes()) {
-            if let Ok(length) = before {
-                // A full disk can still shorten a file; if not, the resume cuts the torn line.
-                let _ = self.file.set_len(length);
-            }
+            // A full disk can still shorten a file; if not, the torn line stays the last, and the resume cuts it.
+            self.torn = before.and_then(|length| self.file.set_len(length)).is_err();
             return Err(JournalError::Io(self.path.clone(), error));
         }
         self.last = hash;

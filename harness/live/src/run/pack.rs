@@ -54,7 +54,12 @@ impl Pack {
         let path = root.join(FILE);
         let open = || {
             let file = OpenOptions::new().read(true).append(true).create(true).open(&path)?;
-            file.set_len(members(&file)?.last().map_or(0, |(_, end)| *end))?;
+            let end = members(&file)?.last().map_or(0, |(_, end)| *end);
+            if end < file.metadata()?.len() {
+                // A torn end, or damage in the middle: what stands behind it is evidence of lines that stand in the journal.
+                std::fs::copy(&path, path.with_extension("gz.torn"))?;
+                file.set_len(end)?;
+            }
             Ok(file)
         };
         match open() {
