@@ -234,7 +234,7 @@ mod tests {
         let line = [&[b'x'; 1023][..], b"\n"].concat();
         log.read(&*line.repeat(TOTAL_MAX / COST + 100));
         let lines = observed.take();
-        assert_eq!(lines.len(), TOTAL_MAX / COST + 1);
+        assert_eq!(lines.len(), TOTAL_MAX / COST + 2, "the lines, that there are more, and that this was our limit");
         let flooded = |e: &&proofhouse_core::transcript::Entry| format!("{:?}", e.event).contains("log flooded");
         assert_eq!(lines.iter().filter(flooded).count(), 1);
     }
