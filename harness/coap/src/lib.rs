@@ -27,6 +27,7 @@ pub mod observe;
 pub mod oracle;
 pub mod probes;
 mod protocol;
+pub mod residue;
 pub mod steps;
 
 pub use protocol::COAP;

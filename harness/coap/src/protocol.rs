@@ -4,11 +4,12 @@ use alloc::vec::Vec;
 
 use proofhouse_core::grammar::Grammar;
 use proofhouse_core::protocol::{Capability, Protocol, Transport};
+use proofhouse_core::shared::Shared;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
 use crate::codec::Code;
-use crate::{behaviour, cases, describe, dialog, oracle, probes, steps};
+use crate::{behaviour, cases, describe, dialog, oracle, probes, residue, steps};
 
 /// CoAP over UDP, RFC 7252, with RFC 7641 and RFC 7959.
 pub const COAP: Protocol = Protocol {
@@ -25,6 +26,7 @@ pub const COAP: Protocol = Protocol {
     describe: describe::describe,
     class,
     grammar: &GRAMMAR,
+    shared: Shared { residue: residue::residue, ..Shared::NOTHING },
     check: steps::check,
 };
 

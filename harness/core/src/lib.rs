@@ -39,6 +39,7 @@ pub mod scenario;
 pub mod script;
 pub mod seed;
 pub mod severity;
+pub mod shared;
 pub mod shrink;
 pub mod sim;
 pub mod spread;

@@ -8,6 +8,7 @@ use crate::grammar::Grammar;
 use crate::key::Key;
 use crate::oracle::rule::Oracle;
 use crate::plan::{FleetPlan, Plan, StepPlan};
+use crate::shared::Shared;
 use crate::time::Time;
 use crate::transcript::Packet;
 use crate::value::{Fields, Value};
@@ -107,6 +108,8 @@ pub struct Protocol {
     pub class: Class,
     /// What rules of every protocol must know of its packets.
     pub grammar: &'static Grammar,
+    /// What it knows of a target that outlives a trial.
+    pub shared: Shared,
     /// Checks a frame or step at load time, so that a mistake has a line: `Err` says what is wrong with which key.
     pub check: Check,
 }

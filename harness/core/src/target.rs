@@ -215,6 +215,16 @@ impl TargetSpec {
         lacks.find(|(name, _)| name == capability).map(|(_, reason)| reason.as_str())
     }
 
+    /// Whether a trial meets what others have left: the target runs elsewhere, or one start of it plays several rounds.
+    #[must_use]
+    pub fn outlives_trials(&self) -> bool {
+        match &self.kind {
+            TargetKind::Remote => true,
+            TargetKind::Process(spec) => spec.rounds > 1,
+            TargetKind::InProcess { .. } => false,
+        }
+    }
+
     /// What `{resource.name}` stands for at the first endpoint that has it.
     #[must_use]
     pub fn resource(&self, name: &str) -> Option<&Value> {

@@ -16,6 +16,8 @@ pub struct Outcome {
     pub transcript: Transcript,
     /// What was seen in the control arm, where there is one.
     pub control: Option<Transcript>,
+    /// What was seen when something that the trial had left on its target could not be cleared.
+    pub clearing: Option<Transcript>,
     /// Every rule's answer.
     pub judgements: Vec<Judgement>,
     /// The memory that the records take, for as long as somebody holds them.

@@ -14,7 +14,7 @@ use proofhouse_core::value::{Fields, Value};
 use crate::codec::{Ack, Packet, PacketId, ReasonCode, Sender, Version, split};
 use crate::describe::Stream;
 use crate::session::limits::{Announced, Limit, allows};
-use crate::{frames, names, steps};
+use crate::{frames, names, steps, unique};
 
 mod asked;
 use asked::Asked;
@@ -62,7 +62,7 @@ pub fn dialog(fleet: &FleetPlan, plan: &Plan, member: u32) -> Box<dyn Dialog> {
     Box::new(Script {
         version,
         manual,
-        client_id: alloc::format!("{}-{member}", fleet.name),
+        client_id: unique::client_id(fleet, member),
         accounts,
         party: fleet.party,
         stream: Stream::new(version, theirs),

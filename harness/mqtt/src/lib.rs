@@ -21,7 +21,9 @@ pub mod names;
 pub mod oracle;
 pub mod probes;
 mod protocol;
+pub mod residue;
 pub mod session;
 pub mod steps;
+pub mod unique;
 
 pub use protocol::MQTT;

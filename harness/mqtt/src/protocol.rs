@@ -1,9 +1,10 @@
 //! The row by which the engine knows MQTT.
 use proofhouse_core::protocol::{Capability, Protocol, Transport};
+use proofhouse_core::shared::Shared;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
-use crate::{behaviour, cases, describe, dialog, grammar, oracle, probes, steps};
+use crate::{behaviour, cases, describe, dialog, grammar, oracle, probes, residue, steps, unique};
 
 /// MQTT 3.1.1 and 5.0.
 pub const MQTT: Protocol = Protocol {
@@ -20,6 +21,7 @@ pub const MQTT: Protocol = Protocol {
     describe: describe::describe,
     class,
     grammar: &grammar::GRAMMAR,
+    shared: Shared { unique: unique::unique, residue: residue::residue, foreign: residue::foreign },
     check: steps::check,
 };
 

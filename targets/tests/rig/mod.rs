@@ -39,7 +39,7 @@ pub fn judged_under(plan: Plan, target: &TargetSpec, registry: &Registry, condit
     let transcript = arm(&plan, "main");
     let control = plan.control_arm().map(|plan| arm(&plan, "control"));
     let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
-    Outcome { plan, transcript, control, judgements, held: Vec::new() }
+    Outcome { plan, transcript, control, clearing: None, judgements, held: Vec::new() }
 }
 
 /// What comes of a plan whose target stands behind something else.
@@ -55,7 +55,7 @@ pub fn judged_behind(
     let transcript = arm(&plan, "main");
     let control = plan.control_arm().map(|plan| arm(&plan, "control"));
     let judgements = judge_all(&plan, &transcript, control.as_ref(), registry);
-    Outcome { plan, transcript, control, judgements, held: Vec::new() }
+    Outcome { plan, transcript, control, clearing: None, judgements, held: Vec::new() }
 }
 
 /// The header of a simulated arm.

@@ -109,8 +109,10 @@ fn again(
     let mut judged = judge_all(&plan, transcript, control.as_ref(), registry);
     if let Some(capability) = row.scenario.strip_prefix(gate::PROBE) {
         let _ = gate::declaration(capability, &target.spec, &mut judged, registry);
-    } else if let Some(doubt) = before.iter().find(|j| j.oracle == gate::NEEDS) {
-        gate::doubted(&doubt.reason, &mut judged, registry);
+    } else if let Some(doubt) = before.iter().find(|j| gate::DOUBTS.contains(&j.oracle.as_str())) {
+        gate::doubted(&doubt.oracle, &doubt.reason, &mut judged, registry);
     }
+    // What a trial left on its target was seen after its record had ended.
+    judged.extend(before.iter().filter(|j| j.oracle == gate::CLEARING).cloned());
     Ok(Some(worst(&judged)))
 }

@@ -9,6 +9,8 @@ use super::{about, check, fleet, network, party, rules};
 use crate::document::{Keys, Located, Mistake, Span};
 use crate::plan::{FleetPlan, Plan, Recording, Segments};
 use crate::protocol::Transport;
+use crate::shared::{CLEARING, own_seed};
+use crate::target::TargetSpec;
 use crate::value::hex;
 
 /// Version of the format that this build reads.
@@ -20,6 +22,9 @@ pub(super) fn plan(mut tree: Located, trial: Trial<'_>) -> Result<Plan, Stop> {
     let names = Names::collect(&tree);
     let mut plan = head(&mut tree, names, trial)?;
     plan.tree = tree;
+    if is_shared(trial) {
+        trial.registry.protocols.iter().for_each(|protocol| (protocol.shared.unique)(&mut plan));
+    }
     check::plan(&plan, trial)?;
     Ok(plan)
 }
@@ -170,9 +175,15 @@ pub(crate) fn capabilities(registry: &crate::registry::Registry) -> Vec<String> 
     all
 }
 
+/// Whether other trials, which may have the same seed, meet what this one leaves. A clearing takes the names as they are.
+fn is_shared(trial: Trial<'_>) -> bool {
+    trial.target.is_some_and(TargetSpec::outlives_trials) && !trial.id.starts_with(CLEARING)
+}
+
 /// 32 characters that carry 128 random bits: nobody guesses them, and nothing else looks like them.
 fn canary(name: &str, trial: Trial<'_>) -> String {
     let mut bytes = [0; 16];
-    trial.seed.stream(&format!("canary/{name}"), 0).fill(&mut bytes);
+    let seed = if is_shared(trial) { own_seed(trial.seed, trial.id, trial.case) } else { trial.seed };
+    seed.stream(&format!("canary/{name}"), 0).fill(&mut bytes);
     hex(&bytes)
 }

@@ -117,6 +117,7 @@ const TOY: Protocol = Protocol {
     describe: |_, _: From| panic!("scripts do not describe"),
     class: |_, packet, field, class| (class == "ok").then(|| packet.fields.int(field).is_some_and(|n| n < 128)),
     grammar: &GRAMMAR,
+    shared: crate::shared::Shared::NOTHING,
     check: |_, _| Ok(()),
 };
 

@@ -313,7 +313,7 @@ impl Campaign<'_> {
         match catch_unwind(AssertUnwindSafe(|| self.runner.outcome(plan, &job.target))) {
             Ok(Ok(mut outcome)) => {
                 if let (Gate::Doubt(why), None) = (gate, &job.probe) {
-                    gate::doubted(&why, &mut outcome.judgements, self.runner.registry);
+                    gate::doubted(gate::NEEDS, &why, &mut outcome.judgements, self.runner.registry);
                 }
                 End { judged: Judged::Rules(outcome.judgements.clone()), outcome: Some(outcome) }
             }

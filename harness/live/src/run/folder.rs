@@ -118,6 +118,9 @@ impl Folder {
         if let Some(control) = &outcome.control {
             self.write(&format!("{trial}/control.jsonl.gz"), &gzip(control.to_jsonl().as_bytes()))?;
         }
+        if let Some(clearing) = &outcome.clearing {
+            self.write(&format!("{trial}/clearing.jsonl.gz"), &gzip(clearing.to_jsonl().as_bytes()))?;
+        }
         Ok(())
     }
 

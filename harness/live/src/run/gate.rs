@@ -118,13 +118,14 @@ fn undecided(capability: &str, judgements: &mut Vec<Judgement>, registry: &Regis
 }
 
 /// Where a capability is in doubt, rules that rest on it cannot decide; a target that crashed, hung or threw did so all the same.
-pub fn doubted(why: &str, judgements: &mut Vec<Judgement>, registry: &Registry) {
+/// `rule` is whose doubt it is.
+pub fn doubted(rule: &str, why: &str, judgements: &mut Vec<Judgement>, registry: &Registry) {
     // The target itself has said in the trial what it does not do: that is no doubt.
     if judgements.iter().any(|judgement| judgement.verdict == Verdict::NotApplicable) {
         return;
     }
     judgements.retain(|j| is_trouble(registry, j));
-    judgements.push(Judgement::inconclusive(NEEDS, why));
+    judgements.push(Judgement::inconclusive(rule, why));
 }
 
 /// A failure that no missing capability explains.
@@ -138,6 +139,15 @@ pub const PROBE: &str = "probe/";
 
 /// Id under which doubt about a capability is judged.
 pub const NEEDS: &str = "needs";
+
+/// Id under which a trial is undecided for what it met on its target and had not made.
+pub const RESIDUE: &str = "residue";
+
+/// Whose doubts leave nothing but trouble to be judged.
+pub const DOUBTS: [&str; 2] = [NEEDS, RESIDUE];
+
+/// Id under which a trial says that what it left on its target could not be cleared.
+pub const CLEARING: &str = "clearing";
 
 /// Id under which a wrong declaration is reported.
 pub const DECLARATION: &str = "declaration";
@@ -224,10 +234,10 @@ mod tests {
     #[test]
     fn doubt_about_a_capability_excuses_a_rule_but_no_crash() {
         let mut seen = vec![fail("answer-in-set"), fail("never-at"), fail("no-crash")];
-        doubted("needs acl", &mut seen, &Registry::default());
+        doubted("needs", "needs acl", &mut seen, &Registry::default());
         assert_eq!(failed(&seen), ["no-crash"]);
         let mut seen = vec![fail("answer-in-set")];
-        doubted("needs acl", &mut seen, &Registry::default());
+        doubted("needs", "needs acl", &mut seen, &Registry::default());
         assert_eq!(Verdict::all(seen.iter().map(|j| j.verdict)), Verdict::Inconclusive);
     }
 

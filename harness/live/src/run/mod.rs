@@ -3,6 +3,7 @@
 //! [`Runner`] does one trial. [`Campaign`] does many: it asks what the target can do ([`gate`]), runs trials side by side,
 //! confirms and cuts every failure, and writes all of it through the [`journal`], so that nothing found is lost.
 pub mod campaign;
+mod clearing;
 pub mod confirm;
 pub mod folder;
 pub mod gate;

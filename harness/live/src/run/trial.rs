@@ -7,12 +7,15 @@ use proofhouse_core::budget::Lease;
 use proofhouse_core::judge::judge_all;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::{BuildPlan, Registry};
+use proofhouse_core::shared;
 use proofhouse_core::sim;
 use proofhouse_core::target::{TargetKind, TargetSpec};
 use proofhouse_core::transcript::{Header, Transcript};
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::{Judgement, Verdict};
 
+use super::clearing::{self, Rest};
+use super::gate;
 use super::turn::{Turn, Turns};
 use crate::guard;
 use crate::process::observed::lock;
@@ -28,13 +31,15 @@ pub struct Runner<'a> {
     labs: Mutex<BTreeMap<String, Vec<Lab>>>,
     /// Whose turn it is where trials share a target.
     turns: Turns,
+    /// What could not be cleared away, by target.
+    left: Mutex<BTreeMap<String, Vec<Rest>>>,
 }
 
 impl<'a> Runner<'a> {
     /// A runner without any target yet.
     #[must_use]
     pub fn new(registry: &'a Registry, live: LiveOptions) -> Runner<'a> {
-        Runner { registry, live, labs: Mutex::default(), turns: Turns::default() }
+        Runner { registry, live, labs: Mutex::default(), turns: Turns::default(), left: Mutex::default() }
     }
 
     /// Runs a plan, and its control arm where it has one, and judges. A target with `reuse = "campaign"` may have played rounds
@@ -45,15 +50,15 @@ impl<'a> Runner<'a> {
     pub fn outcome(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
         let Some(mut lab) = self.waiting(target) else { return self.first(plan, target) };
         let before = lab.rounds();
-        let Ok(outcome) = self.in_lab(plan.clone(), &mut lab) else {
+        let Ok((outcome, rest)) = self.in_lab(plan.clone(), target, &mut lab) else {
             drop(lab.close()); // such a plan needs a target of its own
             return self.first(plan, target);
         };
-        if passed(&outcome) {
-            self.keep(target, lab);
+        let passed = passed(&outcome);
+        self.keep_or_close(target, lab, passed && rest.is_none());
+        if passed {
             return Ok(outcome);
         }
-        drop(lab.close());
         let mut fresh = self.fresh(plan, target)?;
         fresh.judgements.extend(leaked(&outcome, &fresh, before));
         Ok(fresh)
@@ -64,7 +69,9 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// As [`Runner::outcome`].
     pub fn fresh(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
-        let _turn = self.turn(target)?;
+        if matches!(target.kind, TargetKind::Remote) {
+            return self.in_turn(plan, target);
+        }
         let (transcript, held) = self.arm(&plan, target, "main")?;
         let mut held = vec![held];
         let control = match plan.control_arm() {
@@ -84,46 +91,78 @@ impl<'a> Runner<'a> {
             return self.fresh(plan, target);
         }
         let mut lab = Lab::open(target, &plan, self.registry, &self.live)?;
-        let outcome = self.in_lab(plan, &mut lab);
-        match &outcome {
-            Ok(outcome) if passed(outcome) => self.keep(target, lab),
-            _ => drop(lab.close()),
-        }
-        outcome
+        let played = self.in_lab(plan, target, &mut lab);
+        let good = played.as_ref().is_ok_and(|(outcome, rest)| passed(outcome) && rest.is_none());
+        self.keep_or_close(target, lab, good);
+        played.map(|(outcome, _)| outcome)
     }
 
-    fn in_lab(&self, plan: Plan, lab: &mut Lab) -> Result<Outcome, RunError> {
+    /// Both arms on a target that others wait for too. What they leave there is gone before the next one begins.
+    fn in_turn(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
+        let _turn = self.turn(target)?;
+        let mut lab = Lab::open(target, &plan, self.registry, &self.live)?;
+        let played = self.in_lab(plan, target, &mut lab);
+        drop(lab.close());
+        let (mut outcome, rest) = played?;
+        if !passed(&outcome)
+            && let Some(why) = self.not_its_own(target, &outcome)
+        {
+            gate::doubted(gate::RESIDUE, &why, &mut outcome.judgements, self.registry);
+        }
+        if let Some(mut rest) = rest {
+            outcome.clearing = rest.transcript.take();
+            outcome.judgements.push(Judgement::inconclusive(gate::CLEARING, rest.why.clone()));
+            lock(&self.left).entry(target.digest.clone()).or_default().push(rest);
+        }
+        Ok(outcome)
+    }
+
+    /// What this trial met on the target and had not made: left there by another trial, or by others.
+    fn not_its_own(&self, target: &TargetSpec, outcome: &Outcome) -> Option<String> {
+        let seen = || core::iter::once(&outcome.transcript).chain(&outcome.control);
+        let left = lock(&self.left);
+        let mut rests = left.get(&target.digest).into_iter().flatten();
+        let ours = rests.find(|rest| seen().any(|transcript| shared::met(&rest.names, transcript).is_some()));
+        let foreign = || {
+            let rows = self.registry.protocols.iter().map(|protocol| protocol.shared.foreign);
+            rows.flat_map(|foreign| seen().find_map(|transcript| foreign(&outcome.plan, transcript))).next()
+        };
+        ours.map(|rest| rest.why.clone()).or_else(foreign)
+    }
+
+    /// Both arms, each cleared away behind it.
+    fn in_lab(&self, plan: Plan, target: &TargetSpec, lab: &mut Lab) -> Result<(Outcome, Option<Rest>), RunError> {
         let transcript = lab.round(&plan, header(&plan, "live", "main"))?;
         let mut held = vec![lab.take_memory()];
-        let control = match plan.control_arm() {
-            Some(arm) => Some(lab.round(&arm, header(&plan, "live", "control"))?),
-            None => None,
-        };
-        held.push(lab.take_memory());
-        Ok(self.judged(plan, transcript, control, held))
+        let mut rest = clearing::clear(&plan, &transcript, target, self.registry, lab);
+        let mut control = None;
+        if let Some(arm) = plan.control_arm() {
+            let seen = lab.round(&arm, header(&plan, "live", "control"))?;
+            held.push(lab.take_memory());
+            rest = rest.or(clearing::clear(&arm, &seen, target, self.registry, lab));
+            control = Some(seen);
+        }
+        Ok((self.judged(plan, transcript, control, held), rest))
     }
 
     fn judged(&self, plan: Plan, transcript: Transcript, control: Option<Transcript>, held: Vec<Lease>) -> Outcome {
         let judgements = judge_all(&plan, &transcript, control.as_ref(), self.registry);
-        Outcome { plan, transcript, control, judgements, held }
+        Outcome { plan, transcript, control, clearing: None, judgements, held }
     }
 
-    /// Both arms of a trial are one turn. `None` where every trial has a target of its own.
-    fn turn(&self, target: &TargetSpec) -> Result<Option<Turn<'_>>, RunError> {
-        if !matches!(target.kind, TargetKind::Remote) {
-            return Ok(None);
-        }
+    /// Both arms of a trial are one turn.
+    fn turn(&self, target: &TargetSpec) -> Result<Turn<'_>, RunError> {
         let approved = guard::approve(target, &self.live.i_own, str::to_string)?;
-        Ok(Some(self.turns.take(approved.addrs().collect())))
+        Ok(self.turns.take(approved.addrs().collect()))
     }
 
     fn waiting(&self, target: &TargetSpec) -> Option<Lab> {
         lock(&self.labs).get_mut(&target.digest)?.pop()
     }
 
-    /// Keeps a target for its next round, or ends it after its last.
-    fn keep(&self, target: &TargetSpec, lab: Lab) {
-        match lab.rounds() < rounds_max(target) {
+    /// Keeps a target that is as good as new for its next round, or ends it after its last.
+    fn keep_or_close(&self, target: &TargetSpec, lab: Lab, good: bool) {
+        match good && lab.rounds() < rounds_max(target) {
             true => lock(&self.labs).entry(target.digest.clone()).or_default().push(lab),
             false => drop(lab.close()),
         }
@@ -182,7 +221,7 @@ fn leaked(before: &Outcome, fresh: &Outcome, rounds: u32) -> Option<Judgement> {
     ))
 }
 
-fn header(plan: &Plan, clock: &str, arm: &str) -> Header {
+pub(super) fn header(plan: &Plan, clock: &str, arm: &str) -> Header {
     Header {
         format: proofhouse_core::transcript::FORMAT,
         scenario: plan.id.clone(),

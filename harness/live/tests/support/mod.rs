@@ -215,6 +215,7 @@ fn toy(name: &'static str, transport: Transport) -> Protocol {
         describe: |_, _| Box::new(Mute),
         class: |_, _, _, _| None,
         grammar: &Grammar::NONE,
+        shared: proofhouse_core::shared::Shared::NOTHING,
         check: |_, _| Ok(()),
     }
 }

@@ -510,7 +510,7 @@ impl Turn<'_> {
 impl Scratch {
     fn name(&mut self, config: &Config, identity: u32) {
         self.client_id.clear();
-        let _ = write!(self.client_id, "{}-{identity}", config.fleet.name);
+        let _ = write!(self.client_id, "{}-{identity}{}", config.fleet.name, crate::unique::ending(&config.fleet));
     }
 
     /// Topic and payload of the device's current reading: `{"seq":17}` and spaces.

@@ -8,7 +8,7 @@ use proofhouse_core::transcript::Packet;
 
 /// A connection as its first CONNECT introduced it. A second CONNECT changes nothing: it is a protocol error (3.1.0-2).
 #[derive(Clone, Debug)]
-pub(super) struct Login<'a> {
+pub(crate) struct Login<'a> {
     /// When CONNECT was sent.
     pub connect: Moment,
     /// The client id; empty where the server assigns one.
@@ -20,10 +20,10 @@ pub(super) struct Login<'a> {
 }
 
 /// Connections that said CONNECT, by number.
-pub(super) type Logins<'a> = BTreeMap<u32, Login<'a>>;
+pub(crate) type Logins<'a> = BTreeMap<u32, Login<'a>>;
 
 /// Every connection that said CONNECT.
-pub(super) fn logins<'a>(record: &Record<'a>) -> Logins<'a> {
+pub(crate) fn logins<'a>(record: &Record<'a>) -> Logins<'a> {
     let mut logins: BTreeMap<u32, Login<'a>> = BTreeMap::new();
     for Crossing { moment, conn, sent, packet } in record.packets() {
         match (sent, packet.kind.as_str()) {
@@ -47,12 +47,12 @@ pub(super) fn logins<'a>(record: &Record<'a>) -> Logins<'a> {
 }
 
 /// CONNACK with success: 0 in both versions.
-pub(super) fn accepts(packet: &Packet) -> bool {
+pub(crate) fn accepts(packet: &Packet) -> bool {
     packet.kind == "connack" && packet.fields.int("reason") == Some(0)
 }
 
 /// The party that speaks on a connection: who logged in, or, where nobody is asked, the fleet's. `None`: nobody, who has no rights.
-pub(super) fn party(plan: &Plan, record: &Record<'_>, logins: &BTreeMap<u32, Login<'_>>, conn: u32) -> Option<u16> {
+pub(crate) fn party(plan: &Plan, record: &Record<'_>, logins: &BTreeMap<u32, Login<'_>>, conn: u32) -> Option<u16> {
     let fleet = plan.fleet(record.connections.get(&conn)?.fleet)?;
     if !fleet.authenticated {
         return fleet.party;
@@ -62,7 +62,7 @@ pub(super) fn party(plan: &Plan, record: &Record<'_>, logins: &BTreeMap<u32, Log
 }
 
 /// Name of a party, as messages write it.
-pub(super) fn name_of(plan: &Plan, party: Option<u16>) -> String {
+pub(crate) fn name_of(plan: &Plan, party: Option<u16>) -> String {
     party
         .and_then(|at| plan.parties.get(usize::from(at)))
         .map_or_else(|| "nobody".to_string(), |party| party.name.clone())

@@ -4,7 +4,7 @@ use proofhouse_core::oracle::Oracle;
 mod answers_fit;
 mod arrivals;
 mod exactly_once;
-mod identity;
+pub(crate) mod identity;
 mod matches_filter;
 mod policy_kept;
 mod reads_within_rights;

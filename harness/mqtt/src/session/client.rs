@@ -1,5 +1,4 @@
 //! A session with its connection: opens, keeps alive, finds out that nobody answers, and comes back.
-use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
@@ -44,7 +43,7 @@ impl Client {
     /// Member `identity` of a fleet; `seed` is the first draw of its own stream.
     #[must_use]
     pub fn new(profile: Arc<Profile>, fleet: Arc<FleetPlan>, identity: u32, seed: u64) -> Client {
-        let client_id: String = alloc::format!("{}-{identity}", fleet.name);
+        let client_id = crate::unique::client_id(&fleet, identity);
         Client {
             backoff: profile.backoff,
             session: Session::new(profile, client_id),

@@ -111,6 +111,7 @@ const STUB: Protocol = Protocol {
     describe: |_, _| unreachable!("the loader describes nothing"),
     class: |_, _, _, _| None,
     grammar: &GRAMMAR,
+    shared: crate::shared::Shared::NOTHING,
     check,
 };
 

@@ -42,6 +42,7 @@ const TOY: Protocol = Protocol {
     describe: |_, from| Box::new(Reader { from, rest: Vec::new() }),
     class: |_, _, _, _| None,
     grammar: &Grammar::NONE,
+    shared: crate::shared::Shared::NOTHING,
     check: |_, _| Ok(()),
 };
 

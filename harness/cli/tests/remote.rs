@@ -1,0 +1,103 @@
+//! A server that runs already is judged as the same server that is started for each trial. Skipped by name where the server is not
+//! installed.
+mod common;
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use common::{code, results, run, stderr};
+
+/// Takeovers, sessions, retained messages, wills and shared topics: what trials leave to each other.
+const MQTT: [&str; 7] = ["MC-03", "MC-11", "MC-16", "MB-08", "MB-14", "MA-13", "MB-03"];
+/// Creates resources, observes, deletes.
+const COAP: [&str; 4] = ["CB-01", "CA-01", "CC-01", "CD-01"];
+
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn free_port() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+}
+
+/// `None` where it is not installed.
+fn serve(program: &str, args: &[&str]) -> Option<Server> {
+    let started = Command::new(program).args(args).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let Ok(child) = started else {
+        eprintln!("skipped: {program} is not installed");
+        return None;
+    };
+    std::thread::sleep(Duration::from_millis(700));
+    Some(Server(child))
+}
+
+/// The target file of this repository, for one that runs already.
+fn elsewhere(file: &str, port: &str) -> String {
+    let kept = file.split("[process]").next().unwrap().replace("\"process\"", "\"remote\"");
+    let endpoints = &file[file.find("[[endpoint]]").expect("a target speaks somewhere")..];
+    format!("{kept}{}", endpoints.replace("{port}", port))
+}
+
+/// Verdict of every trial, by scenario and case.
+fn verdicts(folder: &Path, out: &str, target: &str, selectors: &[&str]) -> BTreeMap<String, String> {
+    let mut words = vec!["run"];
+    words.extend(selectors);
+    words.extend(["--target", target, "--seed", "5", "--jobs", "4", "-q", "--out", out]);
+    let output = run(folder, &words);
+    assert!([0, 100].contains(&code(&output)) || !stderr(&output).is_empty(), "{}", stderr(&output));
+    let trials = results(&folder.join(out))["trials"].as_array().expect("a list").clone();
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_string();
+    let row = |row: &serde_json::Value| {
+        (
+            format!("{} [{}]", text(row, "scenario"), text(row, "case")),
+            format!("{}: {}", text(row, "verdict"), text(row, "reason")),
+        )
+    };
+    trials.iter().map(row).collect()
+}
+
+fn verdict(told: &str) -> &str {
+    told.split(':').next().unwrap_or_default()
+}
+
+/// Compares a server of ours with the same one that runs already, by its target file and by its URL.
+fn check(name: &str, file: &str, url: &str, port: &str, selectors: &[&str]) {
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::write(temp.path().join("elsewhere.toml"), elsewhere(file, port)).unwrap();
+    let ours = verdicts(temp.path(), "ours", name, selectors);
+    let by_file = verdicts(temp.path(), "by-file", "elsewhere.toml", selectors);
+    let by_url = verdicts(temp.path(), "by-url", url, selectors);
+    assert!(ours.len() >= 10, "the selection must say something: {ours:?}");
+    for (trial, told) in &ours {
+        let other = by_file.get(trial).map_or("", String::as_str);
+        assert_eq!(verdict(told), verdict(other), "{trial}\n  ours:      {told}\n  elsewhere: {other}");
+        // A bare URL declares nothing, so that what needs a capability may stay undecided; it may not be decided otherwise.
+        let bare = by_url.get(trial).map_or("", String::as_str);
+        let decided = |told: &str| ["pass", "fail"].contains(&verdict(told));
+        assert!(!decided(bare) || verdict(bare) == verdict(told), "{trial}\n  ours: {told}\n  URL:  {bare}");
+    }
+}
+
+#[test]
+fn mosquitto_by_url_and_as_a_process_gives_the_same_verdicts() {
+    let port = free_port();
+    let Some(_server) = serve("mosquitto", &["-p", &port]) else { return };
+    let file = include_str!("../../../targets/mosquitto-default.toml");
+    check("mosquitto-default", file, &format!("mqtt://127.0.0.1:{port}"), &port, &MQTT);
+}
+
+#[test]
+fn libcoap_by_url_and_as_a_process_gives_the_same_verdicts() {
+    let port = free_port();
+    let Some(_server) = serve("coap-server-notls", &["-A", "127.0.0.1", "-p", &port, "-d", "10"]) else { return };
+    let file = include_str!("../../../targets/libcoap.toml");
+    check("libcoap", file, &format!("coap://127.0.0.1:{port}"), &port, &COAP);
+}
