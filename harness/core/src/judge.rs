@@ -2,7 +2,7 @@
 //! attack reached the target, the witness was served afterwards. What stands in the way of a failure, our own lateness or a broken
 //! control, makes it INCONCLUSIVE.
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::ids::EntryId;
@@ -48,7 +48,7 @@ pub fn judge_all(
     }
     all.extend(unasked(plan, transcript, &preconditions, &lateness));
     if let Some((which, entry)) = preconditions::announced_limit(plan, transcript, registry) {
-        beyond(which, entry, &mut all, registry);
+        beyond(&which, entry, &mut all, registry);
     }
     all.extend(control.iter().flat_map(|arm| in_control_arm(plan, arm)));
     all
@@ -100,7 +100,7 @@ fn plain(oracle: &Oracle) -> Expect {
 }
 
 /// The attack, or its control, needs more than the target has announced: there is nothing to judge, but what stands by itself.
-fn beyond(which: String, entry: EntryId, all: &mut Vec<Judgement>, registry: &Registry) {
+fn beyond(which: &str, entry: EntryId, all: &mut Vec<Judgement>, registry: &Registry) {
     let stands = |judgement: &Judgement| registry.oracle(&judgement.oracle).is_some_and(Oracle::needs_no_control);
     all.retain(|judgement| judgement.verdict == Verdict::Fail && stands(judgement));
     let reason = format!("the target announces a limit that this needs more than: {which}");

@@ -48,7 +48,7 @@ impl Level {
     /// As files and results write it.
     #[must_use]
     pub fn name(self) -> &'static str {
-        word(self, &Level::WORDS)
+        word(&self, &Level::WORDS)
     }
 }
 
@@ -69,7 +69,7 @@ impl FindingKind {
     /// As files and results write it.
     #[must_use]
     pub fn name(self) -> &'static str {
-        word(self, &FindingKind::WORDS)
+        word(&self, &FindingKind::WORDS)
     }
 
     /// Whether it names a target that broke down, whatever rule was asked: no missing capability or failed control explains it.
@@ -79,8 +79,8 @@ impl FindingKind {
     }
 }
 
-fn word<T: PartialEq>(meaning: T, words: &[(&'static str, T)]) -> &'static str {
-    words.iter().find(|(_, known)| *known == meaning).map_or("", |(word, _)| word)
+fn word<T: PartialEq>(meaning: &T, words: &[(&'static str, T)]) -> &'static str {
+    words.iter().find(|(_, known)| known == meaning).map_or("", |(word, _)| word)
 }
 
 impl fmt::Display for Level {

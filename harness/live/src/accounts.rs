@@ -304,11 +304,10 @@ pub fn secrets(given: &[Given]) -> Vec<String> {
 pub fn assign(plan: &mut Plan, given: &[Given]) -> Result<(), RunError> {
     let needed = parties_in_use(plan);
     let mut left: Vec<&Given> = given.iter().collect();
-    let mut filled = 0;
     // Those that are called by name first, or an earlier party could take a later one's account.
     let (named, others): (Vec<usize>, Vec<usize>) =
         needed.iter().partition(|n| given.iter().any(|g| g.name == plan.parties[**n].name));
-    for n in named.into_iter().chain(others) {
+    for (filled, n) in named.into_iter().chain(others).enumerate() {
         let party = &mut plan.parties[n];
         let fits = |g: &&Given| g.name == party.name || party.may.iter().all(|right| g.may.contains(right));
         let at = left.iter().position(|g| g.name == party.name).or_else(|| left.iter().position(fits));
@@ -321,7 +320,6 @@ pub fn assign(plan: &mut Plan, given: &[Given]) -> Result<(), RunError> {
         let account = left.remove(at);
         party.user.clone_from(&account.name);
         party.password = secret(&account.password_env)?;
-        filled += 1;
     }
     Ok(())
 }

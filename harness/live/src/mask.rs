@@ -101,9 +101,9 @@ impl Secrets {
         let mut whole = parts.concat();
         let ends_early = entries.last().is_some_and(|n| bytes_of(&transcript.entries[*n].event).len.is_some());
         if ends_early {
-            self.cut(&mut whole)
+            self.cut(&mut whole);
         } else {
-            self.bytes(&mut whole)
+            self.bytes(&mut whole);
         }
         let mut at = 0;
         for (n, part) in entries.iter().zip(parts) {

@@ -154,9 +154,12 @@ fn lost() -> io::Error {
     io::Error::new(io::ErrorKind::BrokenPipe, "the supervisor, which starts all targets, has ended; was it killed?")
 }
 
+/// What news changes of a start.
+type Change = Box<dyn FnOnce(&mut State)>;
+
 impl Started {
     fn note(&self, told: Told) {
-        let (id, change): (u32, Box<dyn FnOnce(&mut State)>) = match told {
+        let (id, change): (u32, Change) = match told {
             Told::Started { id, pid } => {
                 let pid = Pid::from_raw(pid).ok_or_else(lost);
                 (id, Box::new(move |state| state.begun = Some(pid)))

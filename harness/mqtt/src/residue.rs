@@ -212,13 +212,13 @@ impl Script<'_> {
         }
         let marks: Vec<String> = (0..self.fleets.len()).map(|n| format!("\"clears-{n}.done\"")).collect();
         for (n, (speaker, topics)) in questions.iter().enumerate() {
-            let _ = write!(
+            let _ = writeln!(
                 out,
-                "{}  {{ after = [{}], do = \"connect\", {CONNECTED}, part = \"control\" }},\n",
+                "{}  {{ after = [{}], do = \"connect\", {CONNECTED}, part = \"control\" }},",
                 self.fleet("asks", n, speaker),
                 marks.join(", ")
             );
-            let _ = write!(out, "{}]\n", question(topics));
+            let _ = writeln!(out, "{}]", question(topics));
         }
         let asking: Vec<String> = (0..questions.len()).map(|n| format!("\"asks-{n}\"")).collect();
         let _ = write!(out, "[[expect]]\noracle = \"answer-in-set\"\nof = [{}]\n", asking.join(", "));

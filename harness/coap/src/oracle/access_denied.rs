@@ -104,7 +104,7 @@ fn is_asked(expect: &Expect, plan: &Plan, record: &Record<'_>, exchange: &Exchan
         .max_by_key(|step| step.started);
     let fleet_part = plan.fleet(connection.fleet).and_then(|fleet| fleet.part);
     expect.is_about(connection.fleet)
-        && !step.is_some_and(|step| step.part == Some(Part::Control))
+        && step.is_none_or(|step| step.part != Some(Part::Control))
         && fleet_part != Some(Part::Control)
 }
 

@@ -296,20 +296,20 @@ impl Driver {
                 self.begun = true;
                 *round = Some(begins);
                 match fresh {
-                    true => self.to_all(Input::Start),
+                    true => self.deliver_to_all(Input::Start),
                     false => {
                         self.opened_before();
-                        self.to_all(Input::Ask);
+                        self.deliver_to_all(Input::Ask);
                     }
                 }
             }
-            Bid::Ask => self.to_all(Input::Ask),
+            Bid::Ask => self.deliver_to_all(Input::Ask),
             // Who asked for it may have been interrupted meanwhile.
             Bid::Record(reply) => _ = reply.send(self.recorder.take()),
         }
     }
 
-    fn to_all(&mut self, input: Input<'_>) {
+    fn deliver_to_all(&mut self, input: Input<'_>) {
         for fleet in 0..self.fleets.len() {
             for position in 0..self.fleets[fleet].members.len() as u32 {
                 self.deliver(fleet, position, input);

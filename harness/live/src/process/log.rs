@@ -118,9 +118,9 @@ impl LogBook {
         let len = bytes.len();
         // Before anything is escaped: a secret may hold what is.
         if len < LINE_MAX {
-            self.secrets.bytes(bytes)
+            self.secrets.bytes(bytes);
         } else {
-            self.secrets.cut(bytes)
+            self.secrets.cut(bytes);
         }
         let line = printable(bytes);
         let mut book = lock(&self.book);

@@ -178,7 +178,7 @@ fn children() -> Vec<Pid> {
 
 /// Removes the folders of whoever is gone, and only such as a workplace makes.
 fn remove_folders(parent: &Path, prefix: &str) {
-    if !parent.is_absolute() || !prefix.strip_prefix(DIR_PREFIX).is_some_and(|own| own.len() > 1) {
+    if !parent.is_absolute() || prefix.strip_prefix(DIR_PREFIX).is_none_or(|own| own.len() <= 1) {
         return;
     }
     for folder in std::fs::read_dir(parent).into_iter().flatten().flatten() {

@@ -141,7 +141,7 @@ fn walk<'a>(version: &str, frame: &'a Frame) -> Walk<'a> {
     let mut walk = Walk { rest: &frame.body, pieces: Vec::new(), broken: false };
     let properties = |walk: &mut Walk<'_>, name| {
         if v5 && !walk.rest.is_empty() {
-            walk.section(name)
+            walk.section(name);
         }
     };
     match frame.first >> 4 {

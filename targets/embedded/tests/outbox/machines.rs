@@ -242,6 +242,7 @@ fn registry() -> Registry {
         dialog: |_, _, _| unreachable!("puppets have no scripts of steps"),
         describe: |_, _| Box::new(Mute),
         class: |_, _, _, _| None,
+        shared: proofhouse_core::shared::Shared::NOTHING,
         check: |_, _| Ok(()),
     };
     Registry { protocols: vec![row(Transport::Stream), row(Transport::Datagram)], ..Registry::default() }

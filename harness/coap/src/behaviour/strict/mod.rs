@@ -86,18 +86,18 @@ impl World {
             audit.give_up(&bytes);
         }
         audit.said(now, &bytes)?;
-        self.carry(true, conn, bytes);
+        self.carry(true, conn, &bytes);
         Ok(())
     }
 
     /// The network loses a fifth, doubles a fifth, and takes from nothing to five seconds.
-    fn carry(&mut self, up: bool, conn: Conn, bytes: Vec<u8>) {
+    fn carry(&mut self, up: bool, conn: Conn, bytes: &[u8]) {
         let copies = [0, 1, 1, 1, 2][below(&mut self.rng, 5) as usize];
         for _ in 0..copies {
             let most = if below(&mut self.rng, 4) == 0 { 5_000 } else { 50 };
             let at = self.now + Duration::from_millis(below(&mut self.rng, most));
             self.count += 1;
-            self.way.insert((at, self.count), (up, conn, bytes.clone()));
+            self.way.insert((at, self.count), (up, conn, bytes.to_vec()));
         }
     }
 
@@ -134,16 +134,16 @@ impl World {
         }
         match below(&mut self.rng, 8) {
             0 => {} // it is busy, and the client asks again
-            1 if asked.kind == 0 => self.carry(false, conn, empty(3, asked.mid)),
+            1 if asked.kind == 0 => self.carry(false, conn, &empty(3, asked.mid)),
             2 | 3 if asked.kind == 0 => {
-                self.carry(false, conn, empty(2, asked.mid));
+                self.carry(false, conn, &empty(2, asked.mid));
                 self.separate(conn, &asked);
             }
             4 => self.separate(conn, &asked),
             _ => {
                 let (kind, mid) = if asked.kind == 0 { (2, asked.mid) } else { (1, self.fresh()) };
                 let response = self.response(&asked, kind, mid);
-                self.carry(false, conn, response);
+                self.carry(false, conn, &response);
             }
         }
         if asked.option(6) == Some(0) && self.observed.len() < 4 {
@@ -157,7 +157,7 @@ impl World {
         let (kind, mid) = (below(&mut self.rng, 2) as u8, self.fresh());
         let response = self.response(asked, kind, mid);
         for _ in 0..=below(&mut self.rng, 2) {
-            self.carry(false, conn, response.clone());
+            self.carry(false, conn, &response);
         }
     }
 
@@ -182,7 +182,7 @@ impl World {
         let (kind, mid) = (below(&mut self.rng, 2) as u8, self.fresh());
         let mut bytes = header(kind, 0x45, mid, &token);
         bytes.extend_from_slice(&[0x61, number as u8]);
-        self.carry(false, conn, bytes);
+        self.carry(false, conn, &bytes);
     }
 }
 
