@@ -9,7 +9,7 @@ use proofhouse_targets::reference::broker::{Lacks, Limits, built};
 use rig::{files, load, reference, registry, run};
 
 type Built = Result<Box<dyn Actor>, String>;
-type Build = fn(&BuildPlan<'_>) -> Built;
+type Make = fn(&BuildPlan<'_>) -> Built;
 
 fn qos_0(plan: &BuildPlan<'_>) -> Built {
     built(plan, Limits { qos: 0, ..Limits::default() })
@@ -48,7 +48,7 @@ fn short_sessions(plan: &BuildPlan<'_>) -> Built {
     built(plan, Limits { session_expiry: 0, ..Limits::default() })
 }
 
-const LIMITED: [(&str, Build); 12] = [
+const LIMITED: [(&str, Make); 12] = [
     ("Maximum QoS 0", qos_0),
     ("Maximum QoS 1", qos_1),
     ("Retain Available 0", retains_nothing),

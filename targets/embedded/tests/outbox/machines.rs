@@ -150,7 +150,10 @@ struct Stage {
 }
 
 /// Crowds are made by plain functions, which find here whose they are.
-static PLAYED: Mutex<BTreeMap<i64, (&'static Law, Vec<Log>, Log)>> = Mutex::new(BTreeMap::new());
+/// A law that is being played: what each member of ours and the target has seen.
+type Played = (&'static Law, Vec<Log>, Log);
+
+static PLAYED: Mutex<BTreeMap<i64, Played>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicI64 = AtomicI64::new(0);
 
 impl Stage {
