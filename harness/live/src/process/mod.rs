@@ -87,7 +87,7 @@ impl Process {
     /// Stops it and starts it again in the same workplace: what it keeps on disk stays.
     ///
     /// # Errors
-    /// As [`Process::start`].
+    /// As a start.
     pub fn restart(&self, options: &LiveOptions) -> Result<(), RunError> {
         self.stop();
         let keeper = spawn(&self.spec, &self.place, &self.log, &self.observed, options)?;

@@ -149,10 +149,10 @@ struct Stage {
     server: Log,
 }
 
-/// Crowds are made by plain functions, which find here whose they are.
 /// A law that is being played: what each member of ours and the target has seen.
 type Played = (&'static Law, Vec<Log>, Log);
 
+/// Crowds are made by plain functions, which find here whose they are.
 static PLAYED: Mutex<BTreeMap<i64, Played>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicI64 = AtomicI64::new(0);
 
