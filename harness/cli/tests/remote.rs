@@ -12,8 +12,8 @@ use common::{code, results, run, stderr};
 
 /// Takeovers, sessions, retained messages, wills and shared topics: what trials leave to each other.
 const MQTT: [&str; 7] = ["MC-03", "MC-11", "MC-16", "MB-08", "MB-14", "MA-13", "MB-03"];
-/// Creates resources, observes, deletes.
-const COAP: [&str; 4] = ["CB-01", "CA-01", "CC-01", "CD-01"];
+/// Creates resources, and fails in some cases, each of which is confirmed on the shared server one after another.
+const COAP: [&str; 4] = ["CB-01", "CB-20", "CA-01", "CD-01"];
 
 struct Server(Child);
 
@@ -52,7 +52,8 @@ fn verdicts(folder: &Path, out: &str, target: &str, selectors: &[&str]) -> BTree
     words.extend(selectors);
     words.extend(["--target", target, "--seed", "5", "--jobs", "4", "-q", "--out", out]);
     let output = run(folder, &words);
-    assert!([0, 100].contains(&code(&output)) || !stderr(&output).is_empty(), "{}", stderr(&output));
+    // 6: what a bare URL does not declare may stay undecided.
+    assert!([0, 6, 100].contains(&code(&output)), "{}: {}", code(&output), stderr(&output));
     let trials = results(&folder.join(out))["trials"].as_array().expect("a list").clone();
     let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_string();
     let row = |row: &serde_json::Value| {
@@ -87,6 +88,7 @@ fn check(name: &str, file: &str, url: &str, port: &str, selectors: &[&str]) {
 }
 
 #[test]
+#[ignore = "takes two minutes; run it with -- --ignored"]
 fn mosquitto_by_url_and_as_a_process_gives_the_same_verdicts() {
     let port = free_port();
     let Some(_server) = serve("mosquitto", &["-p", &port]) else { return };
@@ -95,6 +97,7 @@ fn mosquitto_by_url_and_as_a_process_gives_the_same_verdicts() {
 }
 
 #[test]
+#[ignore = "takes two minutes; run it with -- --ignored"]
 fn libcoap_by_url_and_as_a_process_gives_the_same_verdicts() {
     let port = free_port();
     let Some(_server) = serve("coap-server-notls", &["-A", "127.0.0.1", "-p", &port, "-d", "10"]) else { return };
