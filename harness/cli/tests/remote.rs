@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use common::{code, results, run, stderr};
 
-/// Takeovers, sessions, retained messages, wills and shared topics: what trials leave to each other.
-const MQTT: [&str; 7] = ["MC-03", "MC-11", "MC-16", "MB-08", "MB-14", "MA-13", "MB-03"];
-/// Creates resources, and fails in some cases, each of which is confirmed on the shared server one after another.
-const COAP: [&str; 4] = ["CB-01", "CB-20", "CA-01", "CD-01"];
+/// Takeovers, sessions and retained messages: what trials leave to each other.
+const MQTT: [&str; 3] = ["MC-03", "mqtt/mc-16-redelivery", "MB-08"];
+/// Creates resources, observes them, and reads.
+const COAP: [&str; 3] = ["CB-01", "CB-20", "CA-01"];
 
 struct Server(Child);
 
@@ -76,7 +76,8 @@ fn check(name: &str, file: &str, url: &str, port: &str, selectors: &[&str]) {
     let ours = verdicts(temp.path(), "ours", name, selectors);
     let by_file = verdicts(temp.path(), "by-file", "elsewhere.toml", selectors);
     let by_url = verdicts(temp.path(), "by-url", url, selectors);
-    assert!(ours.len() >= 10, "the selection must say something: {ours:?}");
+    let passed = ours.values().filter(|told| verdict(told) == "pass").count();
+    assert!(passed >= 4, "the selection must say something: {ours:?}");
     for (trial, told) in &ours {
         let other = by_file.get(trial).map_or("", String::as_str);
         assert_eq!(verdict(told), verdict(other), "{trial}\n  ours:      {told}\n  elsewhere: {other}");
@@ -88,7 +89,6 @@ fn check(name: &str, file: &str, url: &str, port: &str, selectors: &[&str]) {
 }
 
 #[test]
-#[ignore = "takes two minutes; run it with -- --ignored"]
 fn mosquitto_by_url_and_as_a_process_gives_the_same_verdicts() {
     let port = free_port();
     let Some(_server) = serve("mosquitto", &["-p", &port]) else { return };
@@ -97,7 +97,6 @@ fn mosquitto_by_url_and_as_a_process_gives_the_same_verdicts() {
 }
 
 #[test]
-#[ignore = "takes two minutes; run it with -- --ignored"]
 fn libcoap_by_url_and_as_a_process_gives_the_same_verdicts() {
     let port = free_port();
     let Some(_server) = serve("coap-server-notls", &["-A", "127.0.0.1", "-p", &port, "-d", "10"]) else { return };
