@@ -31,7 +31,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "there was no attack that lasted");
     };
     let logins = logins(&record);
-    let (mut violations, mut evidence) = (Vec::new(), Vec::new());
+    let (mut violations, mut evidence, mut unseen) = (Vec::new(), Vec::new(), None);
     for fleet in plan.fleets.iter().filter(|fleet| expect.is_about(&fleet.name)) {
         for member in fleet.members() {
             let stays = stays(&record, &logins, fleet, member);
@@ -39,12 +39,19 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 let reason = format!("{}[{member}] was not connected when the attack began", fleet.name);
                 return Judgement::inconclusive(ORACLE.id, reason);
             }
-            let share = share(&stays, first.at, last.at);
+            let (share, seen) = share(&stays, first.at, last.at);
+            if seen < needed {
+                unseen =
+                    unseen.or(Some(format!("{}[{member}] was away by itself for a part of the attack", fleet.name)));
+            }
             evidence.extend(stays.iter().map(|stay| stay.from.id));
             if share < needed {
                 violations.push(violation(expect, plan, fleet, member, &stays, share, needed));
             }
         }
+    }
+    if let (true, Some(reason)) = (violations.is_empty(), unseen) {
+        return Judgement::inconclusive(ORACLE.id, reason);
     }
     if violations.is_empty() {
         return Judgement::pass(ORACLE.id, evidence, "everyone stayed connected while the attack lasted");
@@ -83,15 +90,17 @@ fn stays(record: &Record<'_>, logins: &Logins<'_>, fleet: &FleetPlan, member: u3
 }
 
 /// Share of the time between two moments that the stays cover. They do not overlap: a device has one connection. Time after an end of
-/// our own, by the device, its path or a limit, is none in which the target kept it out.
-fn share(stays: &[Stay], first: Time, last: Time) -> f64 {
+/// our own, by the device, its path or a limit, is none in which the target kept it out: the second is the share of the time that is left.
+fn share(stays: &[Stay], first: Time, last: Time) -> (f64, f64) {
     let within = |from: Time, to: Time| nanos(to.min(last).since(from.max(first)));
     let covered: u64 = stays.iter().map(|stay| within(stay.from.at, stay.to.map_or(last, |to| to.at))).sum();
     let next = |n: usize| stays.get(n + 1).map_or(last, |stay| stay.from.at);
     let away = stays.iter().enumerate().filter(|(_, stay)| stay.left);
     let away: u64 = away.filter_map(|(n, stay)| Some(within(stay.to?.at, next(n)))).sum();
-    let all = nanos(last.since(first)).saturating_sub(away);
-    if all == 0 { 1.0 } else { covered as f64 / all as f64 }
+    let whole = nanos(last.since(first));
+    let all = whole.saturating_sub(away);
+    let of = |part: u64, all: u64| if all == 0 { 1.0 } else { part as f64 / all as f64 };
+    (of(covered, all), of(all, whole))
 }
 
 fn violation(
