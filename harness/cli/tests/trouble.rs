@@ -320,7 +320,7 @@ fn a_full_standard_output_is_no_bug_in_any_command() {
 fn a_machine_without_threads_to_give_is_no_bug_and_what_did_not_run_can_be_resumed() {
     let temp = tempfile::tempdir().unwrap();
     let t = temp.path();
-    // 100 MiB hold the program and few threads.
+    // Enough for the program and few threads.
     let binary = env!("CARGO_BIN_EXE_proofhouse");
     let script = format!("ulimit -v 400000; exec {binary} run MC-03 --target reference --jobs 48 --out r -q");
     let out = std::process::Command::new("/bin/sh").args(["-c", &script]).current_dir(t).output().unwrap();

@@ -31,7 +31,7 @@ use edges::{Edges, Way};
 /// Bytes of one message that an entry shows; above that, its length and digest stand for the rest.
 pub const ENTRY_MAX: usize = 64 * 1024;
 /// Size of a run's record, about: past it, traffic is no longer recorded, and an entry says so.
-/// Several trials run side by side, and each holds its own in memory.
+/// Several trials run side by side, and share one budget of memory below this.
 pub const RECORD_MAX: u64 = 128 << 20;
 /// Calibration entry that says that the trials side by side have used up the memory that they share.
 pub const MEMORY_LIMIT: &str = "memory-limit-reached-bytes";

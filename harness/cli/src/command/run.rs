@@ -219,7 +219,7 @@ fn estimate(jobs: &[Job], side_by_side: usize, registry: &Registry) -> Duration 
         TargetKind::InProcess { .. } => Duration::from_millis(20),
         _ => {
             let plan = job.scenario.plan(&job.case, job.seed, &job.target, registry);
-            // Start and stop of a target process, as measured with the embedded broker.
+            // Start and stop of a target process: a guess for the estimate, not a measurement.
             plan.map_or(Duration::ZERO, |plan| plan.duration_estimate() + Duration::from_millis(400))
         }
     };

@@ -59,7 +59,7 @@ pub struct Settings {
     pub interrupt: Arc<AtomicBool>,
 }
 
-/// What a campaign tells while it runs. Whatever is told is on disk already.
+/// What a campaign tells while it runs. A finding or a failure that is told is on disk already; what passed is told as a number.
 pub enum Progress<'a> {
     /// A trial begins.
     Started(&'a Job),
