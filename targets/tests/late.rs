@@ -51,7 +51,6 @@ fn no_stop_of_the_harness_fails_a_good_server() {
 }
 
 #[test]
-#[ignore = "one flaw of MC-02 still passes when the flood is compressed by a stop: run it with --ignored"]
 fn no_stop_of_the_harness_lets_a_flaw_pass_that_is_seen_without_it() {
     let registry = registry();
     let mut wrong = Vec::new();

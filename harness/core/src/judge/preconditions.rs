@@ -101,10 +101,19 @@ pub fn check(plan: &Plan, transcript: &Transcript, control: Option<&Transcript>,
     check_limit(plan, &record, registry, &mut found);
     check_witness(plan, &record, &mut found);
     check_record(&record, "", &mut found);
+    check_stops(&record, &mut found);
     check_arm(plan, control, registry, &mut found);
     found.evidence.sort_unstable();
     found.evidence.dedup();
     found
+}
+
+/// An attack in which we were stopped is another one: what was to last came in one burst.
+fn check_stops(record: &Record<'_>, found: &mut Preconditions) {
+    let Some(window) = record.window else { return };
+    if let Some(long) = record.lateness.stopped_between(Time::ZERO, window.last.at) {
+        found.gaps.push(format!("we ourselves were stopped for {} ms before the attack was over", long.as_millis()));
+    }
 }
 
 /// The first step that was not said, or control that was not met, for a limit that the target has announced: which, and where.

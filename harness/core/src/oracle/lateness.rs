@@ -90,8 +90,15 @@ impl Lateness {
     /// The longest time for which one of our loops was stopped, where that was long enough to miss a deadline.
     #[must_use]
     pub fn stopped(&self) -> Option<Duration> {
+        self.stopped_between(Time::ZERO, Time::NEVER)
+    }
+
+    /// As [`Lateness::stopped`], between two moments.
+    #[must_use]
+    pub fn stopped_between(&self, from: Time, until: Time) -> Option<Duration> {
         let ours = self.slips.iter().filter(|(of, _)| **of != Slipped::Target).flat_map(|(_, slips)| slips);
-        ours.map(|slip| slip.until.since(slip.from)).filter(|long| *long >= STOPPED_MIN).max()
+        let within = ours.map(|slip| slip.until.min(until).since(slip.from.max(from)));
+        within.filter(|long| *long >= STOPPED_MIN).max()
     }
 
     /// What the target waited between the samples around an interval, at most as long as the interval.

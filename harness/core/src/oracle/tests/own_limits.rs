@@ -30,6 +30,20 @@ fn a_device_that_we_could_not_connect_was_not_disturbed_by_the_target() {
 }
 
 #[test]
+fn nothing_passes_where_we_were_stopped_for_a_second_before_the_attack_was_over() {
+    for (at, ns, verdict) in [
+        (950, 950_000_000, Verdict::Pass),
+        (1_000, 1_000_000_000, Verdict::Inconclusive),
+        (3_000, 1_000_000_000, Verdict::Pass),
+    ] {
+        let mut film = begun("");
+        film.at(at).entry(Who::Harness, Event::Slip { of: Slipped::Fleets, ns });
+        film.at(3_500).served();
+        assert_says(&gap(&film), verdict, "");
+    }
+}
+
+#[test]
 fn nothing_passes_when_the_record_was_full_or_a_connection_was_cut_by_ourselves() {
     let sound = || {
         let mut film = begun("");
