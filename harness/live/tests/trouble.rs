@@ -535,7 +535,7 @@ fn a_hundred_kills_at_any_moment_leave_nothing_behind() {
 }
 
 #[test]
-#[ignore = "takes minutes, and nothing runs it yet: -- --ignored"]
+#[ignore = "takes minutes: `cargo ci soak` runs it"]
 fn a_thousand_kills_at_any_moment_leave_nothing_behind() {
     kills_leave_nothing_behind(1000);
 }
