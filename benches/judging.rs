@@ -4,19 +4,20 @@
 //! shared.
 //!
 //! `cargo bench -p proofhouse-benches --bench judging [-- SIZE...]`
+mod common;
+
 use std::hint::black_box;
 use std::time::Duration;
 
-use proofhouse_core::actor::Actor;
 use proofhouse_core::judge::judge_all;
-use proofhouse_core::plan::{Expect, Plan};
-use proofhouse_core::registry::{BuildPlan, Registry};
-use proofhouse_core::scenario::Scenario;
-use proofhouse_core::seed::Seed;
+use proofhouse_core::plan::Expect;
+use proofhouse_core::registry::Registry;
 use proofhouse_core::sim::run;
-use proofhouse_core::target::TargetSpec;
-use proofhouse_core::transcript::{FORMAT, Header, Transcript};
+use proofhouse_core::testing::header;
+use proofhouse_core::transcript::Transcript;
 use proofhouse_core::value::{Fields, Value};
+
+use common::{broker, cpu_time};
 
 const SIZES: [u64; 3] = [4_000, 8_000, 16_000];
 
@@ -119,7 +120,8 @@ fn main() {
 }
 
 fn measure(members: u64, registry: &Registry) -> Vec<(String, Duration)> {
-    let (plan, target) = plan(members, registry);
+    let text = SCENARIO.replace("{members}", &members.to_string());
+    let (plan, target) = common::planned("bench/judging", &text, registry);
     let mut all = Vec::new();
     let mut timed = |what: &str, work: &mut dyn FnMut()| {
         let began = cpu_time();
@@ -127,7 +129,7 @@ fn measure(members: u64, registry: &Registry) -> Vec<(String, Duration)> {
         all.push((what.to_string(), cpu_time() - began));
     };
     let mut transcript = None;
-    timed("trial with marks", &mut || transcript = Some(run(&plan, registry, build(&plan, &target), header(&plan))));
+    timed("trial with marks", &mut || transcript = Some(run(&plan, registry, broker(&plan, &target), header(&plan))));
     let transcript: Transcript = transcript.expect("it was just run");
     timed("judge_all", &mut || drop(black_box(judge_all(&plan, &transcript, None, registry))));
     for expect in rules() {
@@ -135,41 +137,4 @@ fn measure(members: u64, registry: &Registry) -> Vec<(String, Duration)> {
         timed(&expect.oracle, &mut || drop(black_box((oracle.judge)(&expect, &plan, &transcript))));
     }
     all
-}
-
-fn plan(members: u64, registry: &Registry) -> (Plan, TargetSpec) {
-    let text = SCENARIO.replace("{members}", &members.to_string());
-    let scenario = Scenario::load("bench/judging", "judging.toml", &text, registry)
-        .unwrap_or_else(|e| panic!("{}:{}: {}", e.line, e.column, e.message));
-    let spec = include_str!("../targets/reference.toml");
-    let spec = TargetSpec::load("reference", "reference.toml", spec, registry).expect("the target file loads");
-    let case = scenario.cases[0].name.clone();
-    (scenario.plan(&case, Seed(1), &spec, registry).expect("the reference has what it needs"), spec)
-}
-
-fn build(plan: &Plan, spec: &TargetSpec) -> Box<dyn Actor> {
-    let claims = &spec.endpoints[0].claims;
-    let build = BuildPlan { plan, claims, flaws: &[], seed: plan.seed.child("target", 0) };
-    (proofhouse_targets::BUILDS[0].build)(&build).expect("the broker builds")
-}
-
-fn header(plan: &Plan) -> Header {
-    Header {
-        format: FORMAT,
-        scenario: plan.id.clone(),
-        case: plan.case.clone(),
-        seed: plan.seed,
-        target: plan.target.clone(),
-        clock: "sim".into(),
-        arm: "main".into(),
-    }
-}
-
-/// User and system time of this process, in ticks of 10 ms.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux has /proc");
-    // The name in brackets may hold spaces; 12 fields after it come user and system time.
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks = |n: usize| after.split_whitespace().nth(n).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }

@@ -5,6 +5,8 @@
 //! reference broker (all of it). CPU time, not wall time: the machine may be shared.
 //!
 //! `cargo bench -p proofhouse-benches --bench sim [-- SIZE...]`
+mod common;
+
 use std::hint::black_box;
 use std::process::Command;
 use std::time::Duration;
@@ -12,13 +14,15 @@ use std::time::Duration;
 use proofhouse_core::actor::{Actor, Input, Outbox};
 use proofhouse_core::plan::Plan;
 use proofhouse_core::queue::Queue;
-use proofhouse_core::registry::{BuildPlan, Registry};
-use proofhouse_core::scenario::Scenario;
+use proofhouse_core::registry::Registry;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::sim::{Progress, run_with};
 use proofhouse_core::target::TargetSpec;
+use proofhouse_core::testing::header;
 use proofhouse_core::time::Time;
-use proofhouse_core::transcript::{Event, FORMAT, Header, Transcript};
+use proofhouse_core::transcript::{Event, Transcript};
+
+use common::{broker, cpu_time};
 
 const SIZES: [&str; 4] = ["1000", "10000", "100000", "1000000"];
 
@@ -125,11 +129,7 @@ fn bare_queue(devices: u64, events: u64) -> u64 {
 
 fn fleet(devices: u64, registry: &Registry, target: fn(&Plan, &TargetSpec) -> Box<dyn Actor>) -> u64 {
     let text = SCENARIO.replace("{devices}", &devices.to_string());
-    let scenario = Scenario::load("bench/telemetry", "telemetry.toml", &text, registry).expect("the scenario loads");
-    let spec = include_str!("../targets/reference.toml");
-    let spec = TargetSpec::load("reference", "reference.toml", spec, registry).expect("the target file loads");
-    let case = scenario.cases[0].name.clone();
-    let plan = scenario.plan(&case, Seed(1), &spec, registry).expect("the reference has what it needs");
+    let (plan, spec) = common::planned("bench/telemetry", &text, registry);
     let mut last = Progress::default();
     let target = target(&plan, &spec);
     let transcript = run_with(&plan, registry, target, header(&plan), &mut |progress| {
@@ -149,24 +149,6 @@ fn check(transcript: &Transcript, devices: u64) {
     let received = totals.and_then(|fields| fields.int("received")).unwrap_or(0) as u64;
     // CONNACK and nine readings at least: the first comes somewhere within the first minute.
     assert!(received >= devices * 10, "{devices} devices were answered {received} times: {totals:?}");
-}
-
-fn broker(plan: &Plan, spec: &TargetSpec) -> Box<dyn Actor> {
-    let claims = &spec.endpoints[0].claims;
-    let build = BuildPlan { plan, claims, flaws: &[], seed: plan.seed.child("target", 0) };
-    (proofhouse_targets::BUILDS[0].build)(&build).expect("the broker builds")
-}
-
-fn header(plan: &Plan) -> Header {
-    Header {
-        format: FORMAT,
-        scenario: plan.id.clone(),
-        case: plan.case.clone(),
-        seed: plan.seed,
-        target: plan.target.clone(),
-        clock: "sim".into(),
-        arm: "main".into(),
-    }
 }
 
 /// Accepts every CONNECT and acknowledges every QoS 1 PUBLISH of MQTT 3.1.1, and keeps nothing at all. What it cannot say, such as
@@ -189,15 +171,6 @@ impl Actor for Nothing {
             _ => {}
         }
     }
-}
-
-/// User and system time of this process, in ticks of 10 ms.
-fn cpu_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").expect("Linux has /proc");
-    // The name in brackets may hold spaces; 12 fields after it come user and system time.
-    let after = stat.rsplit_once(')').map_or("", |(_, after)| after);
-    let ticks = |n: usize| after.split_whitespace().nth(n).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-    Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
 /// The most memory that this process has had, in bytes.

@@ -122,34 +122,15 @@ fn a_finding_that_cannot_be_decided_is_not_fixed() {
 
 /// Fails on every third start, counted outside its fresh folder.
 #[cfg(feature = "embedded")]
-const FLAKY: &str = r#"
-format = 1
-kind = "process"
-[process]
-program = "/bin/sh"
-args = ["-c", "n=$(cat COUNT 2>/dev/null || echo 0); n=$((n + 1)); echo $n > COUNT; if [ $((n % 3)) -eq 0 ]; then set -- --flaw keeps-both-sessions; fi; exec BINARY serve reference --port {port} --accounts {accounts} \"$@\""]
-ready = { tcp = "127.0.0.1:{port}", within = "10s" }
-[process.files]
-accounts = ""
-[[endpoint]]
-name = "plain"
-protocol = "mqtt"
-versions = ["3.1.1", "5"]
-address = "127.0.0.1:{port}"
-claims = ["authenticated", "acl", "sessions"]
-[account]
-add = { append = "user {name} {password}\n", to = "{accounts}" }
-grant.publish = { append = "publish {name} {filter}\n", to = "{accounts}" }
-grant.subscribe = { append = "subscribe {name} {filter}\n", to = "{accounts}" }
-"#;
+const FLAKY: &str = r#"n=$(cat COUNT 2>/dev/null || echo 0); n=$((n + 1)); echo $n > COUNT; if [ $((n % 3)) -eq 0 ]; then set -- --flaw keeps-both-sessions; fi; exec BINARY serve reference --port {port} --accounts {accounts} "$@""#;
 
 #[cfg(feature = "embedded")]
 #[test]
 fn k_of_n_is_counted() {
     let temp = tempfile::tempdir().unwrap();
     let count = temp.path().join("count");
-    let text = FLAKY.replace("COUNT", count.to_str().unwrap()).replace("BINARY", env!("CARGO_BIN_EXE_proofhouse"));
-    std::fs::write(temp.path().join("flaky.toml"), text).unwrap();
+    let shell = FLAKY.replace("COUNT", count.to_str().unwrap());
+    std::fs::write(temp.path().join("flaky.toml"), reference_in(&shell)).unwrap();
     // The preflight is the first start, so the first trial is the second; case 5 alone is one trial: begin so that it fails.
     std::fs::write(&count, "1").unwrap();
     let out =
@@ -169,34 +150,15 @@ fn k_of_n_is_counted() {
 
 /// Ends itself in every trial with another random word; the second time around by another signal, where `again` exists.
 #[cfg(feature = "embedded")]
-const ABORTS: &str = r#"
-format = 1
-kind = "process"
-[process]
-program = "/bin/sh"
-args = ["-c", "BINARY serve reference --port {port} --accounts {accounts} --flaw exits-on-malformed; echo \"panic: $(tr -dc a-z </dev/urandom | head -c 12)\" >&2; if [ -e AGAIN ]; then kill -SEGV $$; fi; kill -ABRT $$"]
-ready = { tcp = "127.0.0.1:{port}", within = "30s" }
-[process.files]
-accounts = ""
-[[endpoint]]
-name = "plain"
-protocol = "mqtt"
-versions = ["3.1.1", "5"]
-address = "127.0.0.1:{port}"
-claims = ["authenticated", "acl", "sessions"]
-[account]
-add = { append = "user {name} {password}\n", to = "{accounts}" }
-grant.publish = { append = "publish {name} {filter}\n", to = "{accounts}" }
-grant.subscribe = { append = "subscribe {name} {filter}\n", to = "{accounts}" }
-"#;
+const ABORTS: &str = r#"BINARY serve reference --port {port} --accounts {accounts} --flaw exits-on-malformed; echo "panic: $(tr -dc a-z </dev/urandom | head -c 12)" >&2; if [ -e AGAIN ]; then kill -SEGV $$; fi; kill -ABRT $$"#;
 
 #[cfg(feature = "embedded")]
 #[test]
 fn a_crash_with_random_last_words_is_one_finding_and_another_crash_is_not_its_end() {
     let temp = tempfile::tempdir().unwrap();
     let again = temp.path().join("again");
-    let text = ABORTS.replace("AGAIN", again.to_str().unwrap()).replace("BINARY", env!("CARGO_BIN_EXE_proofhouse"));
-    std::fs::write(temp.path().join("aborts.toml"), text).unwrap();
+    let shell = ABORTS.replace("AGAIN", again.to_str().unwrap());
+    std::fs::write(temp.path().join("aborts.toml"), reference_in(&shell)).unwrap();
     let words = ["run", "mqtt/me-02*", "--case", "*subscribe*", "--target", "aborts.toml", "--out", "r", "-q"];
     let out = run(temp.path(), &words);
     let results = results(&temp.path().join("r"));
@@ -236,6 +198,31 @@ fn every_file_of_a_run_has_a_name_that_any_system_takes() {
     }
     assert!(seen > 5, "only {seen} files");
 }
+
+/// The target file of the reference broker as this shell script starts it.
+#[cfg(feature = "embedded")]
+fn reference_in(shell: &str) -> String {
+    let shell = shell.replace("BINARY", env!("CARGO_BIN_EXE_proofhouse"));
+    format!("format = 1\nkind = \"process\"\n[process]\nprogram = \"/bin/sh\"\nargs = [\"-c\", {shell:?}]\n{REFERENCE}")
+}
+
+/// All of its file but how it is started.
+#[cfg(feature = "embedded")]
+const REFERENCE: &str = r#"
+ready = { tcp = "127.0.0.1:{port}", within = "30s" }
+[process.files]
+accounts = ""
+[[endpoint]]
+name = "plain"
+protocol = "mqtt"
+versions = ["3.1.1", "5"]
+address = "127.0.0.1:{port}"
+claims = ["authenticated", "acl", "sessions"]
+[account]
+add = { append = "user {name} {password}\n", to = "{accounts}" }
+grant.publish = { append = "publish {name} {filter}\n", to = "{accounts}" }
+grant.subscribe = { append = "subscribe {name} {filter}\n", to = "{accounts}" }
+"#;
 
 /// A port at which every connection is closed at once.
 fn closing_port() -> u16 {

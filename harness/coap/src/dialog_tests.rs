@@ -2,35 +2,15 @@
 use super::*;
 use crate::codec::Message;
 use crate::describe;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use proofhouse_core::plan::StepPlan;
 use proofhouse_core::protocol::Answers;
+use proofhouse_core::testing::{self, step};
 use proofhouse_core::time::Duration;
 
-fn step(verb: &str, fields: &[(&str, Value)]) -> StepPlan {
-    StepPlan {
-        index: 0,
-        verb: verb.into(),
-        conn: "main".into(),
-        after: Vec::new(),
-        mark: None,
-        part: None,
-        speaks_as: None,
-        any: Vec::new(),
-        within: Duration::from_secs(5),
-        canary: None,
-        pace: None,
-        at: None,
-        skip: false,
-        wait: Duration::ZERO,
-        fields: Fields(fields.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect()),
-        uses: Vec::new(),
-    }
-}
-
 fn open(manual: bool) -> Box<dyn Dialog> {
-    let fleet = FleetPlan { manual, ..crate::behaviour::test_fleet("foe", Fields::default()) };
-    let plan = crate::behaviour::test_plan(fleet.clone());
+    let fleet = FleetPlan { manual, ..crate::testing::fleet("foe", Fields::default()) };
+    let plan = testing::plan([fleet.clone()].to_vec());
     dialog(&fleet, &plan, 3)
 }
 

@@ -29,5 +29,7 @@ pub mod probes;
 mod protocol;
 pub mod residue;
 pub mod steps;
+#[cfg(test)]
+mod testing;
 
 pub use protocol::COAP;

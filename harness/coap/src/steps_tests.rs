@@ -1,32 +1,11 @@
 //! Laws of steps at load time.
 use super::*;
+use proofhouse_core::testing;
 
 fn step(verb: &str, fields: &[(&str, Value)], any: &[(&str, Value)]) -> StepPlan {
-    let answer = Alternative {
-        closed: false,
-        silence: None,
-        fields: any.iter().map(|(name, value)| ((*name).to_string(), alloc::vec![value.clone()])).collect(),
-        canary: None,
-        bind: Vec::new(),
-    };
-    StepPlan {
-        index: 0,
-        verb: verb.into(),
-        conn: "main".into(),
-        after: Vec::new(),
-        mark: None,
-        part: None,
-        speaks_as: None,
-        any: alloc::vec![answer],
-        within: proofhouse_core::time::Duration::from_secs(5),
-        canary: None,
-        pace: None,
-        at: None,
-        skip: false,
-        wait: proofhouse_core::time::Duration::ZERO,
-        fields: Fields(fields.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect()),
-        uses: Vec::new(),
-    }
+    let any = any.iter().map(|(name, value)| ((*name).to_string(), alloc::vec![value.clone()])).collect();
+    let answer = Alternative { fields: any, ..testing::alternative(&[]) };
+    StepPlan { any: alloc::vec![answer], ..testing::step(verb, fields) }
 }
 
 fn checked(verb: &str, fields: &[(&str, Value)]) -> Result<(), (String, String)> {

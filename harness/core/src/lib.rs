@@ -44,6 +44,8 @@ pub mod shrink;
 pub mod sim;
 pub mod spread;
 pub mod target;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod time;
 pub mod transcript;
 pub mod trial;

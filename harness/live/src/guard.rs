@@ -158,28 +158,9 @@ pub(crate) fn socket_addr(addr: Addr) -> SocketAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proofhouse_core::target::{Endpoint, TargetKind};
-    use proofhouse_core::value::Fields;
 
     fn target(address: &str, owner: Option<&str>) -> TargetSpec {
-        TargetSpec {
-            name: "t".into(),
-            kind: TargetKind::Remote,
-            endpoints: vec![Endpoint {
-                name: "plain".into(),
-                protocol: "toy".into(),
-                versions: vec![],
-                client: false,
-                address: address.into(),
-                claims: vec![],
-                lacks: vec![],
-                resources: Fields::default(),
-            }],
-            account: None,
-            known: vec![],
-            digest: String::new(),
-            owner: owner.map(Into::into),
-        }
+        TargetSpec { owner: owner.map(Into::into), ..proofhouse_core::testing::remote("toy", address) }
     }
 
     fn check(address: &str, owner: Option<&str>, i_own: &[&str], passes: bool) {

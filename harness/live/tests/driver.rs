@@ -6,8 +6,9 @@ use std::time::Duration;
 use proofhouse_core::actor::Close;
 use proofhouse_core::plan::{MarkId, Source, StepPlan};
 use proofhouse_core::spread::Spread;
+use proofhouse_core::testing;
 use proofhouse_core::transcript::{By, Event, Life, Who, WitnessState};
-use proofhouse_core::value::{Fields, Value};
+use proofhouse_core::value::Value;
 use proofhouse_live::blank;
 use support::*;
 
@@ -209,24 +210,7 @@ fn a_mark_lets_another_fleet_begin() {
 }
 
 fn waiting_step() -> StepPlan {
-    StepPlan {
-        index: 0,
-        verb: "open".into(),
-        conn: "main".into(),
-        after: vec![MarkId(0)],
-        mark: None,
-        part: None,
-        speaks_as: None,
-        any: vec![],
-        within: Duration::from_secs(5),
-        canary: None,
-        pace: None,
-        at: None,
-        skip: false,
-        wait: Duration::ZERO,
-        fields: Fields::default(),
-        uses: vec![],
-    }
+    StepPlan { after: vec![MarkId(0)], ..testing::step("open", &[]) }
 }
 
 #[test]

@@ -4,63 +4,20 @@ use std::vec;
 use super::*;
 use crate::codec::{Connack, Place, PropertiesBuf, PropertyId, Publish, QoS, TopicName};
 use crate::describe;
-use proofhouse_core::plan::{Alternative, Party};
+use proofhouse_core::plan::Alternative;
 use proofhouse_core::protocol::{Answers, From};
-
-fn party(name: &str) -> Party {
-    Party { name: name.into(), may: vec![], user: alloc::format!("user-{name}"), password: "secret".into() }
-}
+use proofhouse_core::testing::{self, step};
 
 fn plan(fleet: FleetPlan) -> Plan {
-    use proofhouse_core::{document, plan, seed::Seed};
     Plan {
-        tree: document::Located { span: document::Span::default(), node: document::Node::Bool(true) },
-        id: String::new(),
-        case: String::new(),
-        seed: Seed(1),
-        title: String::new(),
-        about: plan::About::default(),
-        target: String::new(),
         version: fleet.version.clone(),
-        segments: plan::Segments::Whole,
-        needs: vec![],
-        limit: Duration::from_secs(9),
-        network: fleet.network,
-        parties: vec![party("owner"), party("thief")],
-        fleets: vec![fleet],
-        marks: vec![],
-        binds: vec![],
-        canaries: vec![],
-        control: None,
-        expects: vec![],
-        twins: vec![],
-        record: plan::Recording::Full,
-    }
-}
-
-fn step(verb: &str, fields: &[(&str, Value)]) -> StepPlan {
-    StepPlan {
-        index: 0,
-        verb: verb.into(),
-        conn: "main".into(),
-        after: vec![],
-        mark: None,
-        part: None,
-        speaks_as: None,
-        any: vec![],
-        within: Duration::from_secs(5),
-        canary: None,
-        pace: None,
-        at: None,
-        skip: false,
-        wait: Duration::ZERO,
-        fields: Fields(fields.iter().map(|(key, value)| (key.to_string(), value.clone())).collect()),
-        uses: vec![],
+        parties: vec![testing::party("owner"), testing::party("thief")],
+        ..testing::plan(vec![fleet])
     }
 }
 
 fn open(version: &str, change: impl FnOnce(&mut FleetPlan)) -> Box<dyn Dialog> {
-    let mut fleet = crate::session::test_fleet("foe", Fields::default());
+    let mut fleet = crate::testing::fleet("foe", Fields::default());
     fleet.version = version.into();
     change(&mut fleet);
     let plan = plan(fleet.clone());

@@ -24,6 +24,8 @@ mod protocol;
 pub mod residue;
 pub mod session;
 pub mod steps;
+#[cfg(test)]
+mod testing;
 pub mod unique;
 
 pub use protocol::MQTT;

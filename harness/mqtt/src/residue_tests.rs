@@ -1,17 +1,12 @@
 //! What is left on a broker is named and cleared; what others left is told from it.
 use super::*;
+use crate::testing::{self, ELSEWHERE};
 use proofhouse_core::actor::Addr;
-use proofhouse_core::registry::Registry;
-use proofhouse_core::scenario::Scenario;
-use proofhouse_core::seed::Seed;
 use proofhouse_core::shared::CLEARING;
-use proofhouse_core::target::TargetSpec;
 use proofhouse_core::time::Time;
-use proofhouse_core::transcript::{Bytes, Entry, FORMAT, Header, Who};
-use proofhouse_core::value::{Fields, Value};
+use proofhouse_core::transcript::{Bytes, Entry, Who};
+use proofhouse_core::value::Value;
 
-const TARGET: &str = "format = 1\nkind = \"remote\"\n[[endpoint]]\nname = \"plain\"\nprotocol = \"mqtt\"\n\
-    versions = [\"3.1.1\", \"5\"]\naddress = \"127.0.0.1:1883\"\n";
 const SCENARIO: &str = r#"format = 1
 title = "x"
 protocol = "mqtt"
@@ -30,30 +25,19 @@ at = "foe"
 "#;
 
 fn plan(id: &str, text: &str) -> Plan {
-    let registry = Registry { protocols: [crate::MQTT].to_vec(), ..Registry::default() };
-    let target = TargetSpec::load("x", "t.toml", TARGET, &registry).unwrap_or_else(|e| panic!("{e}"));
-    let scenario = Scenario::load(id, id, text, &registry).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    scenario.plan("", Seed(1), &target, &registry).unwrap_or_else(|e| panic!("{e:?}"))
+    testing::planned(id, text, ELSEWHERE).0
 }
 
 type Said<'a> = (bool, &'a str, &'a [(&'a str, Value)]);
 
 /// One connection of the foe, on which these packets were sent (`true`) and received.
 fn seen(packets: &[Said<'_>]) -> Transcript {
-    let header = Header {
-        format: FORMAT,
-        scenario: "mqtt/x".into(),
-        case: String::new(),
-        seed: Seed(1),
-        target: "x".into(),
-        clock: "live".into(),
-        arm: "main".into(),
-    };
+    let header = proofhouse_core::testing::header(&plan("mqtt/x", SCENARIO));
     let here = Addr::new([127, 0, 0, 1], 7);
     let entry = |event| Entry { at: Time::ZERO, who: Who::Member("foe".into(), 0), event };
     let mut entries = alloc::vec![entry(Event::Opened { conn: 0, label: "main".into(), from: here, to: here })];
     for (sent, kind, fields) in packets {
-        let fields = Fields(fields.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect());
+        let fields = proofhouse_core::testing::fields(fields);
         let spelt = hex(fields.text("topic").unwrap_or_default().as_bytes());
         let packet = Packet { kind: (*kind).into(), fields, malformed: String::new() };
         let bytes = Bytes { conn: 0, hex: spelt, len: None, sha256: None, packets: [packet].to_vec() };

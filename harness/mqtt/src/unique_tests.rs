@@ -1,11 +1,8 @@
 //! Laws of names on a target that outlives a trial.
 use super::*;
-use proofhouse_core::registry::Registry;
-use proofhouse_core::scenario::Scenario;
+use crate::testing::{self, ELSEWHERE};
 use proofhouse_core::target::TargetSpec;
 
-const ELSEWHERE: &str = "format = 1\nkind = \"remote\"\n[[endpoint]]\nname = \"plain\"\nprotocol = \"mqtt\"\n\
-    versions = [\"3.1.1\", \"5\"]\naddress = \"127.0.0.1:1883\"\n";
 const OURS: &str = "format = 1\nkind = \"process\"\n[process]\nprogram = \"x\"\nargs = []\nready = { after = \"1ms\" }\n[[endpoint]]\n\
     name = \"plain\"\nprotocol = \"mqtt\"\nversions = [\"3.1.1\", \"5\"]\naddress = \"127.0.0.1:{port}\"\n";
 
@@ -34,16 +31,9 @@ canary = "n"
 at = "second:site/x"
 "#;
 
-fn registry() -> Registry {
-    Registry { protocols: [crate::MQTT].to_vec(), ..Registry::default() }
-}
-
 fn planned(id: &str, text: &str, target: &str) -> (Plan, TargetSpec) {
-    let registry = registry();
-    let target = TargetSpec::load("x", "t.toml", target, &registry).unwrap_or_else(|e| panic!("{e}"));
     let text = format!("format = 1\ntitle = \"x\"\nprotocol = \"mqtt\"\nversion = \"5\"\nlimit = \"60s\"\n{text}");
-    let scenario = Scenario::load(id, "x.toml", &text, &registry).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    (scenario.plan("", Seed(1), &target, &registry).unwrap_or_else(|e| panic!("{e:?}")), target)
+    testing::planned(id, &text, target)
 }
 
 fn takeover(filter: &str) -> String {
@@ -111,7 +101,7 @@ fn a_fresh_process_is_spoken_to_in_the_words_of_the_file() {
 #[test]
 fn planning_a_plan_changes_nothing_and_its_print_is_free_of_endings() {
     let (plan, target) = planned("mqtt/a", &takeover("site/#"), ELSEWHERE);
-    let again = Plan::read("mqtt/a", "", Seed(1), plan.tree.clone(), &target, &registry()).unwrap();
+    let again = Plan::read("mqtt/a", "", Seed(1), plan.tree.clone(), &target, &testing::registry()).unwrap();
     assert_eq!(again.to_toml(), plan.to_toml());
     assert_eq!((again.fleets, again.canaries), (plan.fleets.clone(), plan.canaries.clone()));
     assert!(plan.to_toml().contains("\"site/x\""), "{}", plan.to_toml());

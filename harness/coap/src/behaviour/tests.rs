@@ -5,13 +5,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use std::vec;
 
-use proofhouse_core::actor::{Act, Addr, Close, Conn, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Addr, Close, Conn, Crowd, Input, Note};
 use proofhouse_core::plan::{FleetPlan, Source};
-use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::testing;
+use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{StepState, WitnessState};
 use proofhouse_core::value::{Fields, Value};
 
-use super::{test_fleet, test_plan};
 use crate::codec::{Code, Kind, Message, OptionNumber, Writer};
 use crate::describe;
 
@@ -20,11 +20,7 @@ type Serve = fn(&Message<'_>) -> Vec<Vec<u8>>;
 
 /// One member, a server 3 ms away, and everything that was said and noted.
 struct Stage {
-    crowd: Box<dyn Crowd>,
-    out: Outbox,
-    now: Time,
-    wakes: Vec<(Time, TimerId)>,
-    notes: Vec<Note>,
+    stage: testing::Stage<Box<dyn Crowd>>,
     said: Vec<String>,
     open: BTreeMap<Conn, Addr>,
     sources: Vec<Addr>,
@@ -34,29 +30,19 @@ struct Stage {
 const HOP: Duration = Duration::from_millis(3);
 
 fn stage(behaviour: &str, keys: &[(&str, Value)], serve: Serve) -> Stage {
-    let keys = Fields(keys.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect());
-    let mut fleet = FleetPlan { behaviour: behaviour.into(), ..test_fleet("lamps", keys) };
+    let mut fleet = FleetPlan { behaviour: behaviour.into(), ..crate::testing::fleet("lamps", testing::fields(keys)) };
     fleet.source = if behaviour == "sweep" { Source::Fresh } else { Source::One };
     let row = super::BEHAVIOURS.iter().find(|row| row.name == behaviour).unwrap();
-    let mut stage = Stage {
-        crowd: (row.crowd)(&fleet, &test_plan(fleet.clone()), None),
-        out: Outbox::new(),
-        now: Time::ZERO,
-        wakes: vec![],
-        notes: vec![],
-        said: vec![],
-        open: BTreeMap::new(),
-        sources: vec![],
-        serve,
-    };
+    let crowd = (row.crowd)(&fleet, &testing::plan(vec![fleet.clone()]), None);
+    let mut stage =
+        Stage { stage: testing::Stage::new(crowd), said: vec![], open: BTreeMap::new(), sources: vec![], serve };
     stage.input(Input::Start);
     stage
 }
 
 impl Stage {
     fn input(&mut self, input: Input<'_>) {
-        self.crowd.handle(0, self.now, input, &mut self.out);
-        let (acts, bytes) = self.out.take();
+        let (acts, bytes) = self.stage.input(input);
         let (mut opened, mut answers) = (vec![], vec![]);
         for act in acts {
             match act {
@@ -76,33 +62,24 @@ impl Stage {
                     let message = Message::decode(datagram).unwrap();
                     answers.extend((self.serve)(&message).into_iter().map(|answer| (conn, answer)));
                 }
-                Act::Wake(at, id) => self.wakes.push((at, id)),
-                Act::Note(note) => self.notes.push(note),
                 Act::Close(conn, _) => drop(self.open.remove(&conn)),
-                Act::Reading(..) | Act::Flush(_) => {}
+                Act::Wake(..) | Act::Note(_) | Act::Reading(..) | Act::Flush(_) => {}
             }
         }
         for conn in opened {
             self.input(Input::Opened(conn));
         }
         for (conn, answer) in answers {
-            self.now = self.now + HOP;
+            self.stage.now = self.stage.now + HOP;
             self.input(Input::Bytes(conn, &answer));
         }
     }
 
     fn pass(mut self, millis: u64) -> Stage {
-        let end = self.now + Duration::from_millis(millis);
-        loop {
-            self.wakes.sort();
-            if self.wakes.first().is_none_or(|(at, _)| *at > end) {
-                break;
-            }
-            let (at, id) = self.wakes.remove(0);
-            self.now = at.max(self.now);
+        let end = self.stage.now + Duration::from_millis(millis);
+        while let Some(id) = self.stage.due(end) {
             self.input(Input::Timer(id));
         }
-        self.now = end.max(self.now);
         self
     }
 
@@ -110,14 +87,6 @@ impl Stage {
         let (conn, _) = self.open.pop_first().unwrap();
         self.input(Input::Closed(conn, Close::Refused));
         self
-    }
-
-    fn witnessed(&self) -> Vec<WitnessState> {
-        let states = self.notes.iter().filter_map(|note| match note {
-            Note::Witness(state) => Some(*state),
-            _ => None,
-        });
-        states.collect()
     }
 }
 
@@ -146,15 +115,15 @@ const SERVED: WitnessState = WitnessState::Served { rtt: 3_000_000, late: 0 };
 fn the_witness_makes_a_round_trip_every_200_ms() {
     let stage = stage("witness", &[], yes).pass(400);
     assert_eq!(stage.said[..2], ["request get con /.well-known/core", "request get con /.well-known/core"]);
-    assert_eq!(stage.witnessed(), [SERVED, SERVED, SERVED]);
+    assert_eq!(stage.stage.witnessed(), [SERVED, SERVED, SERVED]);
 }
 
 #[test]
 fn a_server_that_has_nothing_to_show_serves_and_one_that_fails_does_not() {
     let not_found: Serve = |to| answer(to, Code::NOT_FOUND, |writer| writer, b"");
-    assert_eq!(stage("witness", &[("path", "/a".into())], not_found).witnessed(), [SERVED]);
+    assert_eq!(stage("witness", &[("path", "/a".into())], not_found).stage.witnessed(), [SERVED]);
     let failing: Serve = |to| answer(to, Code::SERVICE_UNAVAILABLE, |writer| writer, b"");
-    assert!(stage("witness", &[], failing).witnessed().is_empty());
+    assert!(stage("witness", &[], failing).stage.witnessed().is_empty());
 }
 
 #[test]
@@ -165,23 +134,23 @@ fn a_challenged_witness_proves_its_address() {
     };
     let stage = stage("witness", &[], challenge);
     assert_eq!(stage.said[1], "request get con /.well-known/core 07");
-    assert_eq!(stage.witnessed(), [WitnessState::Served { rtt: 6_000_000, late: 0 }]);
+    assert_eq!(stage.stage.witnessed(), [WitnessState::Served { rtt: 6_000_000, late: 0 }]);
 }
 
 #[test]
 fn a_lost_datagram_is_repeated_and_no_answer_within_5_s_is_missed() {
     let stage = stage("witness", &[], mute).pass(4_999);
-    assert_eq!(stage.witnessed(), []);
+    assert_eq!(stage.stage.witnessed(), []);
     assert_eq!(stage.said.len(), 2, "the first repetition comes after 2 s to 3 s, the second after 6 s to 9 s");
     let stage = stage.pass(1);
-    assert_eq!(stage.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
+    assert_eq!(stage.stage.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
 }
 
 #[test]
 fn a_witness_that_finds_nobody_says_so_and_comes_back() {
     let stage = stage("witness", &[], yes).refused();
-    assert_eq!(stage.witnessed(), [SERVED, WitnessState::Lost]);
-    assert_eq!(stage.pass(100).witnessed()[2..], [SERVED]);
+    assert_eq!(stage.stage.witnessed(), [SERVED, WitnessState::Lost]);
+    assert_eq!(stage.pass(100).stage.witnessed()[2..], [SERVED]);
 }
 
 fn list(to: &Message<'_>) -> Vec<Vec<u8>> {
@@ -197,7 +166,7 @@ fn a_sweep_asks_each_resource_once_from_an_address_of_its_own() {
     assert_eq!(stage.said, paths);
     let addresses: std::collections::BTreeSet<u32> = stage.sources.iter().map(|from| from.ip).collect();
     assert_eq!(addresses.len(), 4);
-    assert_eq!(stage.notes, [Note::Finished]);
+    assert_eq!(stage.stage.notes, [Note::Finished]);
     assert!(stage.open.is_empty());
 }
 
@@ -225,8 +194,8 @@ fn a_sweep_that_never_acknowledges_listens_for_93_s() {
         [("paths", Value::from("/p")), ("request", Value::Table(request))]
     };
     let silent = stage("sweep", &keys(false), separate).pass(93_019);
-    assert_eq!((silent.said.len(), silent.notes.len(), silent.open.len()), (1, 0, 1));
-    assert_eq!(silent.pass(5).notes, [Note::Finished]);
+    assert_eq!((silent.said.len(), silent.stage.notes.len(), silent.open.len()), (1, 0, 1));
+    assert_eq!(silent.pass(5).stage.notes, [Note::Finished]);
     let polite = stage("sweep", &keys(true), separate).pass(6_000);
     assert_eq!(polite.said, ["request get con /p", "ack ack"]);
 }
@@ -235,10 +204,10 @@ fn a_sweep_that_never_acknowledges_listens_for_93_s() {
 fn a_sweep_whose_associations_are_all_over_listens_no_longer() {
     let request = Fields(vec![("ack".into(), false.into())]);
     let one = |paths: Value| stage("sweep", &[("paths", paths), ("request", Value::Table(request.clone()))], mute);
-    assert_eq!(one("/p".into()).pass(1_000).refused().notes, [Note::Finished]);
+    assert_eq!(one("/p".into()).pass(1_000).refused().stage.notes, [Note::Finished]);
     let two = one(Value::List(vec!["/p".into(), "/q".into()])).pass(1_000).refused();
-    assert_eq!(two.notes, [], "the other may still be answered");
-    assert_eq!(two.refused().notes, [Note::Finished]);
+    assert_eq!(two.stage.notes, [], "the other may still be answered");
+    assert_eq!(two.refused().stage.notes, [Note::Finished]);
 }
 
 #[test]
@@ -248,7 +217,7 @@ fn a_sweep_of_a_server_without_a_list_still_asks_for_the_list() {
     let before = stage.sources.len();
     let stage = stage.pass(2_000);
     assert_eq!(stage.sources.len(), before + 1);
-    assert_eq!(stage.notes, [Note::Finished]);
+    assert_eq!(stage.stage.notes, [Note::Finished]);
 }
 
 fn notify(to: &Message<'_>) -> Vec<Vec<u8>> {
@@ -266,7 +235,7 @@ fn an_observer_acknowledges_what_it_is_told_or_nothing() {
     let keys = |ack: bool| [("path", "/t".into()), ("ack", ack.into()), ("for", Value::from("20s"))];
     let polite = stage("observer", &keys(true), notify).pass(20_000);
     assert_eq!(polite.said, ["request get con /t", "ack ack"]);
-    assert_eq!(polite.notes, [Note::Gauge("notifications", 2), Note::Finished]);
+    assert_eq!(polite.stage.notes, [Note::Gauge("notifications", 2), Note::Finished]);
     assert_eq!(stage("observer", &keys(false), notify).pass(20_000).said, ["request get con /t"]);
 }
 
@@ -276,7 +245,7 @@ fn telemetry_sends_a_reading_at_its_pace_and_stops_in_time() {
     let stage = stage("telemetry", &keys, yes).pass(10_000);
     assert_eq!(stage.said.len(), 3, "{:?}", stage.said);
     assert_eq!(stage.said[0], "request put con /site/lamps-0/t {\"seq\":1}   ");
-    assert_eq!(stage.notes, [Note::Finished]);
+    assert_eq!(stage.stage.notes, [Note::Finished]);
 }
 
 #[test]
@@ -289,8 +258,9 @@ fn telemetry_says_what_it_is_told_to_say() {
 #[test]
 fn a_reading_that_nobody_acknowledges_is_repeated_four_times_and_noted() {
     let stage = stage("telemetry", &[("every", "10m".into()), ("path", "/t".into())], mute).pass(600_000);
-    let missed = stage.notes.iter().filter(|note| matches!(note, Note::Step { state: StepState::Unmet, .. })).count();
-    assert_eq!((stage.said.len(), missed), (5, 1), "{:?}", stage.notes);
+    let missed =
+        stage.stage.notes.iter().filter(|note| matches!(note, Note::Step { state: StepState::Unmet, .. })).count();
+    assert_eq!((stage.said.len(), missed), (5, 1), "{:?}", stage.stage.notes);
 }
 
 #[test]
@@ -299,9 +269,9 @@ fn a_device_whose_time_is_over_still_finds_out_that_nobody_answers() {
     let stage = stage("telemetry", &keys, mute).pass(100_000);
     assert_eq!(stage.said.len(), 5, "{:?}", stage.said);
     assert!(
-        matches!(stage.notes[..], [Note::Step { state: StepState::Unmet, .. }, Note::Finished]),
+        matches!(stage.stage.notes[..], [Note::Step { state: StepState::Unmet, .. }, Note::Finished]),
         "{:?}",
-        stage.notes
+        stage.stage.notes
     );
 }
 
@@ -320,7 +290,7 @@ fn a_separate_response_is_acknowledged_and_an_unknown_one_reset() {
     };
     let stage = stage("telemetry", &[("every", "10m".into()), ("path", "/t".into())], separate).pass(600_000);
     assert_eq!(stage.said[1..], ["ack ack", "rst rst"]);
-    assert!(stage.notes.is_empty(), "{:?}", stage.notes);
+    assert!(stage.stage.notes.is_empty(), "{:?}", stage.stage.notes);
 }
 
 #[test]

@@ -3,14 +3,14 @@ use std::string::ToString;
 use std::vec;
 
 use super::*;
-use crate::actor::{Act, Actor, Input, Outbox};
+use crate::actor::{Act, Input};
 use crate::connection::{Addr, Close, CloseHow};
 use crate::grammar::Grammar;
-use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
+use crate::ids::{BindId, CanaryId, Conn, MarkId};
 use crate::note::Note;
-use crate::plan::{Alternative, Network, Part, Segments, Source, StepPlan};
-use crate::protocol::{Answers, Awaits, Dialog, From, Heard, Protocol, Transport, Unsayable};
-use crate::seed::Seed;
+use crate::plan::{Alternative, Part, Segments, StepPlan};
+use crate::protocol::{Answers, Awaits, Dialog, Heard, Protocol, Unsayable};
+use crate::testing::{self, alternative};
 use crate::time::{Duration, Time};
 use crate::transcript::{Packet, StepState};
 use crate::value::{Fields, Value};
@@ -104,64 +104,23 @@ fn read(line: &str) -> Packet {
 const GRAMMAR: Grammar = Grammar { opening: &["connect"], ..Grammar::NONE };
 
 const TOY: Protocol = Protocol {
-    name: "toy",
-    versions: &[],
-    transport: Transport::Stream,
-    scheme: ("toy", 1),
-    verbs: &[],
-    behaviours: &[],
-    oracles: &[],
-    case_lists: &[],
-    capabilities: &[],
     dialog: |_, _, _| Box::new(Toy { held: vec![], pinged: false, refs: vec![] }),
-    describe: |_, _: From| panic!("scripts do not describe"),
     class: |_, packet, field, class| (class == "ok").then(|| packet.fields.int(field).is_some_and(|n| n < 128)),
     grammar: &GRAMMAR,
-    shared: crate::shared::Shared::NOTHING,
-    check: |_, _| Ok(()),
+    ..testing::PROTOCOL
 };
 
 /// One member and everything that it did.
 struct Stage {
-    member: Member,
-    out: Outbox,
-    now: Time,
+    stage: testing::Stage<Vec<Member>>,
     acts: Vec<Act>,
     sent: Vec<String>,
-    wakes: Vec<(Time, TimerId)>,
     /// The peer does not read: nothing that is sent is written.
     stalled: bool,
 }
 
 fn step(verb: &str) -> StepPlan {
-    StepPlan {
-        index: 0,
-        verb: verb.into(),
-        conn: "main".into(),
-        after: vec![],
-        mark: None,
-        part: None,
-        speaks_as: None,
-        any: vec![],
-        within: Duration::from_secs(5),
-        canary: None,
-        pace: None,
-        at: None,
-        skip: false,
-        wait: Duration::ZERO,
-        fields: Fields::default(),
-        uses: vec![],
-    }
-}
-
-fn alternative(fields: &[(&str, &[Value])]) -> Alternative {
-    Alternative {
-        closed: false,
-        silence: None,
-        fields: fields.iter().map(|(name, values)| (name.to_string(), values.to_vec())).collect(),
-        canary: None,
-        bind: vec![],
-    }
+    testing::step(verb, &[])
 }
 
 fn packet(kind: &str) -> Alternative {
@@ -187,72 +146,17 @@ impl Stage {
         for (at, step) in steps.iter_mut().enumerate() {
             step.index = at as u16;
         }
-        let network = Network::CLEAN;
-        let fleet = FleetPlan {
-            name: "foe".into(),
-            index: 0,
-            party: None,
-            protocol: "toy".into(),
-            grammar: &GRAMMAR,
-            version: String::new(),
-            endpoint: "plain".into(),
-            endpoint_id: EndpointId(0),
-            authenticated: false,
-            plays_server: false,
-            count: 1,
-            only: None,
-            behaviour: "script".into(),
-            source: Source::One,
-            ramp: Duration::ZERO,
-            part: None,
-            manual: false,
-            steps,
-            keys: Fields::default(),
-            network,
-        };
-        let plan = Plan {
-            tree: crate::document::Located {
-                span: crate::document::Span::default(),
-                node: crate::document::Node::Bool(true),
-            },
-            id: "toy".into(),
-            case: String::new(),
-            seed: Seed(1),
-            title: String::new(),
-            about: crate::plan::About::default(),
-            target: String::new(),
-            version: String::new(),
-            segments,
-            needs: vec![],
-            limit: Duration::from_secs(60),
-            network,
-            parties: vec![],
-            fleets: vec![fleet.clone()],
-            marks: vec![],
-            binds: vec![],
-            canaries: vec![("c".into(), CANARY.into())],
-            control: None,
-            expects: vec![],
-            twins: vec![],
-            record: crate::plan::Recording::Full,
-        };
+        let fleet = FleetPlan { grammar: &GRAMMAR, steps, ..testing::fleet("foe", Fields::default()) };
+        let plan = Plan { segments, canaries: vec![("c".into(), CANARY.into())], ..testing::plan(vec![fleet.clone()]) };
         let program = Arc::new(Program::new(&fleet, &plan, Some(&TOY)));
-        let mut stage = Stage {
-            member: Member::new(program, 0),
-            out: Outbox::new(),
-            now: Time::ZERO,
-            acts: vec![],
-            sent: vec![],
-            wakes: vec![],
-            stalled: false,
-        };
+        let stage = testing::Stage::new(vec![Member::new(program, 0)]);
+        let mut stage = Stage { stage, acts: vec![], sent: vec![], stalled: false };
         stage.input(Input::Start);
         stage
     }
 
     fn input(&mut self, input: Input<'_>) {
-        self.member.handle(self.now, input, &mut self.out);
-        let (acts, bytes) = self.out.take();
+        let (acts, bytes) = self.stage.input(input);
         let flushed: Vec<Conn> = acts
             .iter()
             .filter_map(|act| match act {
@@ -261,10 +165,8 @@ impl Stage {
             })
             .collect();
         for act in &acts {
-            match act {
-                Act::Send(_, start, end) => self.sent.push(String::from_utf8_lossy(&bytes[*start..*end]).into()),
-                Act::Wake(at, id) => self.wakes.push((*at, *id)),
-                _ => {}
+            if let Act::Send(_, start, end) = act {
+                self.sent.push(String::from_utf8_lossy(&bytes[*start..*end]).into());
             }
         }
         self.acts.extend(acts);
@@ -314,15 +216,10 @@ impl Stage {
 
     /// Time passes; every wake that was asked for comes.
     fn pass(mut self, seconds: u64) -> Stage {
-        let end = self.now + Duration::from_secs(seconds);
-        loop {
-            self.wakes.sort();
-            let Some(at) = self.wakes.iter().position(|(at, _)| *at <= end) else { break };
-            let (at, id) = self.wakes.remove(at);
-            self.now = at.max(self.now);
+        let end = self.stage.now + Duration::from_secs(seconds);
+        while let Some(id) = self.stage.due(end) {
             self.input(Input::Timer(id));
         }
-        self.now = end;
         self
     }
 
@@ -332,10 +229,7 @@ impl Stage {
     }
 
     fn notes(&self) -> impl Iterator<Item = &Note> {
-        self.acts.iter().filter_map(|act| match act {
-            Act::Note(note) => Some(note),
-            _ => None,
-        })
+        self.stage.notes.iter()
     }
 
     /// What became of a step, once it has ended.

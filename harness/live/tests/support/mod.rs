@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use proofhouse_core::actor::{Actor, CloseHow, Conn, Crowd, EndpointId, Input, Note, Outbox, TimerId};
 use proofhouse_core::admin::Order;
-use proofhouse_core::document::{Located, Node, Span};
-use proofhouse_core::grammar::Grammar;
 use proofhouse_core::plan::*;
 use proofhouse_core::protocol::{Behaviour, Protocol, Transport};
 use proofhouse_core::registry::Registry;
-use proofhouse_core::seed::Seed;
 use proofhouse_core::target::*;
+use proofhouse_core::testing;
+pub use proofhouse_core::testing::plan;
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::*;
 use proofhouse_core::value::{Fields, Value};
@@ -203,20 +202,11 @@ pub fn registry() -> Registry {
 fn toy(name: &'static str, transport: Transport) -> Protocol {
     Protocol {
         name,
-        versions: &[],
         transport,
         scheme: (name, 1),
-        verbs: &[],
         behaviours: BEHAVIOURS,
-        oracles: &[],
-        case_lists: &[],
-        capabilities: &[],
-        dialog: |_, _, _| unreachable!("the toy has no scripts"),
         describe: |_, _| Box::new(Mute),
-        class: |_, _, _, _| None,
-        grammar: &Grammar::NONE,
-        shared: proofhouse_core::shared::Shared::NOTHING,
-        check: |_, _| Ok(()),
+        ..testing::PROTOCOL
     }
 }
 
@@ -229,26 +219,10 @@ impl proofhouse_core::protocol::Describe for Mute {
 /// A fleet of toys with these keys.
 pub fn fleet(name: &str, index: u16, count: u32, keys: &[(&str, Value)]) -> FleetPlan {
     FleetPlan {
-        name: name.into(),
         index,
-        party: None,
-        protocol: "toy".into(),
-        grammar: &Grammar::NONE,
-        version: String::new(),
-        endpoint: "plain".into(),
-        endpoint_id: EndpointId(0),
-        authenticated: false,
-        plays_server: false,
         count,
-        only: None,
         behaviour: if name.starts_with("witness") { "witness".into() } else { "toy".into() },
-        source: Source::One,
-        ramp: Duration::ZERO,
-        part: None,
-        manual: false,
-        steps: vec![],
-        keys: Fields(keys.iter().map(|(k, v)| ((*k).to_string(), v.clone())).collect()),
-        network: Network::CLEAN,
+        ..testing::fleet(name, testing::fields(keys))
     }
 }
 
@@ -276,33 +250,6 @@ pub fn datagrams(body: &str) -> TargetSpec {
          n = 0\n\
          while True:\n    d, a = s.recvfrom(65536)\n    n += 1\n{body}\n"
     )))
-}
-
-/// A plan of these fleets; 10 s.
-pub fn plan(fleets: Vec<FleetPlan>) -> Plan {
-    Plan {
-        tree: Located { span: Span::default(), node: Node::Table(vec![]) },
-        id: "toy/test".into(),
-        case: String::new(),
-        seed: Seed(1),
-        title: String::new(),
-        about: About::default(),
-        target: "toy".into(),
-        version: String::new(),
-        segments: Segments::Whole,
-        needs: vec![],
-        limit: Duration::from_secs(10),
-        network: fleet("x", 0, 1, &[]).network,
-        parties: vec![],
-        fleets,
-        marks: vec![],
-        binds: vec![],
-        canaries: vec![],
-        control: None,
-        expects: vec![],
-        twins: vec![],
-        record: Recording::Full,
-    }
 }
 
 /// A target that this shell script is; `$1` is its port. Ready when it listens.
@@ -341,24 +288,7 @@ pub fn spec(target: &mut TargetSpec) -> &mut ProcessSpec {
 
 /// A target that runs elsewhere.
 pub fn remote(address: &str) -> TargetSpec {
-    TargetSpec {
-        name: "toy".into(),
-        kind: TargetKind::Remote,
-        endpoints: vec![Endpoint {
-            name: "plain".into(),
-            protocol: "toy".into(),
-            versions: vec![],
-            client: false,
-            address: address.into(),
-            claims: vec![],
-            lacks: vec![],
-            resources: Fields::default(),
-        }],
-        account: None,
-        known: vec![],
-        digest: String::new(),
-        owner: None,
-    }
+    testing::remote("toy", address)
 }
 
 /// A Python server: accepts for ever, and gives each connection `c` to `body`, on a thread of its own.
@@ -390,15 +320,7 @@ pub fn run(plan: &Plan, target: &TargetSpec) -> Result<Transcript, RunError> {
 }
 
 pub fn header() -> Header {
-    Header {
-        format: FORMAT,
-        scenario: "toy/test".into(),
-        case: String::new(),
-        seed: Seed(1),
-        target: "toy".into(),
-        clock: "live".into(),
-        arm: "main".into(),
-    }
+    Header { clock: "live".into(), ..testing::header(&plan(vec![])) }
 }
 
 /// The events that `pick` makes something of, in order.

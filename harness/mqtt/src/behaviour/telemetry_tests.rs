@@ -6,6 +6,7 @@ use super::*;
 use crate::codec::{Framer, ReasonCode};
 use proofhouse_core::actor::{Act, EndpointId};
 use proofhouse_core::seed::Seed;
+use proofhouse_core::testing;
 use proofhouse_core::value::{Fields, Value};
 
 #[test]
@@ -16,10 +17,7 @@ fn a_million_devices_fit_into_80_bytes_each() {
 
 /// One device, and the packets that it sent.
 struct Stage {
-    fleet: Telemetry,
-    out: Outbox,
-    now: Time,
-    wakes: Vec<Time>,
+    stage: testing::Stage<Telemetry>,
     sent: Vec<String>,
     acts: Vec<Act>,
     conn: Conn,
@@ -30,7 +28,7 @@ fn config(qos: QoS, clean_start: bool) -> Config {
     Config {
         properties: connect_properties(&profile),
         profile,
-        fleet: crate::session::test_fleet("meters", Fields(vec![("x".to_string(), Value::Int(1))])),
+        fleet: crate::testing::fleet("meters", Fields(vec![("x".to_string(), Value::Int(1))])),
         every: Spread::Fixed(Duration::from_secs(10)),
         qos,
         topic: ("site/".into(), "/t".into()),
@@ -44,27 +42,17 @@ impl Stage {
     fn new(qos: QoS, clean_start: bool) -> Stage {
         let device = Device::new(0, SplitMix(Seed(1).stream("device", 0).next()), 60);
         let fleet = Telemetry { config: config(qos, clean_start), devices: vec![device], scratch: Scratch::default() };
-        let mut stage = Stage {
-            fleet,
-            out: Outbox::new(),
-            now: Time::ZERO,
-            wakes: vec![],
-            sent: vec![],
-            acts: vec![],
-            conn: NOBODY,
-        };
+        let mut stage = Stage { stage: testing::Stage::new(fleet), sent: vec![], acts: vec![], conn: NOBODY };
         stage.input(Input::Start);
         stage
     }
 
     fn input(&mut self, input: Input<'_>) {
-        self.fleet.handle(0, self.now, input, &mut self.out);
-        let (acts, bytes) = self.out.take();
+        let (acts, bytes) = self.stage.input(input);
         let mut framer = Framer::new(Version::V5, Sender::Client, u32::MAX);
         for act in &acts {
             match act {
                 Act::Open(conn, EndpointId(0), _) => self.conn = *conn,
-                Act::Wake(at, _) => self.wakes.push(*at),
                 Act::Send(_, start, end) => {
                     let mut rest = &bytes[*start..*end];
                     while let Some(cut) = framer.next(&mut rest).unwrap() {
@@ -111,16 +99,10 @@ impl Stage {
     }
 
     fn pass(mut self, seconds: u64) -> Stage {
-        let end = self.now + Duration::from_secs(seconds);
-        loop {
-            self.wakes.sort();
-            if self.wakes.first().is_none_or(|at| *at > end) {
-                break;
-            }
-            self.now = self.wakes.remove(0).max(self.now);
-            self.input(Input::Timer(TICK));
+        let end = self.stage.now + Duration::from_secs(seconds);
+        while let Some(id) = self.stage.due(end) {
+            self.input(Input::Timer(id));
         }
-        self.now = end;
         self
     }
 
@@ -180,11 +162,11 @@ fn a_refused_device_comes_back_later_and_later() {
     for _ in 0..4 {
         let conn = stage.conn;
         stage.input(Input::Opened(conn));
-        let before = stage.now;
+        let before = stage.stage.now;
         stage = stage.hear(&Packet::Connack(Connack::new(false, ReasonCode::SERVER_BUSY)));
-        let due = stage.fleet.devices[0].pace.due();
+        let due = stage.stage.crowd.devices[0].pace.due();
         waits.push((due - before).as_secs_f64());
-        stage.now = due;
+        stage.stage.now = due;
         stage.input(Input::Timer(TICK));
     }
     for (wait, bound) in waits.iter().zip([1.0, 2.0, 4.0, 8.0]) {
@@ -195,8 +177,8 @@ fn a_refused_device_comes_back_later_and_later() {
 #[test]
 fn a_device_that_hears_nothing_gives_the_connection_up() {
     let mut stage = Stage::new(QoS::AtLeastOnce, true);
-    stage.fleet.config.length = None;
-    stage.fleet.devices[0].pace.end = Time::NEVER;
+    stage.stage.crowd.config.length = None;
+    stage.stage.crowd.devices[0].pace.end = Time::NEVER;
     let stage = stage.accepted(false).pass(70);
     assert_eq!(stage.sent, ["connect", "publish 1 {\"seq\":1}", "pingreq"]);
     let stage = stage.pass(60);
@@ -209,7 +191,7 @@ fn nothing_a_server_says_stops_a_device() {
     let mut stage = stage.pass(10);
     let conn = stage.conn;
     stage.input(Input::Bytes(conn, &[0x00, 0xff, 0xff, 0xff, 0xff, 0xff]));
-    assert_eq!(stage.fleet.devices[0].state, State::Offline);
+    assert_eq!(stage.stage.crowd.devices[0].state, State::Offline);
     stage.input(Input::Bytes(conn, b"late"));
     assert_eq!(stage.pass(1).sent.len(), 2);
 }

@@ -4,10 +4,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use std::vec;
 
-use proofhouse_core::actor::{Act, Close, CloseHow, Conn, Crowd, Input, Note, Outbox, TimerId};
-use proofhouse_core::plan::{self, FleetPlan, Plan};
-use proofhouse_core::seed::Seed;
-use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::actor::{Act, Close, CloseHow, Conn, Crowd, Input, Note};
+use proofhouse_core::plan::FleetPlan;
+use proofhouse_core::testing;
+use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::WitnessState;
 use proofhouse_core::value::{Fields, Value};
 
@@ -17,11 +17,7 @@ use crate::codec::{
 
 /// One member, its broker between two round trips, and everything that it noted.
 struct Stage {
-    crowd: Box<dyn Crowd>,
-    out: Outbox,
-    now: Time,
-    wakes: Vec<(Time, TimerId)>,
-    notes: Vec<Note>,
+    stage: testing::Stage<Box<dyn Crowd>>,
     said: Vec<String>,
     conn: Option<Conn>,
     closes: usize,
@@ -33,16 +29,11 @@ struct Stage {
 }
 
 fn stage(behaviour: &str, keys: &[(&str, Value)]) -> Stage {
-    let keys = Fields(keys.iter().map(|(key, value)| (key.to_string(), value.clone())).collect());
-    let fleet = FleetPlan { behaviour: behaviour.into(), ..crate::session::test_fleet("lamps", keys) };
+    let fleet = FleetPlan { behaviour: behaviour.into(), ..crate::testing::fleet("lamps", testing::fields(keys)) };
     let row = super::BEHAVIOURS.iter().find(|row| row.name == behaviour).unwrap();
-    let crowd = (row.crowd)(&fleet, &plan_of(fleet.clone()), None);
+    let crowd = (row.crowd)(&fleet, &testing::plan(vec![fleet.clone()]), None);
     let mut stage = Stage {
-        crowd,
-        out: Outbox::new(),
-        now: Time::ZERO,
-        wakes: vec![],
-        notes: vec![],
+        stage: testing::Stage::new(crowd),
         said: vec![],
         conn: None,
         closes: 0,
@@ -54,45 +45,15 @@ fn stage(behaviour: &str, keys: &[(&str, Value)]) -> Stage {
     stage
 }
 
-pub(crate) fn plan_of(fleet: FleetPlan) -> Plan {
-    use proofhouse_core::document::{Located, Node, Span};
-    Plan {
-        tree: Located { span: Span::default(), node: Node::Bool(true) },
-        id: String::new(),
-        case: String::new(),
-        seed: Seed(1),
-        title: String::new(),
-        about: plan::About::default(),
-        target: String::new(),
-        version: String::new(),
-        segments: plan::Segments::Whole,
-        needs: vec![],
-        limit: Duration::from_secs(9),
-        network: fleet.network,
-        parties: vec![],
-        fleets: vec![fleet],
-        marks: vec![],
-        binds: vec![],
-        canaries: vec![],
-        control: None,
-        expects: vec![],
-        twins: vec![],
-        record: plan::Recording::Full,
-    }
-}
-
 impl Stage {
     fn input(&mut self, input: Input<'_>) {
-        self.crowd.handle(0, self.now, input, &mut self.out);
-        let (acts, bytes) = self.out.take();
+        let (acts, bytes) = self.stage.input(input);
         let mut answers = vec![];
         let mut opened = None;
         for act in acts {
             match act {
                 Act::Open(conn, ..) => opened = Some(conn),
                 Act::Send(_, start, end) => answers.extend(self.serve(&bytes[start..end])),
-                Act::Wake(at, id) => self.wakes.push((at, id)),
-                Act::Note(note) => self.notes.push(note),
                 Act::Close(_, how) => {
                     assert!(matches!(how, CloseHow::Fin | CloseHow::Reset));
                     self.closes += 1;
@@ -106,7 +67,7 @@ impl Stage {
             self.input(Input::Opened(conn));
         }
         if let (Some(conn), false, false) = (self.conn, self.mute, answers.is_empty()) {
-            self.now = self.now + self.delay;
+            self.stage.now = self.stage.now + self.delay;
             self.input(Input::Bytes(conn, &answers));
         }
     }
@@ -140,17 +101,10 @@ impl Stage {
     }
 
     fn pass(mut self, millis: u64) -> Stage {
-        let end = self.now + Duration::from_millis(millis);
-        loop {
-            self.wakes.sort();
-            if self.wakes.first().is_none_or(|(at, _)| *at > end) {
-                break;
-            }
-            let (at, id) = self.wakes.remove(0);
-            self.now = at.max(self.now);
+        let end = self.stage.now + Duration::from_millis(millis);
+        while let Some(id) = self.stage.due(end) {
             self.input(Input::Timer(id));
         }
-        self.now = end.max(self.now);
         self
     }
 
@@ -170,14 +124,6 @@ impl Stage {
         self.input(Input::Bytes(conn, &bytes));
         self
     }
-
-    fn witnessed(&self) -> Vec<WitnessState> {
-        let states = self.notes.iter().filter_map(|note| match note {
-            Note::Witness(state) => Some(*state),
-            _ => None,
-        });
-        states.collect()
-    }
 }
 
 const SERVED: WitnessState = WitnessState::Served { rtt: 3_000_000, late: 0 };
@@ -186,14 +132,14 @@ const SERVED: WitnessState = WitnessState::Served { rtt: 3_000_000, late: 0 };
 fn the_witness_makes_a_round_trip_every_200_ms() {
     let stage = stage("witness", &[]).pass(400);
     assert_eq!(stage.said[..2], ["connect", "subscribe proofhouse/witness"]);
-    assert_eq!(stage.witnessed(), [SERVED, SERVED, SERVED]);
+    assert_eq!(stage.stage.witnessed(), [SERVED, SERVED, SERVED]);
 }
 
 #[test]
 fn a_round_trip_that_takes_longer_than_200_ms_delays_the_next_without_lateness() {
     let mut stage = stage("witness", &[]);
     stage.delay = Duration::from_millis(300);
-    let states = stage.pass(700).witnessed();
+    let states = stage.pass(700).stage.witnessed();
     let slow = WitnessState::Served { rtt: 300_000_000, late: 0 };
     assert!(states.len() >= 3 && states[1..].iter().all(|state| *state == slow), "{states:?}");
 }
@@ -204,9 +150,9 @@ fn no_answer_within_5_s_is_missed_and_the_next_is_tried() {
     stage.mute = true;
     let missed = WitnessState::Missed { waited: 5_000_000_000, late: 0 };
     let stage = stage.pass(5_190);
-    assert_eq!(stage.witnessed(), [SERVED], "not before its time");
+    assert_eq!(stage.stage.witnessed(), [SERVED], "not before its time");
     let mut stage = stage.pass(10);
-    assert_eq!(stage.witnessed(), [SERVED, missed]);
+    assert_eq!(stage.stage.witnessed(), [SERVED, missed]);
     stage.mute = false;
     assert_eq!(stage.closes, 0, "the connection stands");
     let conn = stage.conn.unwrap();
@@ -219,29 +165,29 @@ fn a_deadline_that_we_slept_through_is_our_lateness() {
     let mut stage = stage("witness", &[]);
     stage.mute = true;
     let mut stage = stage.pass(1_000);
-    stage.now = stage.now + Duration::from_secs(60);
-    let missed = *stage.pass(0).witnessed().last().unwrap();
+    stage.stage.now = stage.stage.now + Duration::from_secs(60);
+    let missed = *stage.pass(0).stage.witnessed().last().unwrap();
     assert!(matches!(missed, WitnessState::Missed { late: 55_000_000_000.., .. }), "{missed:?}");
 }
 
 #[test]
 fn a_target_that_accepts_and_stays_mute_is_missed() {
-    let fleet = crate::session::test_fleet("lamps", Fields::default());
+    let fleet = crate::testing::fleet("lamps", Fields::default());
     let row = super::BEHAVIOURS.iter().find(|row| row.name == "witness").unwrap();
     let mut mute = stage("witness", &[]);
-    (mute.crowd, mute.mute) = ((row.crowd)(&fleet, &plan_of(fleet.clone()), None), true);
-    (mute.wakes, mute.notes, mute.now) = (vec![], vec![], Time::ZERO);
+    (mute.stage, mute.mute) =
+        (testing::Stage::new((row.crowd)(&fleet, &testing::plan(vec![fleet.clone()]), None)), true);
     mute.input(Input::Start);
     let mute = mute.pass(5_000);
-    assert_eq!(mute.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
+    assert_eq!(mute.stage.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
     assert_eq!(mute.closes, 1, "and it tries again over a new connection");
 }
 
 #[test]
 fn a_lost_witness_says_so_and_comes_back() {
     let stage = stage("witness", &[]).lost();
-    assert_eq!(stage.witnessed(), [SERVED, WitnessState::Lost]);
-    assert_eq!(stage.pass(150).witnessed()[2..], [SERVED]);
+    assert_eq!(stage.stage.witnessed(), [SERVED, WitnessState::Lost]);
+    assert_eq!(stage.pass(150).stage.witnessed()[2..], [SERVED]);
 }
 
 #[test]
@@ -249,7 +195,7 @@ fn a_witness_that_may_not_subscribe_is_lost() {
     let mut refused = stage("witness", &[]);
     refused.suback = 0x87;
     let refused = refused.lost().pass(150);
-    assert_eq!(refused.witnessed()[1..3], [WitnessState::Lost, WitnessState::Lost]);
+    assert_eq!(refused.stage.witnessed()[1..3], [WitnessState::Lost, WitnessState::Lost]);
 }
 
 #[test]
@@ -271,13 +217,13 @@ fn a_commanded_device_subscribes_again_where_its_session_was_not_kept() {
 fn a_device_that_is_told_for_how_long_ends() {
     for behaviour in ["telemetry", "commanded"] {
         let row = super::BEHAVIOURS.iter().find(|row| row.name == behaviour).unwrap();
-        let ends = |keys| (row.ends)(&crate::session::test_fleet("f", keys));
+        let ends = |keys| (row.ends)(&crate::testing::fleet("f", keys));
         assert!(!ends(Fields::default()), "{behaviour}");
         assert!(ends(Fields(vec![("for".into(), "2s".into())])), "{behaviour}");
         let stage = stage(behaviour, &[("for", "2s".into())]).pass(1_900);
-        assert!(!stage.notes.contains(&Note::Finished), "{behaviour}");
+        assert!(!stage.stage.notes.contains(&Note::Finished), "{behaviour}");
         let stage = stage.pass(200);
-        assert_eq!(stage.notes, [Note::Finished], "{behaviour}");
+        assert_eq!(stage.stage.notes, [Note::Finished], "{behaviour}");
         assert_eq!(stage.said.last().unwrap(), "disconnect", "{behaviour}");
         let said = stage.said.len();
         assert_eq!(stage.pass(60_000).said.len(), said, "{behaviour} stays away");

@@ -502,31 +502,3 @@ fn write(packet: &Packet<'_>, version: Version, out: &mut Vec<u8>) {
         panic!("a device wanted to send {packet:?}: {reason}");
     }
 }
-
-/// A fleet of one for tests.
-#[cfg(test)]
-pub(crate) fn test_fleet(name: &str, keys: proofhouse_core::value::Fields) -> proofhouse_core::plan::FleetPlan {
-    use proofhouse_core::{actor::EndpointId, plan};
-    plan::FleetPlan {
-        name: name.into(),
-        index: 0,
-        party: None,
-        protocol: "mqtt".into(),
-        grammar: crate::MQTT.grammar,
-        version: "5".into(),
-        endpoint: "plain".into(),
-        endpoint_id: EndpointId(0),
-        authenticated: false,
-        plays_server: false,
-        count: 1,
-        only: None,
-        behaviour: "script".into(),
-        source: plan::Source::One,
-        ramp: Duration::ZERO,
-        part: None,
-        manual: false,
-        steps: Vec::new(),
-        keys,
-        network: plan::Network::CLEAN,
-    }
-}

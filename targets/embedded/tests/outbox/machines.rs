@@ -8,16 +8,13 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use proofhouse_core::actor::{Addr, Crowd, EndpointId, Note};
-use proofhouse_core::document::{Located, Node, Span};
-use proofhouse_core::grammar::Grammar;
-use proofhouse_core::plan::{About, FleetPlan, Network, Plan, Recording, Segments, Source};
+use proofhouse_core::actor::{Addr, Crowd, Note};
+use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::{Behaviour, Describe, Protocol, Transport};
 use proofhouse_core::registry::Registry;
-use proofhouse_core::seed::Seed;
 use proofhouse_core::sim;
-use proofhouse_core::target::{Endpoint, TargetKind, TargetSpec};
-use proofhouse_core::transcript::{FORMAT, Header, Packet, Transcript};
+use proofhouse_core::testing;
+use proofhouse_core::transcript::{Header, Packet, Transcript};
 use proofhouse_core::value::{Fields, Value};
 use proofhouse_embedded::reference::{DatagramServer, Server};
 use proofhouse_live::{LiveOptions, run_live};
@@ -48,30 +45,30 @@ pub struct Reference;
 
 impl Machine for Simulator {
     fn play(&self, law: &'static Law) -> Seen {
-        let stage = Stage::new(law);
-        let target = Puppet::new(server(law), law.transport, ANY, stage.server.clone(), None);
-        let plan = plan(vec![stage.fleet("client")]);
-        stage.seen(sim::run(&plan, &registry(), Box::new(target), header()))
+        let play = Play::new(law);
+        let target = Puppet::new(server(law), law.transport, ANY, play.server.clone(), None);
+        let plan = plan(vec![play.fleet("client")]);
+        play.seen(sim::run(&plan, &registry(), Box::new(target), header()))
     }
 }
 
 impl Machine for Driver {
     fn play(&self, law: &'static Law) -> Seen {
-        let stage = Stage::new(law);
-        let mut fleets = vec![stage.fleet("client")];
+        let play = Play::new(law);
+        let mut fleets = vec![play.fleet("client")];
         if law.served {
-            let listens = FleetPlan { index: 1, plays_server: true, count: 1, ..stage.fleet("server") };
+            let listens = FleetPlan { index: 1, plays_server: true, count: 1, ..play.fleet("server") };
             fleets.push(listens);
         }
-        stage.seen(live(law, fleets, free_port(law)))
+        play.seen(live(law, fleets, free_port(law)))
     }
 }
 
 impl Machine for Reference {
     fn play(&self, law: &'static Law) -> Seen {
-        let stage = Stage::new(law);
+        let play = Play::new(law);
         let lasts = Duration::from_millis(law.lasts_ms + 5_000);
-        let puppet = Puppet::new(server(law), law.transport, ANY, stage.server.clone(), Some((lasts, Note::Exit(0))));
+        let puppet = Puppet::new(server(law), law.transport, ANY, play.server.clone(), Some((lasts, Note::Exit(0))));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let at = match (law.served, law.transport) {
             (false, _) => free_port(law),
@@ -88,8 +85,8 @@ impl Machine for Reference {
                 at
             }
         };
-        let record = live(law, vec![stage.fleet("client")], at);
-        stage.seen(record)
+        let record = live(law, vec![play.fleet("client")], at);
+        play.seen(record)
     }
 }
 
@@ -100,25 +97,7 @@ fn server(law: &'static Law) -> super::puppet::Script {
 
 fn live(law: &Law, fleets: Vec<FleetPlan>, at: SocketAddr) -> Transcript {
     let plan = plan(fleets);
-    let endpoint = Endpoint {
-        name: "plain".into(),
-        protocol: protocol(law.transport).into(),
-        versions: vec![],
-        client: false,
-        address: at.to_string(),
-        claims: vec![],
-        lacks: vec![],
-        resources: Fields::default(),
-    };
-    let target = TargetSpec {
-        name: "law".into(),
-        kind: TargetKind::Remote,
-        endpoints: vec![endpoint],
-        account: None,
-        known: vec![],
-        digest: String::new(),
-        owner: None,
-    };
+    let target = testing::remote(protocol(law.transport), &at.to_string());
     let options = LiveOptions {
         own_program: PathBuf::from("/proc/self/exe"),
         supervisor: vec![],
@@ -142,7 +121,7 @@ fn free_port(law: &Law) -> SocketAddr {
 const ANY: Addr = Addr { ip: 0x7f00_0001, port: 0 };
 
 /// A law that is being played, and where its sides keep what they are told.
-struct Stage {
+struct Play {
     law: &'static Law,
     key: i64,
     clients: Vec<Log>,
@@ -156,39 +135,23 @@ type Played = (&'static Law, Vec<Log>, Log);
 static PLAYED: Mutex<BTreeMap<i64, Played>> = Mutex::new(BTreeMap::new());
 static NEXT: AtomicI64 = AtomicI64::new(0);
 
-impl Stage {
-    fn new(law: &'static Law) -> Stage {
+impl Play {
+    fn new(law: &'static Law) -> Play {
         let server = Log::default();
         let clients: Vec<Log> = (0..law.clients).map(|_| server.beside()).collect();
         let key = NEXT.fetch_add(1, Ordering::SeqCst);
         PLAYED.lock().expect("no maker has panicked").insert(key, (law, clients.clone(), server.clone()));
-        Stage { law, key, clients, server }
+        Play { law, key, clients, server }
     }
 
     fn fleet(&self, behaviour: &str) -> FleetPlan {
         let mut keys = Fields::default();
         keys.set("law", Value::Int(self.key));
         FleetPlan {
-            name: behaviour.into(),
-            index: 0,
-            party: None,
             protocol: protocol(self.law.transport).into(),
-            version: String::new(),
-            endpoint: "plain".into(),
-            endpoint_id: EndpointId(0),
-            authenticated: false,
-            plays_server: false,
             count: self.law.clients,
-            only: None,
             behaviour: behaviour.into(),
-            source: Source::One,
-            ramp: Duration::ZERO,
-            part: None,
-            manual: false,
-            steps: vec![],
-            keys,
-            network: Network::CLEAN,
-            grammar: &Grammar::NONE,
+            ..testing::fleet(behaviour, keys)
         }
     }
 
@@ -233,20 +196,11 @@ const BEHAVIOURS: &[Behaviour] = &[
 fn registry() -> Registry {
     let row = |transport| Protocol {
         name: protocol(transport),
-        versions: &[],
         transport,
         scheme: (protocol(transport), 7),
-        verbs: &[],
         behaviours: BEHAVIOURS,
-        oracles: &[],
-        grammar: &Grammar::NONE,
-        case_lists: &[],
-        capabilities: &[],
-        dialog: |_, _, _| unreachable!("puppets have no scripts of steps"),
         describe: |_, _| Box::new(Mute),
-        class: |_, _, _, _| None,
-        shared: proofhouse_core::shared::Shared::NOTHING,
-        check: |_, _| Ok(()),
+        ..testing::PROTOCOL
     };
     Registry { protocols: vec![row(Transport::Stream), row(Transport::Datagram)], ..Registry::default() }
 }
@@ -258,39 +212,9 @@ impl Describe for Mute {
 }
 
 fn plan(fleets: Vec<FleetPlan>) -> Plan {
-    Plan {
-        tree: Located { span: Span::default(), node: Node::Table(vec![]) },
-        id: "law".into(),
-        case: String::new(),
-        seed: Seed(1),
-        title: String::new(),
-        about: About::default(),
-        target: "law".into(),
-        version: String::new(),
-        segments: Segments::Whole,
-        needs: vec![],
-        limit: Duration::from_secs(30),
-        network: Network::CLEAN,
-        parties: vec![],
-        fleets,
-        marks: vec![],
-        binds: vec![],
-        canaries: vec![],
-        control: None,
-        expects: vec![],
-        twins: vec![],
-        record: Recording::Full,
-    }
+    Plan { limit: Duration::from_secs(30), ..testing::plan(fleets) }
 }
 
 fn header() -> Header {
-    Header {
-        format: FORMAT,
-        scenario: "law".into(),
-        case: String::new(),
-        seed: Seed(1),
-        target: "law".into(),
-        clock: "live".into(),
-        arm: "main".into(),
-    }
+    Header { clock: "live".into(), ..testing::header(&plan(vec![])) }
 }

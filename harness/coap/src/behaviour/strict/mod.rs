@@ -5,15 +5,16 @@ mod audit;
 use std::boxed::Box;
 use std::collections::BTreeMap;
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
 use proofhouse_core::actor::{Act, Conn, Crowd, Input, Outbox, TimerId};
 use proofhouse_core::plan::FleetPlan;
 use proofhouse_core::seed::SplitMix;
+use proofhouse_core::testing;
 use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::value::{Fields, Value};
+use proofhouse_core::value::Value;
 
 use audit::{Audit, Read, read};
 
@@ -211,9 +212,8 @@ fn play(
     steps: usize,
     mistake: Option<Mistake>,
 ) -> Result<Tested, String> {
-    let keys = Fields(keys.iter().map(|(key, value)| (key.to_string(), value.clone())).collect());
-    let fleet = FleetPlan { behaviour: behaviour.into(), ..super::test_fleet("lamp", keys) };
-    let mut plan = super::test_plan(fleet.clone());
+    let fleet = FleetPlan { behaviour: behaviour.into(), ..crate::testing::fleet("lamp", testing::fields(keys)) };
+    let mut plan = testing::plan(vec![fleet.clone()]);
     plan.seed = proofhouse_core::seed::Seed(seed);
     let row = super::BEHAVIOURS.iter().find(|row| row.name == behaviour).unwrap();
     let mut world = World {

@@ -3,39 +3,17 @@ use super::*;
 use alloc::format;
 use alloc::string::String;
 
-use film::Film;
 use proofhouse_core::oracle::Oracle;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;
-use proofhouse_core::scenario::Scenario;
-use proofhouse_core::seed::Seed;
-use proofhouse_core::target::TargetSpec;
+use proofhouse_core::testing::{self, Film};
 use proofhouse_core::transcript::{By, StepState};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Verdict};
 
 mod access;
 mod discovery;
-#[path = "../../../../core/src/oracle/tests/film.rs"]
-mod film;
 mod observing;
-
-/// What films are cut from.
-mod world {
-    pub(super) use alloc::collections::BTreeMap;
-    pub(super) use alloc::string::{String, ToString};
-    pub(super) use alloc::vec::Vec;
-    pub(super) use proofhouse_core::actor::{Addr, Close};
-    pub(super) use proofhouse_core::oracle::Oracle;
-    pub(super) use proofhouse_core::plan::Plan;
-    pub(super) use proofhouse_core::seed::Seed;
-    pub(super) use proofhouse_core::time::Time;
-    pub(super) use proofhouse_core::transcript::{
-        By, Bytes, Entry, Event, FORMAT, Header, Life, Packet, StepState, Transcript, Who, WitnessState,
-    };
-    pub(super) use proofhouse_core::value::{Fields, Value};
-    pub(super) use proofhouse_core::verdict::Judgement;
-}
 
 const HEAD: &str = "format = 1\ntitle = \"x\"\nprotocol = \"coap\"\nlimit = \"60s\"\nspec = [\"rfc7252:11.3\"]\n";
 
@@ -44,10 +22,9 @@ const TARGET: &str = "format = 1\nkind = \"remote\"\n[[endpoint]]\nname = \"udp\
 
 fn plan(text: &str) -> Plan {
     let registry = Registry { protocols: [crate::COAP].to_vec(), ..Registry::default() };
-    let target = TargetSpec::load("x", "t.toml", TARGET, &registry).unwrap_or_else(|e| panic!("{e}"));
+    let target = testing::target(TARGET, &registry);
     let text = format!("{HEAD}{text}");
-    let scenario = Scenario::load("coap/x", "x.toml", &text, &registry).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    scenario.plan("", Seed(1), &target, &registry).unwrap_or_else(|e| panic!("{e:?}"))
+    testing::planned("coap/x", &text, &target, &registry)
 }
 
 /// The fields of a request.

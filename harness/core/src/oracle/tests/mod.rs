@@ -6,39 +6,20 @@ use crate::ids::EntryId;
 use crate::judge::{judge_all, preconditions};
 use crate::part::Part;
 use crate::plan::{Expect, Plan};
-use crate::scenario::{Scenario, stub_registry};
-use crate::seed::Seed;
+use crate::scenario::stub_registry;
 use crate::target::TargetSpec;
+use crate::testing::{self, Film};
 use crate::time::Time;
 use crate::transcript::{By, Event, Life, Slipped, StepState, Transcript, Who, WitnessState};
 use crate::value::Fields;
 use crate::verdict::{Judgement, Verdict};
-use film::Film;
 
 mod datagrams;
 mod effects;
-mod film;
 mod own_limits;
 mod rules;
 mod whole;
 mod whose_fault;
-
-/// What films are cut from.
-mod world {
-    pub(super) use crate::connection::{Addr, Close};
-    pub(super) use crate::oracle::Oracle;
-    pub(super) use crate::plan::Plan;
-    pub(super) use crate::seed::Seed;
-    pub(super) use crate::time::Time;
-    pub(super) use crate::transcript::{
-        By, Bytes, Entry, Event, FORMAT, Header, Life, Packet, StepState, Transcript, Who, WitnessState,
-    };
-    pub(super) use crate::value::{Fields, Value};
-    pub(super) use crate::verdict::Judgement;
-    pub(super) use alloc::collections::BTreeMap;
-    pub(super) use alloc::string::{String, ToString};
-    pub(super) use alloc::vec::Vec;
-}
 
 const HEAD: &str = "format = 1\ntitle = \"x\"\nprotocol = \"stub\"\nversion = \"1\"\nlimit = \"60s\"\nspec = [\"stub1:3.1\", \"stub2:9\"]\n";
 
@@ -63,8 +44,7 @@ fn plan(text: &str) -> Plan {
     let reader =
         if text.contains("of = \"foe\"") { "" } else { "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n" };
     let text = format!("{HEAD}{text}{reader}");
-    let scenario = Scenario::load("stub/x", "x.toml", &text, &registry).unwrap_or_else(|e| panic!("{e}\n{text}"));
-    scenario.plan("", Seed(1), &target, &registry).unwrap_or_else(|e| panic!("{e}"))
+    testing::planned("stub/x", &text, &target, &registry)
 }
 
 /// The usual beginning: both are there, the control is met, the witness is served at 500 ms, the attack is said at 1 s.

@@ -9,7 +9,8 @@ use crate::oracle::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, StepPlan};
 use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Protocol, Transport, Verb};
 use crate::severity::FindingKind;
-use crate::target::{AccountSpec, Endpoint, Given, TargetKind};
+use crate::target::{AccountSpec, Endpoint, Given};
+use crate::testing;
 use crate::transcript::Transcript;
 use crate::value::Value;
 use crate::verdict::Judgement;
@@ -100,19 +101,15 @@ fn matrix(version: &str) -> Vec<CaseRow> {
 const STUB: Protocol = Protocol {
     name: "stub",
     versions: &["1", "2"],
-    transport: Transport::Stream,
     scheme: ("stub", 7),
     verbs: VERBS,
     behaviours: &[behaviour("chatter", CHATTER), behaviour("witness", &[])],
     oracles: ORACLES,
     case_lists: &[CaseList { name: "stub.matrix", rows: matrix }],
     capabilities: &[Capability { name: "sessions", probe: None, doc: "" }],
-    dialog: |_, _, _| unreachable!("the loader holds no dialog"),
-    describe: |_, _| unreachable!("the loader describes nothing"),
-    class: |_, _, _, _| None,
     grammar: &GRAMMAR,
-    shared: crate::shared::Shared::NOTHING,
     check,
+    ..testing::PROTOCOL
 };
 
 /// A packet is about its topic; `a/#` covers `a` and all below.
@@ -144,7 +141,6 @@ pub(super) fn registry() -> Registry {
     let other = Protocol {
         name: "dumb",
         versions: &[],
-        transport: Transport::Stream,
         scheme: ("dumb", 9),
         case_lists: &[],
         capabilities: &[],
@@ -164,13 +160,10 @@ pub(super) fn endpoint(name: &str, protocol: &str, versions: &[&str]) -> Endpoin
     resources.set("observable", "/time");
     Endpoint {
         name: name.into(),
-        protocol: protocol.into(),
         versions: versions.iter().map(ToString::to_string).collect(),
-        client: false,
-        address: "127.0.0.1:{port}".into(),
         claims: alloc::vec!["authenticated".into()],
-        lacks: Vec::new(),
         resources,
+        ..testing::endpoint(protocol, "127.0.0.1:{port}")
     }
 }
 
@@ -178,17 +171,13 @@ pub(super) fn target() -> TargetSpec {
     let north = Endpoint { client: true, ..endpoint("north", "stub", &[]) };
     TargetSpec {
         name: "stubborn".into(),
-        kind: TargetKind::Remote,
         endpoints: alloc::vec![
             endpoint("one", "stub", &["1"]),
             endpoint("two", "stub", &["2"]),
             endpoint("south", "dumb", &[]),
             north
         ],
-        account: None,
-        known: Vec::new(),
-        digest: String::new(),
-        owner: None,
+        ..testing::remote("stub", "")
     }
 }
 

@@ -9,16 +9,15 @@ use core::time::Duration;
 use crate::actor::{Actor, Crowd, Input, Outbox};
 use crate::admin::Order;
 use crate::connection::CloseHow;
-use crate::document::{Located, Node, Span};
-use crate::grammar::Grammar;
 use crate::ids::{BindId, CanaryId, Conn, EndpointId, MarkId, TimerId};
 use crate::note::Note;
-use crate::plan::{FleetPlan, Network, Plan, Recording, Segments, Source, StepPlan};
+use crate::plan::{FleetPlan, Network, Plan, StepPlan};
 use crate::protocol::{Behaviour, Describe, From, Protocol, Transport};
 use crate::registry::Registry;
-use crate::seed::Seed;
+use crate::testing;
+pub(crate) use crate::testing::header;
 use crate::time::Time;
-use crate::transcript::{Event, Header, Packet, StepState, Transcript, Who, WitnessState};
+use crate::transcript::{Event, Packet, StepState, Transcript, Who, WitnessState};
 use crate::value::{Fields, Value};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -26,24 +25,12 @@ pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const CLEAN: Network = Network::CLEAN;
 
 const TOY: Protocol = Protocol {
-    name: "toy",
-    versions: &[],
-    transport: Transport::Stream,
-    scheme: ("toy", 7),
-    verbs: &[],
     behaviours: &[
         Behaviour { name: "puppet", keys: &[], doc: "", crowd: puppets, ends: |_| true },
         Behaviour { name: "endless", keys: &[], doc: "", crowd: puppets, ends: |_| false },
     ],
-    oracles: &[],
-    case_lists: &[],
-    capabilities: &[],
-    dialog: |_, _, _| panic!("puppets have no dialog"),
     describe: |_, from| Box::new(Reader { from, rest: Vec::new() }),
-    class: |_, _, _, _| None,
-    grammar: &Grammar::NONE,
-    shared: crate::shared::Shared::NOTHING,
-    check: |_, _| Ok(()),
+    ..testing::PROTOCOL
 };
 
 /// The same over datagrams.
@@ -173,89 +160,22 @@ pub(crate) fn fleet(name: &str, count: u32, does: &[(&str, &str)]) -> FleetPlan 
     for (on, what) in does {
         keys.set(on, *what);
     }
-    FleetPlan {
-        name: name.to_string(),
-        index: 0,
-        party: None,
-        protocol: "toy".to_string(),
-        grammar: &Grammar::NONE,
-        version: String::new(),
-        endpoint: String::new(),
-        endpoint_id: EndpointId(0),
-        authenticated: false,
-        plays_server: false,
-        count,
-        only: None,
-        behaviour: "puppet".to_string(),
-        source: Source::One,
-        ramp: Duration::ZERO,
-        part: None,
-        manual: false,
-        steps: Vec::new(),
-        keys,
-        network: CLEAN,
-    }
+    FleetPlan { count, behaviour: "puppet".to_string(), ..testing::fleet(name, keys) }
 }
 
 /// A step that waits for marks and uses values: what makes a fleet hear of them.
 pub(crate) fn listening(after: &[u16], uses: &[u16]) -> StepPlan {
     StepPlan {
-        index: 0,
-        verb: "toy".to_string(),
-        conn: "main".to_string(),
         after: after.iter().copied().map(MarkId).collect(),
-        mark: None,
-        part: None,
-        speaks_as: None,
-        any: Vec::new(),
         within: MS,
-        canary: None,
-        pace: None,
-        at: None,
-        skip: false,
         wait: MS,
-        fields: Fields::default(),
         uses: uses.iter().map(|id| (String::new(), BindId(*id))).collect(),
+        ..testing::step("toy", &[])
     }
 }
 
 pub(crate) fn plan(fleets: Vec<FleetPlan>) -> Plan {
-    let fleets = fleets.into_iter().enumerate().map(|(n, fleet)| FleetPlan { index: n as u16, ..fleet });
-    Plan {
-        tree: Located { span: Span::default(), node: Node::Table(Vec::new()) },
-        id: "toy/test".to_string(),
-        case: String::new(),
-        seed: Seed(1),
-        title: String::new(),
-        about: crate::plan::About::default(),
-        target: "toy".to_string(),
-        version: String::new(),
-        segments: Segments::Whole,
-        needs: Vec::new(),
-        limit: Duration::from_secs(20),
-        network: CLEAN,
-        parties: Vec::new(),
-        fleets: fleets.collect(),
-        marks: Vec::new(),
-        binds: Vec::new(),
-        canaries: Vec::new(),
-        control: None,
-        expects: Vec::new(),
-        twins: Vec::new(),
-        record: Recording::Full,
-    }
-}
-
-pub(crate) fn header(plan: &Plan) -> Header {
-    Header {
-        format: crate::transcript::FORMAT,
-        scenario: plan.id.clone(),
-        case: String::new(),
-        seed: plan.seed,
-        target: plan.target.clone(),
-        clock: "sim".to_string(),
-        arm: "main".to_string(),
-    }
+    Plan { limit: Duration::from_secs(20), ..testing::plan(fleets) }
 }
 
 /// A target that is one function.

@@ -340,7 +340,7 @@ struct Tested {
 }
 
 fn fleet(version: Version) -> FleetPlan {
-    FleetPlan { version: format!("{version}"), ..super::test_fleet("dev", Fields::default()) }
+    FleetPlan { version: format!("{version}"), ..crate::testing::fleet("dev", Fields::default()) }
 }
 
 /// A profile of many kinds.
@@ -439,7 +439,7 @@ fn play_telemetry(seed: u64) -> Result<Tested, String> {
     ];
     let fleet = FleetPlan { behaviour: "telemetry".into(), keys: Fields(keys), ..fleet(profile.version) };
     let row = crate::behaviour::BEHAVIOURS.iter().find(|row| row.name == "telemetry").unwrap();
-    let plan = crate::behaviour::tests::plan_of(fleet.clone());
+    let plan = proofhouse_core::testing::plan([fleet.clone()].to_vec());
     let mut device = Whole((row.crowd)(&fleet, &plan, None));
     let promise = Promise {
         version: profile.version,
