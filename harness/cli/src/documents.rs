@@ -8,7 +8,7 @@ use proofhouse_core::registry::Registry;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::Arm;
 use proofhouse_live::run::folder::Folder;
-use proofhouse_live::run::journal::{Journal, Record};
+use proofhouse_live::run::journal::{Journal, JournalEntry};
 use proofhouse_live::run::resume::fold;
 use proofhouse_report::ladder::Ladder;
 use proofhouse_report::run::{Exit, Facts, Found, Rule, Scene};
@@ -35,7 +35,7 @@ pub fn gather(folder: &Path, asked: &Asked, registry: &Registry) -> Result<(Run,
         Found { spared: gate::spared(&finding, asked, &accepted), path: row.path.clone(), finding, ladder }
     };
     let findings: Vec<Found> = results.findings.iter().map(found).collect();
-    let whole = matches!(records.last(), Some(Record::End { interrupted: false, .. }));
+    let whole = matches!(records.last(), Some(JournalEntry::End { interrupted: false, .. }));
     let code = gate::exit_code(&results, &findings, !whole);
     let run = Run {
         facts: facts(asked, &records),
@@ -102,19 +102,20 @@ fn evidence(folder: &Path, journalled: &Finding) -> (Finding, Option<Transcript>
 }
 
 /// Findings by target and signature; a later line of the journal replaces an earlier one.
-fn stored(records: &[Record]) -> BTreeMap<(&str, &str), &Finding> {
+fn stored(records: &[JournalEntry]) -> BTreeMap<(&str, &str), &Finding> {
     let mut all = BTreeMap::new();
     for record in records {
-        if let Record::Finding { finding, .. } = record {
+        if let JournalEntry::Finding { finding, .. } = record {
             all.insert((&*finding.target, &*finding.signature), &**finding);
         }
     }
     all
 }
 
-fn facts(asked: &Asked, records: &[Record]) -> Facts {
-    let planned = records.iter().find_map(|r| if let Record::Run { trials, .. } = r { Some(*trials) } else { None });
-    let wall = |record: &Record| if let Record::End { wall_ms, .. } = record { *wall_ms } else { 0 };
+fn facts(asked: &Asked, records: &[JournalEntry]) -> Facts {
+    let planned =
+        records.iter().find_map(|r| if let JournalEntry::Run { trials, .. } = r { Some(*trials) } else { None });
+    let wall = |record: &JournalEntry| if let JournalEntry::End { wall_ms, .. } = record { *wall_ms } else { 0 };
     Facts {
         version: asked.proofhouse.clone(),
         began: asked.began.clone(),

@@ -13,7 +13,7 @@ pub const CONTENT_FORMAT: u16 = 40;
 
 /// One link: `</sensors/temp>;rt="temperature";obs`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link<'a> {
+pub struct WebLink<'a> {
     /// What stands between the angle brackets.
     pub target: &'a str,
     attributes: &'a str,
@@ -61,7 +61,7 @@ pub struct Links<'a> {
 }
 
 impl<'a> Iterator for Links<'a> {
-    type Item = Result<Link<'a>, Mistake>;
+    type Item = Result<WebLink<'a>, Mistake>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done || self.text[self.at..].trim_start().is_empty() {
@@ -74,7 +74,7 @@ impl<'a> Iterator for Links<'a> {
 }
 
 impl<'a> Links<'a> {
-    fn link(&mut self) -> Result<Link<'a>, Mistake> {
+    fn link(&mut self) -> Result<WebLink<'a>, Mistake> {
         self.skip_space();
         self.take('<').ok_or(self.mistake("a link begins with <"))?;
         let rest = &self.text[self.at..];
@@ -91,8 +91,8 @@ impl<'a> Links<'a> {
         let attributes = &self.text[start..self.at];
         match self.take(',') {
             Some(()) if self.text[self.at..].trim_start().is_empty() => Err(self.mistake("a link follows a comma")),
-            Some(()) => Ok(Link { target, attributes }),
-            None if self.at == self.text.len() => Ok(Link { target, attributes }),
+            Some(()) => Ok(WebLink { target, attributes }),
+            None if self.at == self.text.len() => Ok(WebLink { target, attributes }),
             None => Err(self.mistake("links are separated by commas")),
         }
     }
@@ -113,7 +113,7 @@ impl<'a> Links<'a> {
     }
 }
 
-impl<'a> Link<'a> {
+impl<'a> WebLink<'a> {
     /// The path on this server that it leads to; `None` where it leads to itself, or to another server. One that does
     /// not begin with a slash counts from the root.
     #[must_use]

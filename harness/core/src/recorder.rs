@@ -26,7 +26,7 @@ mod edges;
 mod tests;
 
 use canary::Canaries;
-use edges::{Edges, Way};
+use edges::{Direction, Edges};
 
 /// Bytes of one message that an entry shows; above that, its length and digest stand for the rest.
 pub const ENTRY_MAX: usize = 64 * 1024;
@@ -169,10 +169,10 @@ impl Recorder {
     /// Bytes left a member.
     pub fn sent(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, bytes: &[u8]) {
         match &mut self.edges {
-            None => self.message(at, fleet, member, conn, Way::Sent, bytes),
+            None => self.message(at, fleet, member, conn, Direction::Sent, bytes),
             Some(edges) => {
                 if edges.sent(at, fleet, member, conn, bytes) {
-                    self.lone_message(at, fleet, member, conn, Way::Sent, bytes);
+                    self.lone_message(at, fleet, member, conn, Direction::Sent, bytes);
                 }
             }
         }
@@ -181,10 +181,10 @@ impl Recorder {
     /// Bytes reached a member.
     pub fn received(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, bytes: &[u8]) {
         match &mut self.edges {
-            None => self.message(at, fleet, member, conn, Way::Received, bytes),
+            None => self.message(at, fleet, member, conn, Direction::Received, bytes),
             Some(edges) => {
                 if edges.received(at, fleet, member, conn, bytes) {
-                    self.lone_message(at, fleet, member, conn, Way::Received, bytes);
+                    self.lone_message(at, fleet, member, conn, Direction::Received, bytes);
                 }
             }
         }
@@ -244,7 +244,7 @@ impl Recorder {
         let Some(mut edges) = self.edges.take() else { return self.transcript };
         let at = self.transcript.entries.last().map_or(Time::ZERO, |entry| entry.at);
         for last in edges.take_last() {
-            self.lone_message(last.at, last.fleet, last.member, Conn(last.number), last.way, &last.bytes);
+            self.lone_message(last.at, last.fleet, last.member, Conn(last.number), last.direction, &last.bytes);
         }
         self.transcript.entries.sort_by_key(|entry| entry.at); // stable: the last messages go back to their places
         for (n, fleet) in self.fleets.iter().enumerate() {
@@ -287,7 +287,7 @@ impl Recorder {
     }
 
     /// A message of a connection that is read from its first byte.
-    fn message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, way: Way, bytes: &[u8]) {
+    fn message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, direction: Direction, bytes: &[u8]) {
         if self.is_full() {
             return; // not even read: a peer that floods must not cost us more than the record
         }
@@ -298,29 +298,29 @@ impl Recorder {
             self.readers.insert(conn, Readers { sent, received });
         }
         let mut packets = Vec::new();
-        match (self.readers.get_mut(&conn), way) {
-            (Some(readers), Way::Sent) => readers.sent.bytes(bytes, &mut packets),
-            (Some(readers), Way::Received) => readers.received.bytes(bytes, &mut packets),
+        match (self.readers.get_mut(&conn), direction) {
+            (Some(readers), Direction::Sent) => readers.sent.bytes(bytes, &mut packets),
+            (Some(readers), Direction::Received) => readers.received.bytes(bytes, &mut packets),
             (None, _) => {}
         }
         let bytes = shown(conn.0, bytes, packets);
-        self.traffic(at, fleet, member, way, bytes);
+        self.traffic(at, fleet, member, direction, bytes);
     }
 
     /// A message whose connection was not read before: most begin with a packet.
-    fn lone_message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, way: Way, bytes: &[u8]) {
+    fn lone_message(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, direction: Direction, bytes: &[u8]) {
         let mut packets = Vec::new();
         if let Some((mut sent, mut received)) = self.fleets[fleet as usize].describe() {
-            match way {
-                Way::Sent => sent.bytes(bytes, &mut packets),
-                Way::Received => received.bytes(bytes, &mut packets),
+            match direction {
+                Direction::Sent => sent.bytes(bytes, &mut packets),
+                Direction::Received => received.bytes(bytes, &mut packets),
             }
         }
         let bytes = shown(self.number(conn), bytes, packets);
-        self.traffic(at, fleet, member, way, bytes);
+        self.traffic(at, fleet, member, direction, bytes);
     }
 
-    fn traffic(&mut self, at: Time, fleet: u16, member: u32, way: Way, bytes: transcript::Bytes) {
+    fn traffic(&mut self, at: Time, fleet: u16, member: u32, direction: Direction, bytes: transcript::Bytes) {
         if self.is_full() {
             return;
         }
@@ -329,9 +329,9 @@ impl Recorder {
         let cost = bytes.hex.len() as u64 * 2 + ENTRY_OVERHEAD + parts as u64 * PACKET_OVERHEAD;
         self.size += cost;
         self.short |= !self.lease.take(cost);
-        let event = match way {
-            Way::Sent => Event::Sent(bytes),
-            Way::Received => Event::Received(bytes),
+        let event = match direction {
+            Direction::Sent => Event::Sent(bytes),
+            Direction::Received => Event::Received(bytes),
         };
         self.push(at, fleet, member, event);
         if self.is_full() {

@@ -21,7 +21,7 @@ use proofhouse_core::transcript::{Entry, Event, Header, Life, Transcript, Who};
 
 use crate::accounts::{self, Accounts};
 use crate::clock::Clock;
-use crate::driver::{Cues, Driver, Reply, Request, Stage};
+use crate::driver::{Cues, Driver, Reply, Request, TrialContext};
 use crate::error::RunError;
 use crate::guard::{self, Approvals, Approved};
 use crate::limits;
@@ -106,7 +106,7 @@ impl Lab {
                 self.observed.charge(self.memory.clone());
                 self.move_in(&plan)?;
                 let others = witness::others(&plan);
-                Driver::new(self.stage(Arc::new(plan), Clock::new()), &others)?
+                Driver::new(self.context(Arc::new(plan), Clock::new()), &others)?
             }
         };
         self.begin(&driver);
@@ -153,9 +153,9 @@ impl Lab {
         self.ours.as_ref().map(|(process, _)| process.version().to_string()).unwrap_or_default()
     }
 
-    fn stage(&self, plan: Arc<Plan>, clock: Clock) -> Stage {
+    fn context(&self, plan: Arc<Plan>, clock: Clock) -> TrialContext {
         let (registry, approved) = (Arc::clone(&self.registry), Arc::clone(&self.approved));
-        Stage { plan, registry, approved, clock, memory: self.memory.clone() }
+        TrialContext { plan, registry, approved, clock, memory: self.memory.clone() }
     }
 
     /// Another plan than the one before needs accounts of its own, and witnesses who have theirs.
@@ -172,7 +172,7 @@ impl Lab {
     /// The round's clock begins.
     fn begin(&mut self, driver: &Driver) {
         self.observed.clock().begin();
-        driver.stage().clock.begin();
+        driver.context().clock.begin();
         self.zero = self.observed.clock().now();
     }
 
@@ -180,10 +180,10 @@ impl Lab {
     fn perform(&mut self, mut driver: Driver, header: Header) -> Result<Transcript, RunError> {
         rights(&mut driver);
         if self.witness.is_none() {
-            let stage = self.stage(Arc::clone(&driver.stage().plan), self.observed.clock().clone());
+            let context = self.context(Arc::clone(&driver.context().plan), self.observed.clock().clone());
             // Few words, and they outlive the round.
-            let stage = Stage { memory: Lease::default(), ..stage };
-            self.witness = Witness::start(stage, Arc::clone(&self.options.interrupt))?;
+            let context = TrialContext { memory: Lease::default(), ..context };
+            self.witness = Witness::start(context, Arc::clone(&self.options.interrupt))?;
         }
         let zero = self.zero;
         let its_descriptors = self.ours.as_ref().and_then(|(process, _)| process.descriptors_max());
@@ -194,7 +194,7 @@ impl Lab {
             if let Some(witness) = witness {
                 let (heard, hears) = channel();
                 cues.witness = Some(hears);
-                cues.ask = Some(witness.begin((heard, driver.waker()), &driver.stage().plan, zero));
+                cues.ask = Some(witness.begin((heard, driver.waker()), &driver.context().plan, zero));
             }
             if let Some((process, accounts)) = ours {
                 let process = &*process;
@@ -261,8 +261,8 @@ impl Base<'_> {
         let observed_memory = memory.clone();
         let approved = Arc::new(approved);
         let (plan, registry) = (Arc::clone(&self.plan), Arc::clone(&self.registry));
-        let stage = Stage { plan, registry, approved: Arc::clone(&approved), clock: Clock::new(), memory };
-        let others = witness::others(&stage.plan);
+        let context = TrialContext { plan, registry, approved: Arc::clone(&approved), clock: Clock::new(), memory };
+        let others = witness::others(&context.plan);
         Ok(Lab {
             registry: Arc::clone(&self.registry),
             options: self.options.clone(),
@@ -270,7 +270,7 @@ impl Base<'_> {
             ours: None,
             observed,
             witness: None,
-            first: Some((Arc::clone(&self.plan), Driver::new(stage, &others)?)),
+            first: Some((Arc::clone(&self.plan), Driver::new(context, &others)?)),
             given: self.given.clone(),
             secrets: self.secrets.clone(),
             descriptors: self.descriptors,
@@ -381,7 +381,7 @@ fn again<T>(options: &LiveOptions, mut attempt: impl FnMut() -> Result<T, RunErr
 
 /// Every right that holds from the beginning.
 fn rights(driver: &mut Driver) {
-    let plan = Arc::clone(&driver.stage().plan);
+    let plan = Arc::clone(&driver.context().plan);
     for party in &plan.parties {
         for (verb, filter) in &party.may {
             let (party, grant) = (party.name.clone(), format!("{verb} {filter}"));

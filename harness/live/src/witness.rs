@@ -11,7 +11,7 @@ use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{Entry, Event, Transcript};
 use proofhouse_core::witness::is_witness;
 
-use crate::driver::{Bid, Cues, Driver, Ear, Round, Stage};
+use crate::driver::{Bid, Cues, Driver, Ear, Round, TrialContext};
 use crate::error::RunError;
 
 /// Witnesses at work: one for each protocol that is spoken to the target. They end when this is dropped.
@@ -30,14 +30,14 @@ pub(crate) fn others(plan: &Plan) -> Vec<u16> {
 
 impl Witness {
     /// Starts the witnesses of this plan, which then wait for a round; `None` where it has none.
-    pub(crate) fn start(stage: Stage, interrupt: Arc<AtomicBool>) -> Result<Option<Witness>, RunError> {
-        let plan = Arc::clone(&stage.plan);
+    pub(crate) fn start(context: TrialContext, interrupt: Arc<AtomicBool>) -> Result<Option<Witness>, RunError> {
+        let plan = Arc::clone(&context.plan);
         let places: Vec<u16> = fleets(&plan).map(|fleet| fleet.index).collect();
         if places.is_empty() {
             return Ok(None);
         }
         let (bids, to_do) = channel();
-        let mut driver = Driver::witnesses(stage, &places)?;
+        let mut driver = Driver::witnesses(context, &places)?;
         let waker = driver.waker();
         let run = move || driver.run(Cues { interrupt, bids: Some(to_do), ..Cues::default() });
         let thread = std::thread::Builder::new().name("witness".into()).spawn(run);

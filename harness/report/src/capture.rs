@@ -24,7 +24,7 @@ const COMMENT_MAX: usize = 600;
 
 /// What the capture has to know of a fleet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Fleet {
+pub struct FleetTransport {
     /// It speaks in datagrams.
     pub datagrams: bool,
     /// It listens, and the target connects.
@@ -33,7 +33,7 @@ pub struct Fleet {
 
 /// The fleets of a finding's `scenario.toml`; `datagrams` says which protocols are carried by datagrams.
 #[must_use]
-pub fn fleets(scenario: &str, datagrams: &dyn Fn(&str) -> bool) -> BTreeMap<String, Fleet> {
+pub fn fleets(scenario: &str, datagrams: &dyn Fn(&str) -> bool) -> BTreeMap<String, FleetTransport> {
     let Ok(tree) = proofhouse_core::document::parse("scenario.toml", scenario) else { return BTreeMap::new() };
     let plain = tree.plain();
     let text = |value: &proofhouse_core::value::Value, key: &str| match value {
@@ -43,7 +43,7 @@ pub fn fleets(scenario: &str, datagrams: &dyn Fn(&str) -> bool) -> BTreeMap<Stri
     let default = text(&plain, "protocol").unwrap_or_default();
     let proofhouse_core::value::Value::Table(root) = &plain else { return BTreeMap::new() };
     let Some(proofhouse_core::value::Value::Table(all)) = root.find("fleet") else { return BTreeMap::new() };
-    let fleet = |value: &proofhouse_core::value::Value| Fleet {
+    let fleet = |value: &proofhouse_core::value::Value| FleetTransport {
         datagrams: datagrams(&text(value, "protocol").unwrap_or_else(|| default.clone())),
         listens: text(value, "plays").as_deref() == Some("server"),
     };
@@ -52,7 +52,7 @@ pub fn fleets(scenario: &str, datagrams: &dyn Fn(&str) -> bool) -> BTreeMap<Stri
 
 /// The capture.
 #[must_use]
-pub fn capture(transcript: &Transcript, finding: &Finding, fleets: &BTreeMap<String, Fleet>) -> Vec<u8> {
+pub fn capture(transcript: &Transcript, finding: &Finding, fleets: &BTreeMap<String, FleetTransport>) -> Vec<u8> {
     let header = &transcript.header;
     let mut about = format!(
         "{} {} on {}, seed {}: {} by {}. Payloads, addresses, ports and times are those of the transcript; TCP sequence numbers, \
@@ -106,7 +106,7 @@ struct Writer<'a> {
     /// Addresses of sockets that we opened: an association that comes to one of them is a stranger's.
     ours: BTreeSet<Addr>,
     comments: BTreeMap<u32, Vec<String>>,
-    fleets: &'a BTreeMap<String, Fleet>,
+    fleets: &'a BTreeMap<String, FleetTransport>,
 }
 
 impl Writer<'_> {

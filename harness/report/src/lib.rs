@@ -21,7 +21,7 @@ pub mod words;
 #[cfg(test)]
 mod samples;
 
-pub use capture::{Fleet, capture, fleets};
+pub use capture::{FleetTransport, capture, fleets};
 pub use html::html;
 pub use junit::junit;
 pub use markdown::markdown;

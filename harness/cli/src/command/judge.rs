@@ -12,7 +12,7 @@ use proofhouse_core::seed::Seed;
 use proofhouse_core::verdict::{Judgement, Verdict};
 use proofhouse_live::run::folder::Folder;
 use proofhouse_live::run::gate;
-use proofhouse_live::run::journal::{Journal, Record};
+use proofhouse_live::run::journal::{Journal, JournalEntry};
 use proofhouse_live::run::pack::{Index, Kept};
 use proofhouse_live::run::resume::worst;
 
@@ -55,16 +55,16 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
 }
 
 /// Rows, digests and judgements by number: a trial that was run again has a second line, which holds.
-fn latest(records: &[Record]) -> impl Iterator<Item = Judged<'_>> {
+fn latest(records: &[JournalEntry]) -> impl Iterator<Item = Judged<'_>> {
     records.iter().filter_map(judged).map(|judged| (judged.0.n, judged)).collect::<BTreeMap<_, _>>().into_values()
 }
 
 /// Row, digest of the transcript, and judgements.
 type Judged<'a> = (&'a TrialRow, &'a String, &'a Vec<Judgement>);
 
-fn judged(record: &Record) -> Option<Judged<'_>> {
+fn judged(record: &JournalEntry) -> Option<Judged<'_>> {
     match record {
-        Record::Trial { row, transcript, judgements, .. } => Some((row, transcript, judgements)),
+        JournalEntry::Trial { row, transcript, judgements, .. } => Some((row, transcript, judgements)),
         _ => None,
     }
 }

@@ -11,7 +11,7 @@ use proofhouse_core::seed::Seed;
 use proofhouse_core::verdict::{Judgement, Verdict};
 use proofhouse_live::run::Runner;
 use proofhouse_live::run::confirm;
-use proofhouse_live::run::journal::{Journal, JournalError, Record};
+use proofhouse_live::run::journal::{Journal, JournalEntry, JournalError};
 
 use crate::args::Replay;
 use crate::exit_code::ExitCode;
@@ -106,7 +106,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
         another += u32::from(!shown && again.others.iter().any(|(oracle, _)| *oracle == stored.finding.oracle));
         let words = in_words(&again, &stored.finding.oracle);
         journal
-            .add(Record::Replay {
+            .add(JournalEntry::Replay {
                 signature: stored.finding.signature.clone(),
                 nth,
                 reproduced: shown,
@@ -149,11 +149,11 @@ fn was_judged(judgements: &[Judgement], oracle: &str) -> bool {
 }
 
 /// Counts the lines that this command has written to the finding's own journal.
-fn say(stored: &Stored, lines: &[Record]) -> ExitCode {
+fn say(stored: &Stored, lines: &[JournalEntry]) -> ExitCode {
     let mut ran = 0;
     let mut digests = Vec::new();
     for line in lines {
-        if let Record::Replay { reproduced, transcript, .. } = line {
+        if let JournalEntry::Replay { reproduced, transcript, .. } = line {
             ran += 1;
             if *reproduced {
                 digests.push(transcript);
@@ -175,7 +175,7 @@ fn journal(folder: &Path) -> Result<Journal, Failure> {
     opened.map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))
 }
 
-fn lines(folder: &Path) -> Result<Vec<Record>, Failure> {
+fn lines(folder: &Path) -> Result<Vec<JournalEntry>, Failure> {
     match Journal::read(folder) {
         Ok(records) => Ok(records),
         Err(JournalError::Io(_, e)) if e.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),

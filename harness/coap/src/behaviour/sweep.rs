@@ -59,8 +59,8 @@ const FIRST: u32 = 1;
 struct Sweep {
     shared: Arc<Shared>,
     identity: u32,
-    stage: Stage,
-    /// The moment that ends the stage, or brings the next request.
+    phase: Phase,
+    /// The moment that ends the phase, or brings the next request.
     moment: Time,
     sockets: Vec<Socket>,
     /// Sockets before this place only discovered.
@@ -85,7 +85,7 @@ struct Shared {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum Phase {
     Discovering,
     Asking,
     Listening,
@@ -98,7 +98,7 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box
     let sweep = |identity| Sweep {
         shared: shared.clone(),
         identity,
-        stage: Stage::Discovering,
+        phase: Phase::Discovering,
         moment: Time::ZERO,
         sockets: Vec::new(),
         asking_from: 0,
@@ -201,7 +201,7 @@ impl Sweep {
         let nth = self.sockets.len() as u32;
         let shared = &self.shared;
         let mut socket = Socket::new(&shared.fleet, &shared.plan, self.identity, nth, TimerId(FIRST + nth));
-        socket.client.mute = shared.mute && self.stage != Stage::Discovering;
+        socket.client.mute = shared.mute && self.phase != Phase::Discovering;
         socket.open(nth, out);
         if let Some(conn) = socket.conn {
             self.places.insert(conn, self.sockets.len());
@@ -211,7 +211,7 @@ impl Sweep {
 
     fn opened(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
         let Some(at) = self.places.get(&conn).copied() else { return };
-        if self.stage == Stage::Discovering {
+        if self.phase == Phase::Discovering {
             let manners = Manners { echo: true, blocks: true, block_size: None };
             self.token = self.sockets[at].ask(now, get(WELL_KNOWN), manners, out);
             return;
@@ -221,7 +221,7 @@ impl Sweep {
         self.sockets[at].ask(now, frame, manners, out);
         let more = !self.requests.is_empty();
         if !more {
-            self.stage = Stage::Listening;
+            self.phase = Phase::Listening;
         }
         self.wake(now + if more { self.shared.every } else { self.shared.linger }, out);
     }
@@ -229,7 +229,7 @@ impl Sweep {
     fn hear(&mut self, conn: Conn, datagram: &[u8], now: Time, out: &mut Outbox) {
         let Some(at) = self.places.get(&conn).copied() else { return };
         let packets = self.sockets[at].hear(now, datagram, out);
-        if self.stage == Stage::Discovering
+        if self.phase == Phase::Discovering
             && let Some(answer) = answer(&packets, &self.token)
         {
             let listed = answer.fields.find("payload").and_then(Value::as_bytes).unwrap_or_default();
@@ -242,10 +242,10 @@ impl Sweep {
     fn closed(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
         let Some(at) = self.places.remove(&conn) else { return };
         self.sockets[at].conn = None;
-        match self.stage {
-            Stage::Discovering => self.begin(&[], now, out),
+        match self.phase {
+            Phase::Discovering => self.begin(&[], now, out),
             // Nobody is left who could say anything: waiting on shows nothing.
-            Stage::Listening if self.places.values().all(|at| *at < self.asking_from) => self.finish(out),
+            Phase::Listening if self.places.values().all(|at| *at < self.asking_from) => self.finish(out),
             _ => {}
         }
     }
@@ -254,7 +254,7 @@ impl Sweep {
     fn begin(&mut self, paths: &[String], now: Time, out: &mut Outbox) {
         let well_known = [WELL_KNOWN.to_string()];
         self.requests = self.shared.requests(if paths.is_empty() { &well_known } else { paths });
-        self.stage = Stage::Asking;
+        self.phase = Phase::Asking;
         self.asking_from = self.sockets.len();
         self.wake(now + self.shared.every, out);
     }
@@ -265,20 +265,20 @@ impl Sweep {
     }
 
     fn next(&mut self, now: Time, out: &mut Outbox) {
-        match self.stage {
-            Stage::Discovering => self.begin(&[], now, out),
-            Stage::Asking if !self.requests.is_empty() => {
+        match self.phase {
+            Phase::Discovering => self.begin(&[], now, out),
+            Phase::Asking if !self.requests.is_empty() => {
                 // An association that never stands must not end the walk.
                 self.wake(now + LINGER, out);
                 self.open(out);
             }
-            Stage::Asking | Stage::Listening => self.finish(out),
-            Stage::Over => {}
+            Phase::Asking | Phase::Listening => self.finish(out),
+            Phase::Over => {}
         }
     }
 
     fn finish(&mut self, out: &mut Outbox) {
-        self.stage = Stage::Over;
+        self.phase = Phase::Over;
         self.sockets.iter_mut().for_each(|socket| socket.close(out));
         out.note(Note::Finished);
     }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 
 #[track_caller]
-fn all(text: &str) -> Vec<Link<'_>> {
+fn all(text: &str) -> Vec<WebLink<'_>> {
     links(text).map(|link| link.unwrap_or_else(|mistake| panic!("{text}: {mistake}"))).collect()
 }
 
@@ -22,7 +22,7 @@ fn a_list_is_read_link_by_link() {
     assert_eq!(list[0].attribute("ct").unwrap().value, Some(Value::Bare("40")));
     assert_eq!(list[0].attribute("title").unwrap().value.unwrap().text(), "Sensor; index, \"all\"");
     assert_eq!(list[1].attribute("if").unwrap().value.unwrap().text(), "sensor");
-    assert_eq!(list.iter().map(Link::is_observable).collect::<Vec<_>>(), [false, true, false]);
+    assert_eq!(list.iter().map(WebLink::is_observable).collect::<Vec<_>>(), [false, true, false]);
     assert_eq!(list[1].attributes().map(|attribute| attribute.name).collect::<Vec<_>>(), ["rt", "if", "obs"]);
 }
 
@@ -107,7 +107,7 @@ proptest! {
         let attributes: Vec<_> = values.iter().map(|value| ("x", value.as_deref())).collect();
         write(&mut out, "/t", &attributes);
         write(&mut out, "/u", &attributes);
-        let list: Vec<Link<'_>> = links(&out).collect::<Result<_, _>>().map_err(|mistake| TestCaseError::fail(mistake.to_string()))?;
+        let list: Vec<WebLink<'_>> = links(&out).collect::<Result<_, _>>().map_err(|mistake| TestCaseError::fail(mistake.to_string()))?;
         prop_assert_eq!(list.len(), 2);
         for link in list {
             let read: Vec<_> = link.attributes().map(|attribute| attribute.value.map(|value| value.text().into_owned())).collect();

@@ -44,14 +44,14 @@ pub enum Heard {
 /// One witness.
 pub struct Witness<S> {
     service: S,
-    stage: Stage,
+    stage: Phase,
     /// It owes the last word: asked for at this time.
     asked: Option<Time>,
 }
 
 /// What it waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
+enum Phase {
     /// To become a client, since then.
     Away(Time),
     /// To begin the next round trip.
@@ -64,7 +64,7 @@ impl<S: Service> Witness<S> {
     /// A witness that has not started.
     #[must_use]
     pub const fn new(service: S) -> Witness<S> {
-        Witness { service, stage: Stage::Away(Time::ZERO), asked: None }
+        Witness { service, stage: Phase::Away(Time::ZERO), asked: None }
     }
 
     /// The attack is over: a round begins now, whatever an older question waits for. Who is away has the same time to come back and be
@@ -73,13 +73,13 @@ impl<S: Service> Witness<S> {
         self.asked = Some(now);
         out.wake(now + DEADLINE, PATIENCE);
         match self.stage {
-            Stage::Away(_) => self.service.join(now, out),
-            Stage::Resting(_) | Stage::Asking(..) => self.ask(now, now, out),
+            Phase::Away(_) => self.service.join(now, out),
+            Phase::Resting(_) | Phase::Asking(..) => self.ask(now, now, out),
         }
     }
 
     fn away(&mut self, now: Time, out: &mut Outbox) {
-        self.stage = Stage::Away(now);
+        self.stage = Phase::Away(now);
         out.wake(now + DEADLINE, PATIENCE);
     }
 
@@ -89,7 +89,7 @@ impl<S: Service> Witness<S> {
     }
 
     fn next(&mut self, now: Time, out: &mut Outbox) {
-        if let Stage::Resting(planned) = self.stage
+        if let Phase::Resting(planned) = self.stage
             && now >= planned
         {
             self.ask(planned, now, out);
@@ -101,29 +101,29 @@ impl<S: Service> Witness<S> {
             self.service.leave(now, out);
             return self.lost(now, out);
         }
-        self.stage = Stage::Asking(planned, now);
+        self.stage = Phase::Asking(planned, now);
         out.wake(now + DEADLINE, PATIENCE);
     }
 
     /// Every round that is under way once the last word was asked for began after that.
     fn served(&mut self, now: Time, out: &mut Outbox) {
-        let Stage::Asking(planned, began) = self.stage else { return };
+        let Phase::Asking(planned, began) = self.stage else { return };
         self.asked = None;
         let (rtt, late) = (nanos(now - began), nanos(began - planned));
         out.note(Note::Witness(WitnessState::Served { rtt, late }));
         let next = (began + EVERY).max(now);
-        self.stage = Stage::Resting(next);
+        self.stage = Phase::Resting(next);
         out.wake(next, NEXT);
     }
 
     /// A deadline may have passed.
     fn patience(&mut self, now: Time, out: &mut Outbox) {
         let (since, late) = match (self.asked, self.stage) {
-            (Some(asked), Stage::Asking(planned, began)) => (asked, nanos(began - planned)),
+            (Some(asked), Phase::Asking(planned, began)) => (asked, nanos(began - planned)),
             (Some(asked), _) => (asked, 0),
-            (None, Stage::Asking(planned, began)) => (began, nanos(began - planned)),
-            (None, Stage::Away(since)) => (since, 0),
-            (None, Stage::Resting(_)) => return,
+            (None, Phase::Asking(planned, began)) => (began, nanos(began - planned)),
+            (None, Phase::Away(since)) => (since, 0),
+            (None, Phase::Resting(_)) => return,
         };
         if now < since + DEADLINE {
             return;
@@ -133,11 +133,11 @@ impl<S: Service> Witness<S> {
         self.asked = None;
         out.note(Note::Witness(WitnessState::Missed { waited: nanos(now - since), late }));
         match self.stage {
-            Stage::Away(_) => {
+            Phase::Away(_) => {
                 self.service.leave(now, out);
                 self.away(now, out);
             }
-            Stage::Resting(_) | Stage::Asking(..) => self.ask(now, now, out),
+            Phase::Resting(_) | Phase::Asking(..) => self.ask(now, now, out),
         }
     }
 }

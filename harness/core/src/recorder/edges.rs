@@ -22,7 +22,7 @@ const LAST_MAX: usize = 4096;
 
 /// Which way bytes went, seen from a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Direction {
     Sent,
     Received,
 }
@@ -33,7 +33,7 @@ pub(super) struct Last {
     pub(super) fleet: u16,
     pub(super) member: u32,
     pub(super) number: u32,
-    pub(super) way: Way,
+    pub(super) direction: Direction,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -136,7 +136,7 @@ impl Edges {
         let number = track.number;
         let fleet_now = &mut self.fleets[fleet as usize];
         fleet_now.sent.add(bytes.len());
-        fleet_now.keep(at, fleet, member, number, Way::Sent, bytes)
+        fleet_now.keep(at, fleet, member, number, Direction::Sent, bytes)
     }
 
     pub(super) fn received(&mut self, at: Time, fleet: u16, member: u32, conn: Conn, bytes: &[u8]) -> bool {
@@ -149,7 +149,7 @@ impl Edges {
             fleet_now.latency[took.max(1).ilog2() as usize] += 1;
         }
         fleet_now.received.add(bytes.len());
-        fleet_now.keep(at, fleet, member, number, Way::Received, bytes)
+        fleet_now.keep(at, fleet, member, number, Direction::Received, bytes)
     }
 
     pub(super) fn undelivered(&mut self, fleet: u16, len: u64) -> bool {
@@ -235,7 +235,7 @@ impl FleetTotals {
     }
 
     /// Whether the message is among the first; else it takes the place of the oldest of the last.
-    fn keep(&mut self, at: Time, fleet: u16, member: u32, number: u32, way: Way, bytes: &[u8]) -> bool {
+    fn keep(&mut self, at: Time, fleet: u16, member: u32, number: u32, direction: Direction, bytes: &[u8]) -> bool {
         if self.first < KEPT {
             self.first += 1;
             return true;
@@ -244,7 +244,7 @@ impl FleetTotals {
         let mut kept = oldest.map_or_else(Vec::new, |last| last.bytes);
         kept.clear();
         kept.extend_from_slice(&bytes[..bytes.len().min(LAST_MAX)]);
-        self.last.push_back(Last { at, fleet, member, number, way, bytes: kept });
+        self.last.push_back(Last { at, fleet, member, number, direction, bytes: kept });
         false
     }
 

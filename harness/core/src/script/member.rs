@@ -8,8 +8,8 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::admin;
+use super::connection::{Connection, State};
 use super::inbox::View;
-use super::link::{Link, State};
 use super::program::Program;
 use crate::actor::{Actor, Input, Outbox};
 use crate::connection::Close;
@@ -39,7 +39,7 @@ pub(super) struct Member {
     /// Place in the script.
     at: usize,
     phase: Phase,
-    links: Vec<Link>,
+    connections: Vec<Connection>,
     marks: BTreeSet<MarkId>,
     /// Marks that will never be set.
     void: BTreeSet<MarkId>,
@@ -121,19 +121,19 @@ impl Actor for Member {
     }
 
     fn held(&self) -> u64 {
-        self.links.iter().map(|link| link.inbox.size() as u64).sum()
+        self.connections.iter().map(|connection| connection.inbox.size() as u64).sum()
     }
 }
 
 impl Member {
     pub(super) fn new(program: Arc<Program>, identity: u32) -> Member {
-        let links = program.links.iter().map(|_| Link::new(program.transport)).collect();
+        let connections = program.connections.iter().map(|_| Connection::new(program.transport)).collect();
         let mut rng = program.plan.seed.stream(&alloc::format!("mid/{}", program.fleet.name), u64::from(identity));
         Member {
             identity,
             at: 0,
             phase: Phase::Unborn,
-            links,
+            connections,
             marks: BTreeSet::new(),
             void: BTreeSet::new(),
             bound: BTreeMap::new(),
@@ -171,7 +171,7 @@ impl Member {
             }
         }
         if let Phase::Over { told: false } = self.phase
-            && !self.links.iter().any(Link::is_pacing)
+            && !self.connections.iter().any(Connection::is_pacing)
         {
             self.phase = Phase::Over { told: true };
             out.note(Note::Finished);
@@ -218,15 +218,17 @@ impl Member {
             "shutdown" | "reset" | "stop-reading" => self.transport(step, now, out),
             verb => match admin::order(step) {
                 Some(order) => self.order(step, order, now, out),
-                None if verb == "open" && self.link().is_open() => self.unsaid("the connection is already open", out),
+                None if verb == "open" && self.connection().is_open() => {
+                    self.unsaid("the connection is already open", out)
+                }
                 None if self.must_open(verb) => self.open(now, out),
                 None => self.say(step, now, out),
             },
         }
     }
 
-    fn link(&self) -> &Link {
-        &self.links[self.program.link_of(self.at)]
+    fn connection(&self) -> &Connection {
+        &self.connections[self.program.link_of(self.at)]
     }
 
     fn met(&mut self, detail: String, out: &mut Outbox) {
@@ -274,12 +276,14 @@ impl Member {
 
     /// What we did ourselves that may be why an answer is missing.
     fn own_doing(&self) -> Option<String> {
-        let link = self.link();
-        match (link.inbox.dropped, link.state) {
-            (1.., _) => Some(alloc::format!("our own limit: {} unread packets had been dropped", link.inbox.dropped)),
+        let connection = self.connection();
+        match (connection.inbox.dropped, connection.state) {
+            (1.., _) => {
+                Some(alloc::format!("our own limit: {} unread packets had been dropped", connection.inbox.dropped))
+            }
             (_, State::Lost(_, Close::LocalLimit)) => Some(String::from("our own limit ended the connection")),
-            (_, State::Lost(..)) if link.half => Some(String::from("we had closed our direction")),
-            _ if link.deaf => Some(String::from("we had stopped reading")),
+            (_, State::Lost(..)) if connection.half => Some(String::from("we had closed our direction")),
+            _ if connection.deaf => Some(String::from("we had stopped reading")),
             _ => None,
         }
     }
@@ -302,7 +306,7 @@ impl Member {
         let Some(step) = self.program.step(self.at) else { return };
         let conn = match step.verb.as_str() {
             "wait" => None,
-            _ => self.link().conn(),
+            _ => self.connection().conn(),
         };
         out.note(Note::Step { index: step.index, conn, state, detail });
     }
@@ -311,10 +315,10 @@ impl Member {
 /// Bytes and how many times, natural answer, and alternatives with their bound values.
 type Words = (Vec<u8>, usize, Option<Awaits>, Option<Vec<Alternative>>);
 
-const fn dialog_timer(link: usize) -> TimerId {
-    TimerId(1 + 2 * link as u32)
+const fn dialog_timer(connection: usize) -> TimerId {
+    TimerId(1 + 2 * connection as u32)
 }
 
-const fn pace_timer(link: usize) -> TimerId {
-    TimerId(2 + 2 * link as u32)
+const fn pace_timer(connection: usize) -> TimerId {
+    TimerId(2 + 2 * connection as u32)
 }

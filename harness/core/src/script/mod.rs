@@ -5,9 +5,9 @@
 //! into that connection's inbox; a step that awaits something reads the inbox in order (`matching` decides), so that an answer
 //! counts the same whether it came just before the step began or just after. An administrator is a script without connections.
 mod admin;
+mod connection;
 mod fill;
 mod inbox;
-mod link;
 mod matching;
 mod member;
 mod program;

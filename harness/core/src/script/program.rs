@@ -12,8 +12,8 @@ pub(super) struct Program {
     pub(super) plan: Plan,
     pub(super) fleet: FleetPlan,
     /// Names of the connections, in order of their first use.
-    pub(super) links: Vec<String>,
-    /// For each step the place of its connection in `links`.
+    pub(super) connections: Vec<String>,
+    /// For each step the place of its connection in `connections`.
     link_of: Vec<usize>,
     pub(super) transport: Transport,
     dialog: Option<NewDialog>,
@@ -22,19 +22,19 @@ pub(super) struct Program {
 
 impl Program {
     pub(super) fn new(fleet: &FleetPlan, plan: &Plan, protocol: Option<&Protocol>) -> Program {
-        let mut links: Vec<String> = Vec::new();
+        let mut connections: Vec<String> = Vec::new();
         let mut link_of = Vec::with_capacity(fleet.steps.len());
         for step in &fleet.steps {
-            let at = links.iter().position(|name| *name == step.conn).unwrap_or_else(|| {
-                links.push(step.conn.clone());
-                links.len() - 1
+            let at = connections.iter().position(|name| *name == step.conn).unwrap_or_else(|| {
+                connections.push(step.conn.clone());
+                connections.len() - 1
             });
             link_of.push(at);
         }
         Program {
             plan: plan.clone(),
             fleet: fleet.clone(),
-            links,
+            connections,
             link_of,
             transport: protocol.map_or(Transport::Stream, |p| p.transport),
             dialog: protocol.map(|p| p.dialog),

@@ -14,12 +14,12 @@ use crate::registry::Registry;
 use crate::time::Time;
 
 pub(super) struct Actors<'a> {
-    fleets: Vec<Fleet>,
+    fleets: Vec<RunningFleet>,
     target: Option<Box<dyn Actor + 'a>>,
     len: u32,
 }
 
-struct Fleet {
+struct RunningFleet {
     crowd: Box<dyn Crowd>,
     /// Number of the first who takes part.
     base: u32,
@@ -51,7 +51,7 @@ impl<'a> Actors<'a> {
             let crowd = (behaviour.crowd)(fleet, plan, registry.protocol(&fleet.protocol));
             let only = fleet.only.clone();
             let part = only.as_ref().map_or(fleet.count, |only| only.len() as u32);
-            fleets.push(Fleet { crowd, base: len, len: part, only, address, transport, listens, frozen: false });
+            fleets.push(RunningFleet { crowd, base: len, len: part, only, address, transport, listens, frozen: false });
             len += part;
         }
         Actors { fleets, target: Some(target), len }
@@ -121,7 +121,7 @@ impl<'a> Actors<'a> {
 
     /// Who gets the target's next connection to an endpoint: the listening members in turn.
     pub(super) fn listener(&mut self, endpoint: EndpointId) -> Option<u32> {
-        let listens = |fleet: &&mut Fleet| fleet.listens.is_some_and(|(at, _)| at == endpoint);
+        let listens = |fleet: &&mut RunningFleet| fleet.listens.is_some_and(|(at, _)| at == endpoint);
         let fleet = self.fleets.iter_mut().find(listens)?;
         let (_, turn) = fleet.listens.as_mut()?;
         let position = turn.checked_rem(fleet.len)?;

@@ -21,7 +21,7 @@ pub(super) enum State {
 
 /// What its owner's messages travel as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum Carrier {
     /// A stream.
     Stream,
     /// A stream on which its owner says no more.
@@ -40,7 +40,7 @@ pub(super) struct End {
     /// Events that name it.
     pub(super) in_flight: u32,
     pub(super) state: State,
-    pub(super) way: Way,
+    pub(super) carrier: Carrier,
     /// Its owner does not read.
     pub(super) stopped: bool,
     /// Something waits to be read.
@@ -54,7 +54,7 @@ impl End {
         who: 0,
         in_flight: 0,
         state: State::Free,
-        way: Way::Stream,
+        carrier: Carrier::Stream,
         stopped: false,
         backlog: false,
     };
@@ -64,7 +64,7 @@ impl End {
     }
 
     pub(super) fn sends(&self) -> bool {
-        self.stands() && self.way != Way::Silent
+        self.stands() && self.carrier != Carrier::Silent
     }
 }
 
@@ -75,13 +75,13 @@ pub(super) struct Ends {
 
 impl Ends {
     /// A connection between two actors begins.
-    pub(super) fn pair(&mut self, client: (Conn, u32), server: (Conn, u32), way: Way) {
+    pub(super) fn pair(&mut self, client: (Conn, u32), server: (Conn, u32), carrier: Carrier) {
         for ((conn, who), (peer, _)) in [(client, server), (server, client)] {
             let place = conn.0 as usize;
             if place >= self.all.len() {
                 self.all.resize(place + 1, End::FREE);
             }
-            self.all[place] = End { peer, who, way, state: State::Opening, ..End::FREE };
+            self.all[place] = End { peer, who, carrier, state: State::Opening, ..End::FREE };
         }
     }
 
@@ -140,7 +140,7 @@ mod tests {
     fn a_pair_is_freed_only_when_both_are_over_and_nothing_names_them() {
         let mut ends = Ends::default();
         let (a, b) = (Conn(0), Conn(1));
-        ends.pair((a, 5), (b, 6), Way::Stream);
+        ends.pair((a, 5), (b, 6), Carrier::Stream);
         ends[a].state = State::Closed;
         assert_eq!(ends.free_pair(a), None);
         ends[b].state = State::Closed;

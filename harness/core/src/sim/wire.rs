@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::Sim;
-use super::ends::{State, Way};
+use super::ends::{Carrier, State};
 use super::happening::{Happening, Message};
 use crate::actor::{Act, Input};
 use crate::connection::{Addr, Close, CloseHow};
@@ -109,8 +109,8 @@ impl Sim<'_> {
         let fleet =
             self.actors.member(if who == target { peer.unwrap_or(target) } else { who }).map(|(fleet, _)| fleet);
         let datagrams = fleet.is_some_and(|fleet| self.actors.transport(fleet) == Transport::Datagram);
-        let way = if datagrams { Way::Datagram } else { Way::Stream };
-        self.ends.pair((conn, who), (server, peer.unwrap_or(target)), way);
+        let carrier = if datagrams { Carrier::Datagram } else { Carrier::Stream };
+        self.ends.pair((conn, who), (server, peer.unwrap_or(target)), carrier);
         let ours = if who == target { server } else { conn };
         if let Some((fleet, member)) = self.actors.member(self.ends[ours].who) {
             self.recorder.opening(ours);
@@ -213,7 +213,7 @@ impl Sim<'_> {
         if let Some((fleet, member)) = member {
             self.recorder.sent(self.now, fleet, member, conn, bytes);
         }
-        if self.ends[conn].way == Way::Datagram {
+        if self.ends[conn].carrier == Carrier::Datagram {
             return self.scatter(conn, peer, bytes);
         }
         if !self.ends[peer].stands() {
@@ -246,12 +246,12 @@ impl Sim<'_> {
 
     fn close(&mut self, who: u32, conn: Conn, how: CloseHow) {
         let Some(end) = self.ends.find(conn).filter(|end| end.stands() && end.who == who) else { return };
-        let (peer, way_before, told) = (end.peer, end.way, end.state == State::Told);
+        let (peer, carrier_before, told) = (end.peer, end.carrier, end.state == State::Told);
         let how = match how {
-            CloseHow::Half if way_before == Way::Datagram => return,
+            CloseHow::Half if carrier_before == Carrier::Datagram => return,
             CloseHow::Half => {
-                end.way = Way::Silent;
-                if way_before == Way::Stream {
+                end.carrier = Carrier::Silent;
+                if carrier_before == Carrier::Stream {
                     self.push_closed(peer, Close::Fin);
                 }
                 return;
@@ -263,7 +263,7 @@ impl Sim<'_> {
         if let Some((fleet, member)) = self.actors.member(who).filter(|_| !told) {
             self.recorder.closed(self.now, fleet, member, conn, By::Us, how);
         }
-        if way_before == Way::Datagram {
+        if carrier_before == Carrier::Datagram {
             self.forget(conn); // nobody hears that a socket of datagrams is gone
         } else {
             self.push_closed(peer, how);
@@ -319,7 +319,7 @@ impl Sim<'_> {
     }
 
     fn hand_over(&mut self, conn: Conn, what: Held) {
-        if self.ends[conn].way == Way::Datagram && self.ends[conn].state == State::Opening {
+        if self.ends[conn].carrier == Carrier::Datagram && self.ends[conn].state == State::Opening {
             self.first_datagram(conn);
         }
         let stands = self.ends[conn].stands();
@@ -392,7 +392,7 @@ impl Sim<'_> {
     pub(super) fn reset_all_of_target(&mut self) {
         for conn in self.ends.of(self.actors.target()) {
             self.shut(conn);
-            if self.ends[conn].way != Way::Datagram {
+            if self.ends[conn].carrier != Carrier::Datagram {
                 self.push_closed(self.ends[conn].peer, Close::Reset);
             }
         }

@@ -6,7 +6,7 @@ use proofhouse_core::protocol::Transport;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::By;
 
-use super::socket::{Chunk, Link, Phase, Socket, close_of, connect};
+use super::socket::{Chunk, LinkState, Phase, Socket, close_of, connect};
 use super::timers::Due;
 use super::{Driver, Pending, Request};
 
@@ -41,7 +41,7 @@ impl Driver {
 
     fn open(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, to: EndpointId, from: Addr) {
         self.recorder.opening(conn);
-        let to = self.stage.approved.endpoint(to);
+        let to = self.context.approved.endpoint(to);
         let stream = connect(to, from).and_then(|mut stream| {
             let both = Interest::READABLE | Interest::WRITABLE;
             self.poll.registry().register(&mut stream, Token(conn.0 as usize), both)?;
@@ -63,10 +63,10 @@ impl Driver {
     }
 
     /// The link of a new connection, whose draws follow from the seed, the member and the connection.
-    pub(super) fn link(&self, fleet: usize, position: u32, conn: Conn) -> Link {
+    pub(super) fn link(&self, fleet: usize, position: u32, conn: Conn) -> LinkState {
         let (index, member) = self.identity(fleet, position);
-        let fleet = self.stage.plan.seed.child("live-link", u64::from(index));
-        Link::new(fleet.child("conn", u64::from(member) << 32 | u64::from(conn.0)).0)
+        let fleet = self.context.plan.seed.child("live-link", u64::from(index));
+        LinkState::new(fleet.child("conn", u64::from(member) << 32 | u64::from(conn.0)).0)
     }
 
     /// A connection that could not be made: the peer's doing, or our machine's.
@@ -102,11 +102,11 @@ impl Driver {
             Some(path) => {
                 self.recorder.sent(now, index, member, conn, bytes);
                 for piece in path.pieces(bytes) {
-                    let way = &mut socket.link.out;
+                    let direction = &mut socket.link.out;
                     let passage =
-                        Passage { sent: now, opened: socket.link.opened, before: way.before, len: piece.len() };
-                    let fate = path.fate(passage, &mut way.draws);
-                    way.before = fate.arrives;
+                        Passage { sent: now, opened: socket.link.opened, before: direction.before, len: piece.len() };
+                    let fate = path.fate(passage, &mut direction.draws);
+                    direction.before = fate.arrives;
                     socket.out.push_back(Chunk::new(piece, fate.arrives));
                     self.timers.push(fate.arrives, Due::Release(conn, age));
                     if let Some(fault) = fate.fault {
@@ -126,7 +126,7 @@ impl Driver {
 
     fn close(&mut self, conn: Conn, how: CloseHow) {
         // After what was said before, which was written a little later than it was asked for.
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(socket) = self.slots.get(conn) else {
             // Over already, and its end is on the way to the actor, who no longer wants to hear of it.
             self.failing.remove(&conn);

@@ -7,7 +7,7 @@ use mio::{Interest, Token};
 use proofhouse_core::actor::{Addr, Conn, EndpointId, Input};
 use proofhouse_core::time::{Duration, Time};
 
-use super::held::Way;
+use super::held::Destination;
 use super::port::{self, ASSOCIATIONS_MAX, Begun, Peer, Port, Sent};
 use super::socket::close_of;
 use super::timers::Due;
@@ -27,7 +27,7 @@ const ASK_AGAIN: Duration = Duration::from_millis(2);
 impl Driver {
     pub(super) fn open_port(&mut self, now: Time, fleet: usize, position: u32, conn: Conn, to: EndpointId, from: Addr) {
         self.recorder.opening(conn);
-        let to = self.stage.approved.endpoint(to);
+        let to = self.context.approved.endpoint(to);
         match port::bind(to, from).and_then(|socket| self.registered(conn, socket)) {
             Ok(socket) => {
                 let mut port = Port::new(socket, fleet, Some(position));
@@ -62,8 +62,8 @@ impl Driver {
     fn put_peer(&mut self, conn: Conn, port: Conn, who: (usize, u32), addr: Addr, begun: Begun) {
         let (fleet, position) = who;
         let mut link = self.link(fleet, position, conn);
-        link.opened = self.stage.clock.now();
-        let approved = self.stage.approved.answer(addr);
+        link.opened = self.context.clock.now();
+        let approved = self.context.approved.answer(addr);
         let label = String::new();
         let peer = Peer { port, fleet, position, addr, begun, approved, label, reading: true, received: 0, link };
         self.peers.put(conn, peer);
@@ -83,7 +83,7 @@ impl Driver {
 
     /// Records that an association stands, once.
     pub(super) fn stand(&mut self, conn: Conn) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(peer) = self.peers.get(conn).filter(|peer| peer.begun != Begun::Stands) else { return };
         let (fleet, position, port, begun) = (peer.fleet, peer.position, peer.port, peer.begun);
         let (theirs, label) = (peer.addr, peer.label.clone());
@@ -106,7 +106,7 @@ impl Driver {
         let Some(peer) = self.peers.get(conn) else { return };
         let port = peer.port;
         let Some(socket) = self.ports.get(port).map(|port| Arc::clone(&port.socket)) else { return };
-        self.hold(now, conn, &scatter, bytes, || Way::Out(Arc::clone(&socket), to));
+        self.hold(now, conn, &scatter, bytes, || Destination::Peer(Arc::clone(&socket), to));
     }
 
     /// A datagram is written when it is sent, or never.
@@ -126,7 +126,7 @@ impl Driver {
     }
 
     fn after_send(&mut self, number: Conn, conn: Conn, len: u64, sent: Sent) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         match sent {
             Sent::Taken | Sent::Waits { rings: true } => {}
             Sent::Waits { rings: false } => {
@@ -199,11 +199,11 @@ impl Driver {
         if peer.received > most.0 || self.heard_datagrams > most.1 {
             return self.too_much_from(conn);
         }
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let buffer = std::mem::take(&mut self.buffer);
         match self.scatter(now, conn, n, false) {
             None => self.arrived_datagram(conn, &buffer[..n]),
-            Some(scatter) => self.hold(now, conn, &scatter, &buffer[..n], || Way::Back),
+            Some(scatter) => self.hold(now, conn, &scatter, &buffer[..n], || Destination::Member),
         }
         self.buffer = buffer;
     }
@@ -242,7 +242,7 @@ impl Driver {
         }
         let (index, member) = self.identity(fleet, position);
         // Not before the association stands.
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         self.recorder.received(now, index, member, conn, bytes);
         self.deliver(fleet, position, Input::Bytes(conn, bytes));
     }

@@ -19,7 +19,7 @@ impl Driver {
 
     /// One entry for all who come after those that we tell apart: the record is not whole, and says so.
     pub(super) fn too_many(&mut self, number: Conn, from: Addr) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(port) = self.ports.get(number) else { return };
         let (fleet, position, to) = (port.fleet, port.position.unwrap_or(0), port.from);
         let conn = self.outbox.new_conn();
@@ -43,7 +43,7 @@ impl Driver {
 
     /// An association is over by somebody else's doing, and with it the socket where the actor had asked for it.
     fn peer_over(&mut self, conn: Conn, by: By, how: Close) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some((index, member)) = self.identity_of_peer(conn) else { return };
         let Some(peer) = self.forget(conn) else { return };
         self.recorder.closed(now, index, member, conn, by, how);
@@ -67,7 +67,7 @@ impl Driver {
         };
         let Some((index, member)) = self.identity_of_peer(conn) else { return };
         self.stand(conn);
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         self.recorder.closed(now, index, member, conn, By::Us, how);
         let _ = self.forget(conn);
         self.recycle(conn);
@@ -82,7 +82,7 @@ impl Driver {
         if peer.port == conn
             && let Some(mut port) = self.ports.take(conn)
         {
-            let now = self.stage.clock.now();
+            let now = self.context.clock.now();
             self.given_up(now, (port.fleet, peer.position), port.take_waiting());
             self.unheard(now, port.unheard);
             for stranger in port.known.into_values().flatten() {
@@ -114,7 +114,7 @@ impl Driver {
 
     /// At the end of the trial: what never left, and what was never heard.
     pub(super) fn settle_ports(&mut self) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         for number in self.ports.open() {
             let Some(mut port) = self.ports.take(number) else { continue };
             self.given_up(now, (port.fleet, port.position.unwrap_or(0)), port.take_waiting());

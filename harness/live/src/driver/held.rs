@@ -27,15 +27,15 @@ pub(super) struct Held {
 struct Datagram {
     conn: Conn,
     age: u32,
-    way: Way,
+    destination: Destination,
     bytes: Vec<u8>,
 }
 
-pub(super) enum Way {
+pub(super) enum Destination {
     /// To the peer, from a socket that stays for it even where the association is over.
-    Out(Arc<UdpSocket>, Approved),
-    /// To the actor.
-    Back,
+    Peer(Arc<UdpSocket>, Approved),
+    /// To the member.
+    Member,
 }
 
 impl Held {
@@ -62,9 +62,9 @@ impl Driver {
         let peer = self.peers.get(conn)?;
         let path = self.fleets[peer.fleet].path.as_ref()?;
         let opened = peer.link.opened;
-        let way = if out { &mut peer.link.out } else { &mut peer.link.back };
-        let scatter = path.scatter(Passage { sent: now, opened, before: way.before, len }, &mut way.draws);
-        way.before = scatter.arrives.unwrap_or(way.before).max(way.before);
+        let direction = if out { &mut peer.link.out } else { &mut peer.link.back };
+        let scatter = path.scatter(Passage { sent: now, opened, before: direction.before, len }, &mut direction.draws);
+        direction.before = scatter.arrives.unwrap_or(direction.before).max(direction.before);
         if let Some(fault) = scatter.fault {
             let (fleet, position) = (peer.fleet, peer.position);
             let (index, member) = self.identity(fleet, position);
@@ -73,7 +73,14 @@ impl Driver {
         Some(scatter)
     }
 
-    pub(super) fn hold(&mut self, now: Time, conn: Conn, scatter: &Scatter, bytes: &[u8], way: impl Fn() -> Way) {
+    pub(super) fn hold(
+        &mut self,
+        now: Time,
+        conn: Conn,
+        scatter: &Scatter,
+        bytes: &[u8],
+        destination: impl Fn() -> Destination,
+    ) {
         let Some(arrives) = scatter.arrives else { return };
         let age = self.peers.age(conn);
         let copies = if scatter.fault == Some(Fault::Doubled) { 2 } else { 1 };
@@ -83,7 +90,7 @@ impl Driver {
                 let bit = (scatter.bit % (8 * bytes.len() as u64)) as usize;
                 bytes[bit / 8] ^= 1 << (bit % 8);
             }
-            match self.held.put(Datagram { conn, age, way: way(), bytes }) {
+            match self.held.put(Datagram { conn, age, destination: destination(), bytes }) {
                 Some(id) => self.timers.push(arrives, Due::Datagram(id)),
                 None => {
                     let Some((index, member)) = self.identity_of_peer(conn) else { return };
@@ -95,14 +102,14 @@ impl Driver {
 
     /// A link lets a datagram go.
     pub(super) fn release(&mut self, id: u64) {
-        let Some(Datagram { conn, age, way, bytes }) = self.held.take(id) else { return };
+        let Some(Datagram { conn, age, destination, bytes }) = self.held.take(id) else { return };
         let alive = self.peers.age(conn) == age && self.peers.get(conn).is_some();
-        match way {
-            Way::Out(..) if alive => self.emit(conn, &bytes),
+        match destination {
+            Destination::Peer(..) if alive => self.emit(conn, &bytes),
             // Its association ended while it was on its way: it goes on, and nobody hears what became of it.
-            Way::Out(socket, to) => _ = port::send(&socket, to, &bytes, &mut false),
-            Way::Back if alive => self.arrived_datagram(conn, &bytes),
-            Way::Back => {}
+            Destination::Peer(socket, to) => _ = port::send(&socket, to, &bytes, &mut false),
+            Destination::Member if alive => self.arrived_datagram(conn, &bytes),
+            Destination::Member => {}
         }
     }
 }

@@ -53,7 +53,7 @@ const WAKER: Token = Token(usize::MAX);
 
 /// Everything that a trial needs to know besides its fleets.
 #[derive(Clone)]
-pub struct Stage {
+pub struct TrialContext {
     /// The plan.
     pub plan: Arc<Plan>,
     /// What is known to this build.
@@ -130,10 +130,10 @@ pub struct Cues<'a> {
 
 /// Drives some fleets of a plan.
 pub struct Driver {
-    stage: Stage,
+    context: TrialContext,
     poll: Poll,
     waker: Arc<Waker>,
-    fleets: Vec<Fleet>,
+    fleets: Vec<RunningFleet>,
     board: Board,
     recorder: Recorder,
     outbox: Outbox,
@@ -165,7 +165,7 @@ pub struct Driver {
 }
 
 /// One fleet of this driver.
-struct Fleet {
+struct RunningFleet {
     /// Its place in the plan.
     index: u16,
     transport: Transport,
@@ -198,15 +198,15 @@ impl Driver {
     ///
     /// # Errors
     /// `Build` for a behaviour that this build does not know, `PortInUse` and `Io` for what the system refuses.
-    pub fn new(stage: Stage, places: &[u16]) -> Result<Driver, RunError> {
+    pub fn new(context: TrialContext, places: &[u16]) -> Result<Driver, RunError> {
         let poll = Poll::new().map_err(RunError::io("make a poll"))?;
         let waker = Waker::new(poll.registry(), WAKER).map_err(RunError::io("make a waker"))?;
-        let (plan, registry) = (Arc::clone(&stage.plan), Arc::clone(&stage.registry));
+        let (plan, registry) = (Arc::clone(&context.plan), Arc::clone(&context.registry));
         let mut driver = Driver {
             waker: Arc::new(waker),
             fleets: Vec::with_capacity(places.len()),
             board: Board::new(&plan, &registry),
-            recorder: charged(Recorder::new(unnamed(&plan), &plan, &registry), &stage.memory),
+            recorder: charged(Recorder::new(unnamed(&plan), &plan, &registry), &context.memory),
             outbox: Outbox::new(),
             slots: Slots::default(),
             ports: Slots::default(),
@@ -225,7 +225,7 @@ impl Driver {
             acknowledges_at_once: false,
             recycles: plan.record == Recording::Edges,
             poll,
-            stage,
+            context,
         };
         for place in places {
             let fleet = driver.fleet(&plan.fleets[*place as usize])?;
@@ -238,8 +238,8 @@ impl Driver {
     ///
     /// # Errors
     /// As [`Driver::new`].
-    pub fn witnesses(stage: Stage, places: &[u16]) -> Result<Driver, RunError> {
-        let mut driver = Driver::new(stage, places)?;
+    pub fn witnesses(context: TrialContext, places: &[u16]) -> Result<Driver, RunError> {
+        let mut driver = Driver::new(context, places)?;
         driver.recycles = false;
         driver.recorder.record_all();
         driver.acknowledges_at_once = true;
@@ -254,7 +254,7 @@ impl Driver {
 
     /// Records something that is not a fleet's.
     pub fn entry(&mut self, who: Who, event: Event) {
-        self.recorder.entry(self.stage.clock.now(), who, event);
+        self.recorder.entry(self.context.clock.now(), who, event);
     }
 
     /// The largest lateness of a timer so far.
@@ -271,8 +271,8 @@ impl Driver {
 
     /// Everything that its trial needs to know besides its fleets.
     #[must_use]
-    pub fn stage(&self) -> &Stage {
-        &self.stage
+    pub fn context(&self) -> &TrialContext {
+        &self.context
     }
 
     /// The record, under this header. Connections that are still open end with the driver, without an entry.
@@ -292,15 +292,15 @@ impl Driver {
         }
     }
 
-    fn fleet(&mut self, plan: &FleetPlan) -> Result<Fleet, RunError> {
-        let behaviour = self.stage.registry.behaviour(&plan.protocol, &plan.behaviour);
+    fn fleet(&mut self, plan: &FleetPlan) -> Result<RunningFleet, RunError> {
+        let behaviour = self.context.registry.behaviour(&plan.protocol, &plan.behaviour);
         let behaviour = behaviour
             .ok_or_else(|| RunError::Build(format!("fleet {:?}: unknown behaviour {:?}", plan.name, plan.behaviour)))?;
-        let transport = self.stage.registry.protocol(&plan.protocol).map_or(Transport::Stream, |row| row.transport);
-        Ok(Fleet {
+        let transport = self.context.registry.protocol(&plan.protocol).map_or(Transport::Stream, |row| row.transport);
+        Ok(RunningFleet {
             index: plan.index,
             transport,
-            crowd: (behaviour.crowd)(plan, &self.stage.plan, self.stage.registry.protocol(&plan.protocol)),
+            crowd: (behaviour.crowd)(plan, &self.context.plan, self.context.registry.protocol(&plan.protocol)),
             members: plan.members().collect(),
             path: shapes(&plan.network).then(|| Path::new(&plan.network)),
             listener: if plan.plays_server { self.listen(plan, transport)? } else { None },
@@ -311,7 +311,7 @@ impl Driver {
 
     /// `None` for datagrams, whose sockets all stand in one list.
     fn listen(&mut self, plan: &FleetPlan, transport: Transport) -> Result<Option<TcpListener>, RunError> {
-        let addr = self.stage.approved.endpoint(plan.endpoint_id).addr();
+        let addr = self.context.approved.endpoint(plan.endpoint_id).addr();
         let refused = |error: io::Error| match error.kind() {
             io::ErrorKind::AddrInUse => RunError::PortInUse { port: addr.port },
             _ => RunError::Io { doing: format!("listen on {addr}"), error },
@@ -331,7 +331,7 @@ impl Driver {
         if self.fleets[fleet].frozen {
             return;
         }
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         self.fleets[fleet].crowd.handle(position, now, input, &mut self.outbox);
         if self.outbox.is_empty() {
             return;

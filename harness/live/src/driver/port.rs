@@ -11,7 +11,7 @@ use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setso
 use proofhouse_core::actor::{Addr, Close, Conn};
 use socket2::{Domain, Protocol, Socket as System, Type};
 
-use super::socket::{Link, addr, close_of};
+use super::socket::{LinkState, addr, close_of};
 use crate::guard::{Approved, socket_addr};
 
 /// Associations of one socket that are told apart. Whoever comes after them is counted and not heard.
@@ -72,7 +72,7 @@ pub(super) struct Peer {
     pub(super) reading: bool,
     /// What it has cost us to hear it.
     pub(super) received: u64,
-    pub(super) link: Link,
+    pub(super) link: LinkState,
 }
 
 /// How an association began, and whether its actor knows.

@@ -38,7 +38,7 @@ pub(super) struct Socket {
     pub(super) reading: bool,
     pub(super) received: u64,
     /// The link's state; unused where the fleet has none.
-    pub(super) link: Link,
+    pub(super) link: LinkState,
 }
 
 /// Where a connection is in its life.
@@ -70,10 +70,10 @@ impl Chunk {
     }
 }
 
-/// One connection's two ways over a link.
-pub(super) struct Link {
-    pub(super) out: Way,
-    pub(super) back: Way,
+/// What a link does to one connection, in both directions.
+pub(super) struct LinkState {
+    pub(super) out: LinkDirection,
+    pub(super) back: LinkDirection,
     /// What has come but not arrived.
     pub(super) inbox: VecDeque<(Time, Vec<u8>)>,
     /// The peer has ended the connection; not arrived either.
@@ -82,22 +82,22 @@ pub(super) struct Link {
     pub(super) opened: Time,
 }
 
-/// One direction.
-pub(super) struct Way {
+/// One direction over a link: the draws of its faults, and when its last message arrives.
+pub(super) struct LinkDirection {
     pub(super) draws: SplitMix,
     pub(super) before: Time,
 }
 
-impl Link {
-    pub(super) fn new(seed: u64) -> Link {
+impl LinkState {
+    pub(super) fn new(seed: u64) -> LinkState {
         let mut mix = SplitMix(seed);
-        let mut way = || Way { draws: SplitMix(mix.next()), before: Time::ZERO };
-        Link { out: way(), back: way(), inbox: VecDeque::new(), ended: None, opened: Time::ZERO }
+        let mut direction = || LinkDirection { draws: SplitMix(mix.next()), before: Time::ZERO };
+        LinkState { out: direction(), back: direction(), inbox: VecDeque::new(), ended: None, opened: Time::ZERO }
     }
 }
 
 impl Socket {
-    pub(super) fn new(stream: TcpStream, who: (usize, u32), phase: Phase, to: Addr, link: Link) -> Socket {
+    pub(super) fn new(stream: TcpStream, who: (usize, u32), phase: Phase, to: Addr, link: LinkState) -> Socket {
         Socket {
             stream,
             fleet: who.0,

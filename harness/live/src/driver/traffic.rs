@@ -10,7 +10,7 @@ use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{By, Event, Who};
 use socket2::SockRef;
 
-use super::socket::{Link, Phase, Socket, addr, close_of};
+use super::socket::{LinkState, Phase, Socket, addr, close_of};
 use super::timers::Due;
 use super::{Driver, Pending};
 
@@ -54,7 +54,7 @@ impl Driver {
 
     /// The connection could not be made.
     pub(super) fn connect_failed(&mut self, conn: Conn, how: Close) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(socket) = self.slots.take(conn) else { return };
         let (fleet, position, left) = (socket.fleet, socket.position, socket.left);
         self.unwritten(now, conn, &socket);
@@ -67,7 +67,7 @@ impl Driver {
     }
 
     fn opened(&mut self, conn: Conn) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(socket) = self.slots.get(conn) else { return };
         let left = socket.left;
         socket.phase = if left { Phase::Leaving } else { Phase::Open };
@@ -100,7 +100,7 @@ impl Driver {
         loop {
             let Some(listener) = &self.fleets[fleet].listener else { return };
             let Ok((mut stream, peer)) = listener.accept() else { return };
-            if self.stage.approved.answer(addr(Some(peer))).is_none() {
+            if self.context.approved.answer(addr(Some(peer))).is_none() {
                 continue; // nobody that we may speak to: it gets not even a word
             }
             let position = self.next_in_turn(fleet);
@@ -111,9 +111,9 @@ impl Driver {
             {
                 continue; // gone before we could look at it
             }
-            let now = self.stage.clock.now();
+            let now = self.context.clock.now();
             let (from, to) = (addr(Some(peer)), addr(stream.local_addr().ok()));
-            let link: Link = self.link(fleet, position, conn);
+            let link: LinkState = self.link(fleet, position, conn);
             let mut socket = Socket::new(stream, (fleet, position), Phase::Open, to, link);
             socket.link.opened = now;
             self.slots.put(conn, socket);
@@ -135,7 +135,7 @@ impl Driver {
 
     /// Writes what may be written now, one write for each send of the actor; then ends our direction, if that was asked for.
     pub(super) fn flush(&mut self, conn: Conn) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let age = self.slots.age(conn);
         let Some(socket) = self.slots.get(conn) else { return };
         if socket.phase == Phase::Connecting || socket.shut {
@@ -183,7 +183,7 @@ impl Driver {
 
     /// A write failed: what the peer has said before is still worth reading, and the read after it ends the connection.
     fn broken(&mut self, conn: Conn, how: Close) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(socket) = self.slots.get(conn) else { return };
         let (len, fleet, position) = (socket.unwritten(), socket.fleet, socket.position);
         let reads = socket.reading && socket.phase == Phase::Open;
@@ -227,7 +227,7 @@ impl Driver {
 
     /// `n` bytes of the buffer have come; the link may hold them before they arrive.
     fn came(&mut self, conn: Conn, n: usize) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let age = self.slots.age(conn);
         let Some(socket) = self.slots.get(conn) else { return };
         socket.received += n as u64;
@@ -243,10 +243,10 @@ impl Driver {
             return;
         };
         for piece in path.pieces(&self.buffer[..n]) {
-            let way = &mut socket.link.back;
-            let passage = Passage { sent: now, opened: socket.link.opened, before: way.before, len: piece.len() };
-            let fate = path.fate(passage, &mut way.draws);
-            way.before = fate.arrives;
+            let direction = &mut socket.link.back;
+            let passage = Passage { sent: now, opened: socket.link.opened, before: direction.before, len: piece.len() };
+            let fate = path.fate(passage, &mut direction.draws);
+            direction.before = fate.arrives;
             socket.link.inbox.push_back((fate.arrives, piece.to_vec()));
             self.timers.push(fate.arrives, Due::Arrive(conn, age));
         }
@@ -254,14 +254,14 @@ impl Driver {
 
     fn arrived(&mut self, conn: Conn, fleet: usize, position: u32, bytes: &[u8]) {
         let (index, member) = self.identity(fleet, position);
-        self.recorder.received(self.stage.clock.now(), index, member, conn, bytes);
+        self.recorder.received(self.context.clock.now(), index, member, conn, bytes);
         self.deliver(fleet, position, Input::Bytes(conn, bytes));
     }
 
     /// The link lets in what is due.
     pub(super) fn arrive(&mut self, conn: Conn) {
         loop {
-            let now = self.stage.clock.now();
+            let now = self.context.clock.now();
             let Some(socket) = self.slots.get(conn).filter(|s| s.phase == Phase::Open && s.reading) else { return };
             let due = socket.link.inbox.front().is_some_and(|(at, _)| *at <= now);
             let (fleet, position) = (socket.fleet, socket.position);
@@ -294,7 +294,7 @@ impl Driver {
 
     /// The peer says no more. The actor learns so and has a last word, and what it said before is still written.
     fn peer_says_no_more(&mut self, conn: Conn) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(socket) = self.slots.get(conn) else { return };
         socket.phase = Phase::Told;
         socket.peer_ended = true;
@@ -309,7 +309,7 @@ impl Driver {
 
     /// The connection is no more; its actor learns so, unless it was the one who ended it.
     fn over(&mut self, conn: Conn, by: By, how: Close) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(socket) = self.slots.take(conn) else { return };
         self.unwritten(now, conn, &socket);
         let (fleet, position, phase) = (socket.fleet, socket.position, socket.phase);
@@ -324,7 +324,7 @@ impl Driver {
 
     /// The link ends the connection, at both its ends.
     pub(super) fn cut(&mut self, conn: Conn, how: Close) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(socket) = self.slots.get(conn).filter(|s| s.phase == Phase::Open) else { return };
         if how != Close::Fin {
             socket.will_reset();
@@ -352,7 +352,7 @@ impl Driver {
     }
 
     pub(super) fn undelivered_at_the_end(&mut self) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         for conn in self.slots.open() {
             if let Some(socket) = self.slots.take(conn) {
                 self.unwritten(now, conn, &socket);

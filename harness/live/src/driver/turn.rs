@@ -43,16 +43,16 @@ impl Driver {
         let mut events = Events::with_capacity(1024);
         let mut ends = Ends { limit: None, ended: None };
         let of = if cues.bids.is_some() { Slipped::Witnesses } else { Slipped::Fleets };
-        let mut awake = self.stage.clock.now();
+        let mut awake = self.context.clock.now();
         loop {
             // Deadlines up to this moment fire in this turn: after everything that had come by then was read.
-            let due = self.stage.clock.now();
+            let due = self.context.clock.now();
             let nap = self.nap(due);
             match self.poll.poll(&mut events, Some(nap)) {
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 polled => polled.map_err(RunError::io("poll the sockets"))?,
             }
-            let woken = self.stage.clock.now();
+            let woken = self.context.clock.now();
             self.slipped(of, woken, due.since(awake).max(woken.since(due + nap)));
             awake = woken;
             for event in &events {
@@ -106,11 +106,11 @@ impl Driver {
     }
 
     fn is_witness(&self, fleet: usize) -> bool {
-        is_witness(&self.stage.plan.fleets[self.fleets[fleet].index as usize].name)
+        is_witness(&self.context.plan.fleets[self.fleets[fleet].index as usize].name)
     }
 
     fn schedule(&mut self, from: Time, fleet: usize) {
-        let plan = &self.stage.plan.fleets[self.fleets[fleet].index as usize];
+        let plan = &self.context.plan.fleets[self.fleets[fleet].index as usize];
         for (position, identity) in (0..).zip(plan.members()) {
             // By identity: a plan that was cut keeps the starts of those who stay.
             let after = start_of(plan.ramp, identity, plan.count).since(Time::ZERO);
@@ -125,7 +125,7 @@ impl Driver {
         if cues.bids.is_some() {
             return Ok(false); // until nobody bids any more
         }
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let Some(limit) = ends.limit else {
             self.start(now, ends);
             return Ok(false);
@@ -148,7 +148,7 @@ impl Driver {
             self.recorder.entry(now, Who::Harness, Event::Limit);
         }
         for fleet in &mut self.fleets {
-            let plan = &self.stage.plan.fleets[fleet.index as usize];
+            let plan = &self.context.plan.fleets[fleet.index as usize];
             fleet.frozen = limit || plan.is_stimulus_traffic();
         }
         if let Some((ask, waker)) = &cues.ask {
@@ -163,7 +163,7 @@ impl Driver {
         if !self.board.may_start(now) {
             return;
         }
-        ends.limit = Some(now + self.stage.plan.limit);
+        ends.limit = Some(now + self.context.plan.limit);
         for fleet in (0..self.fleets.len()).filter(|f| !self.is_witness(*f)).collect::<Vec<_>>() {
             self.schedule(now, fleet);
         }
@@ -319,7 +319,7 @@ impl Driver {
 
     /// A record that begins in the middle of a connection's life names it first.
     fn opened_before(&mut self) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         for conn in self.slots.open() {
             let Some(socket) = self.slots.get(conn).filter(|socket| socket.phase == Phase::Open) else { continue };
             let (fleet, position) = (socket.fleet, socket.position);
@@ -336,7 +336,7 @@ impl Driver {
     }
 
     fn reply(&mut self, reply: Reply) {
-        let now = self.stage.clock.now();
+        let now = self.context.clock.now();
         let (fleet, position) = reply.who;
         let result = reply.result.map(|effects| {
             for effect in effects {

@@ -17,7 +17,7 @@ use proofhouse_core::verdict::{Judgement, Verdict};
 
 use super::folder::{FileError, Folder};
 use super::gate::{self, Gate, Observed};
-use super::journal::{Journal, JournalError, Record};
+use super::journal::{Journal, JournalEntry, JournalError};
 use super::pack::Pack;
 use super::resume::{self, Done};
 use super::trial::Runner;
@@ -148,7 +148,7 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn add(&self, record: Record) -> Result<(), CampaignError> {
+    pub(super) fn add(&self, record: JournalEntry) -> Result<(), CampaignError> {
         Ok(self.journal.lock().expect("no worker panics while it writes").add(record)?)
     }
 
@@ -185,7 +185,7 @@ impl Campaign<'_> {
             return Err(error);
         }
         let wall_ms = u64::try_from(watch.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let end = Record::End { interrupted: self.interrupted(), wall_ms };
+        let end = JournalEntry::End { interrupted: self.interrupted(), wall_ms };
         shared.add(end)?;
         shared.settle()?;
         Ok(resume::fold(&self.name(), &Journal::read(self.folder.root())?))
@@ -195,14 +195,14 @@ impl Campaign<'_> {
         self.folder.create()?;
         let mut journal = Journal::create(self.folder.root())?;
         let trials = u32::try_from(jobs.len()).expect("a run has fewer than 2^32 trials");
-        journal.add(Record::Run { format: super::journal::FORMAT, selection: selection.into(), trials })?;
+        journal.add(JournalEntry::Run { format: super::journal::FORMAT, selection: selection.into(), trials })?;
         Ok((journal, Done::default()))
     }
 
     fn reopen(&self, selection: &str) -> Result<(Journal, Done), CampaignError> {
         let (journal, records) = Journal::resume(self.folder.root())?;
         match records.first() {
-            Some(Record::Run { selection: before, .. }) if before == selection => {}
+            Some(JournalEntry::Run { selection: before, .. }) if before == selection => {}
             _ => {
                 let text = "the scenarios, seeds or targets are not those that the run began with";
                 return Err(CampaignError::Other(format!("{}: {text}", self.folder.root().display())));
@@ -295,7 +295,7 @@ impl Campaign<'_> {
             Judged::Outside(..) => Vec::new(),
         };
         let told = !matches!(row.verdict, Verdict::Pass | Verdict::NotApplicable);
-        shared.add(Record::Trial { row, plan, transcript, judgements, observed })?;
+        shared.add(JournalEntry::Trial { row, plan, transcript, judgements, observed })?;
         // What is told as a number only is not shown.
         if told { shared.settle() } else { Ok(()) }
     }

@@ -19,7 +19,7 @@ use proofhouse_core::verdict::Violation;
 use super::campaign::{Campaign, CampaignError, Job, Progress, Shared, Wait};
 use super::folder::Folder;
 use super::gate::{self, PROBE};
-use super::journal::Record;
+use super::journal::JournalEntry;
 use super::resume::{self, Shown, Suspicion};
 use super::slots::Slots;
 use super::trial::Runner;
@@ -86,7 +86,7 @@ pub fn smallest(
 impl Campaign<'_> {
     /// Confirms every failure that has no finding yet, side by side, and so are the replays of each: a process of our own is fresh in every
     /// replay. What shows in quiet only is replayed with nothing beside it; a target that runs already takes one trial at a time.
-    pub(super) fn confirm_all(&self, jobs: &[Job], records: &[Record], shared: &Shared) {
+    pub(super) fn confirm_all(&self, jobs: &[Job], records: &[JournalEntry], shared: &Shared) {
         let mut all = resume::suspicions(jobs, records, self.runner.registry);
         // The longest first, so that nobody waits at the end for one that could have begun at once.
         all.sort_by_key(|suspicion| std::cmp::Reverse(suspicion.wall_ms));
@@ -218,7 +218,7 @@ impl Campaign<'_> {
             counted.agreed += u32::from(came.reproduced);
             counted.shown = counted.shown.or(came.shown);
             first.get_or_insert(came.digest.clone());
-            shared.add(Record::Replay {
+            shared.add(JournalEntry::Replay {
                 signature: suspicion.shown.signature.clone(),
                 nth,
                 reproduced: came.reproduced,
@@ -300,7 +300,7 @@ impl Campaign<'_> {
     }
 
     fn publish(&self, job: &Job, finding: &Finding, shared: &Shared) -> Result<(), CampaignError> {
-        shared.add(Record::Finding { trial: job.n, finding: Box::new(finding.clone()) })?;
+        shared.add(JournalEntry::Finding { trial: job.n, finding: Box::new(finding.clone()) })?;
         shared.settle()?;
         self.reporter.tell(Progress::Finding(finding));
         Ok(())

@@ -24,7 +24,7 @@ const ROOT: &str = "000000000000000000000000000000000000000000000000000000000000
 /// One thing that happened in a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Record {
+pub enum JournalEntry {
     /// The run began: what was asked for, so that a resume does the same.
     Run {
         /// [`FORMAT`] at the time of writing.
@@ -85,7 +85,7 @@ pub enum Record {
 struct Line {
     prev: String,
     #[serde(flatten)]
-    record: Record,
+    record: JournalEntry,
 }
 
 /// A journal that is being written.
@@ -145,7 +145,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be read or written, or its chain is broken.
-    pub fn resume(folder: &Path) -> Result<(Journal, Vec<Record>), JournalError> {
+    pub fn resume(folder: &Path) -> Result<(Journal, Vec<JournalEntry>), JournalError> {
         let path = folder.join(FILE);
         let io = |e| JournalError::Io(path.clone(), e);
         let file = OpenOptions::new().append(true).open(&path).map_err(io)?;
@@ -160,7 +160,7 @@ impl Journal {
     ///
     /// # Errors
     /// As [`Journal::resume`]; a torn last line is left out.
-    pub fn read(folder: &Path) -> Result<Vec<Record>, JournalError> {
+    pub fn read(folder: &Path) -> Result<Vec<JournalEntry>, JournalError> {
         Ok(scan(&folder.join(FILE))?.0)
     }
 
@@ -168,7 +168,7 @@ impl Journal {
     ///
     /// # Errors
     /// When it cannot be written: what was written of it is taken back, so that the journal still reads.
-    pub fn add(&mut self, record: Record) -> Result<(), JournalError> {
+    pub fn add(&mut self, record: JournalEntry) -> Result<(), JournalError> {
         if self.torn {
             let error = io::Error::other("an earlier line could not be taken back");
             return Err(JournalError::Io(self.path.clone(), error));
@@ -212,7 +212,7 @@ fn lock(file: &File, path: &Path) -> Result<(), JournalError> {
 }
 
 /// Records, length in bytes of the whole lines, and hash of the last one.
-fn scan(path: &Path) -> Result<(Vec<Record>, u64, String), JournalError> {
+fn scan(path: &Path) -> Result<(Vec<JournalEntry>, u64, String), JournalError> {
     let bytes = std::fs::read(path).map_err(|e| JournalError::Io(path.to_owned(), e))?;
     let mut records = Vec::new();
     let (mut length, mut last) = (0, ROOT.to_owned());
@@ -240,8 +240,8 @@ fn scan(path: &Path) -> Result<(Vec<Record>, u64, String), JournalError> {
 mod tests {
     use super::*;
 
-    fn record(trials: u32) -> Record {
-        Record::Run { format: FORMAT, selection: "s".into(), trials }
+    fn record(trials: u32) -> JournalEntry {
+        JournalEntry::Run { format: FORMAT, selection: "s".into(), trials }
     }
 
     fn three_lines() -> (tempfile::TempDir, PathBuf) {
@@ -304,7 +304,7 @@ mod tests {
     #[test]
     fn a_replay_of_an_older_journal_names_no_plan() {
         let old = r#"{"kind":"replay","signature":"s","nth":1,"reproduced":true,"exact":false,"transcript":"t"}"#;
-        let Ok(Record::Replay { plan, .. }) = serde_json::from_str(old) else { panic!("{old}") };
+        let Ok(JournalEntry::Replay { plan, .. }) = serde_json::from_str(old) else { panic!("{old}") };
         assert_eq!(plan, "");
     }
 

@@ -10,7 +10,7 @@ use proofhouse_core::verdict::{Arm, Judgement, Verdict, Violation};
 use super::campaign::Job;
 use super::folder::Folder;
 use super::gate::{DECLARATION, Observed};
-use super::journal::Record;
+use super::journal::JournalEntry;
 
 /// Trials that have their line; of two lines of one trial the later holds.
 #[derive(Default)]
@@ -24,10 +24,10 @@ pub struct Done {
 impl Done {
     /// Reads the records of a journal.
     #[must_use]
-    pub fn of(records: &[Record]) -> Done {
+    pub fn of(records: &[JournalEntry]) -> Done {
         let mut done = Done::default();
         for record in records {
-            let Record::Trial { row, judgements, observed, .. } = record else { continue };
+            let JournalEntry::Trial { row, judgements, observed, .. } = record else { continue };
             done.trials.insert(row.n, (row.clone(), judgements.clone()));
             match observed.or_else(|| seen_before(row, judgements)) {
                 Some(present) => done.observed.insert(row.n, present),
@@ -140,9 +140,9 @@ fn kind(about: Option<FindingKind>, oracle: &str, registry: &Registry) -> Findin
 
 /// The failures without a finding yet, each with the first trial that showed it, in the order of those.
 #[must_use]
-pub fn suspicions(jobs: &[Job], records: &[Record], registry: &Registry) -> Vec<Suspicion> {
-    let confirmed = |record: &Record| match record {
-        Record::Finding { finding, .. } if finding.replay != Repeats::NotReplayed => {
+pub fn suspicions(jobs: &[Job], records: &[JournalEntry], registry: &Registry) -> Vec<Suspicion> {
+    let confirmed = |record: &JournalEntry| match record {
+        JournalEntry::Finding { finding, .. } if finding.replay != Repeats::NotReplayed => {
             Some((finding.target.clone(), finding.signature.clone()))
         }
         _ => None,
@@ -162,10 +162,10 @@ pub fn suspicions(jobs: &[Job], records: &[Record], registry: &Registry) -> Vec<
 
 /// The results that a journal stands for.
 #[must_use]
-pub fn fold(run: &str, records: &[Record]) -> Results {
+pub fn fold(run: &str, records: &[JournalEntry]) -> Results {
     let mut findings: BTreeMap<String, (u32, Finding)> = BTreeMap::new();
     for record in records {
-        if let Record::Finding { trial, finding } = record {
+        if let JournalEntry::Finding { trial, finding } = record {
             findings.insert(format!("{}/{}", finding.target, finding.signature), (*trial, (**finding).clone()));
         }
     }

@@ -30,7 +30,7 @@ impl Message {
 
 /// How far a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Stage {
+pub(super) enum DeliveryState {
     /// PUBLISH was sent.
     Published,
     /// PUBREL was sent: the server has the message.
@@ -42,7 +42,7 @@ pub(super) struct Flight {
     pub(super) id: PacketId,
     pub(super) ticket: Ticket,
     pub(super) message: Message,
-    pub(super) stage: Stage,
+    pub(super) state: DeliveryState,
     /// PUBLISH must be sent again, and was not yet on this connection.
     pub(super) again: bool,
 }
@@ -50,6 +50,6 @@ pub(super) struct Flight {
 impl Flight {
     /// A message that was just sent for the first time.
     pub(super) const fn new(id: PacketId, ticket: Ticket, message: Message) -> Flight {
-        Flight { id, ticket, message, stage: Stage::Published, again: false }
+        Flight { id, ticket, message, state: DeliveryState::Published, again: false }
     }
 }

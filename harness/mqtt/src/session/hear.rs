@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use proofhouse_core::time::{Duration, Time};
 
-use super::flight::{Flight, Stage};
+use super::flight::{DeliveryState, Flight};
 use super::limits::Announced;
 use super::{Event, Session, State};
 use crate::codec::{Ack, Connack, Packet, PacketId, Publish, QoS, Reason, ReasonCode, Version};
@@ -25,10 +25,10 @@ impl Session {
         match packet {
             Packet::Connack(connack) => self.connack(now, connack, out, on)?,
             Packet::Publish(publish) => self.message(now, publish, out, on)?,
-            Packet::Puback(ack) => self.taken(ack, Stage::Published, on),
+            Packet::Puback(ack) => self.taken(ack, DeliveryState::Published, on),
             Packet::Pubrec(ack) => self.pubrec(now, ack, out, on)?,
             Packet::Pubrel(ack) => self.pubrel(now, ack, out)?,
-            Packet::Pubcomp(ack) => self.taken(ack, Stage::Released, on),
+            Packet::Pubcomp(ack) => self.taken(ack, DeliveryState::Released, on),
             Packet::Suback(ack) if self.answered(ack.id) => on(Event::Subscribed(ack.codes)),
             Packet::Unsuback(ack) if self.answered(ack.id) => on(Event::Unsubscribed),
             Packet::Pingresp => self.pinged = None,
@@ -84,7 +84,7 @@ impl Session {
     /// \[MQTT5 4.6.0-4\]; messages as soon as the server's quota, which begins anew, takes them.
     fn resume(&mut self, now: Time, out: &mut Vec<u8>) -> Result<(), Reason> {
         for at in 0..self.flights.len() {
-            self.flights[at].again = self.flights[at].stage == Stage::Published;
+            self.flights[at].again = self.flights[at].state == DeliveryState::Published;
             if !self.flights[at].again {
                 let id = self.flights[at].id;
                 self.say(now, &Packet::Pubrel(Ack::success(id)), out)?;
@@ -98,9 +98,9 @@ impl Session {
     fn begin_anew(&mut self, on: &mut dyn FnMut(Event<'_>)) -> Result<(), Reason> {
         self.received.clear();
         for flight in core::mem::take(&mut self.flights).into_iter().rev() {
-            match flight.stage {
-                Stage::Published => self.waiting.push_front((flight.ticket, flight.message)),
-                Stage::Released => on(Event::Delivered { ticket: flight.ticket, reason: ReasonCode::SUCCESS }),
+            match flight.state {
+                DeliveryState::Published => self.waiting.push_front((flight.ticket, flight.message)),
+                DeliveryState::Released => on(Event::Delivered { ticket: flight.ticket, reason: ReasonCode::SUCCESS }),
             }
         }
         Ok(())
@@ -149,9 +149,9 @@ impl Session {
     }
 
     /// The last word on a message: PUBACK for QoS 1, PUBCOMP for QoS 2.
-    fn taken(&mut self, ack: &Ack<'_>, stage: Stage, on: &mut dyn FnMut(Event<'_>)) {
-        let qos = if stage == Stage::Published { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
-        let is_it = |flight: &Flight| flight.id == ack.id && flight.stage == stage && flight.message.qos == qos;
+    fn taken(&mut self, ack: &Ack<'_>, state: DeliveryState, on: &mut dyn FnMut(Event<'_>)) {
+        let qos = if state == DeliveryState::Published { QoS::AtLeastOnce } else { QoS::ExactlyOnce };
+        let is_it = |flight: &Flight| flight.id == ack.id && flight.state == state && flight.message.qos == qos;
         if let Some(at) = self.flights.iter().position(is_it) {
             let ticket = self.flights.remove(at).ticket;
             on(Event::Delivered { ticket, reason: ack.reason });
@@ -174,9 +174,9 @@ impl Session {
             on(Event::Delivered { ticket, reason: ack.reason });
             return Ok(());
         }
-        if self.flights[at].stage == Stage::Published {
+        if self.flights[at].state == DeliveryState::Published {
             let flight = self.flights.remove(at);
-            self.flights.push(Flight { stage: Stage::Released, again: false, ..flight });
+            self.flights.push(Flight { state: DeliveryState::Released, again: false, ..flight });
         }
         Ok(self.say(now, &Packet::Pubrel(Ack::success(ack.id)), out)?)
     }

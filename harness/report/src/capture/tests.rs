@@ -23,12 +23,12 @@ fn packets(file: &[u8]) -> Vec<(u64, Vec<u8>, Vec<String>)> {
     all
 }
 
-fn tcp_fleet() -> BTreeMap<String, Fleet> {
-    BTreeMap::from([("foe".into(), Fleet::default())])
+fn tcp_fleet() -> BTreeMap<String, FleetTransport> {
+    BTreeMap::from([("foe".into(), FleetTransport::default())])
 }
 
-fn udp_fleet(listens: bool) -> BTreeMap<String, Fleet> {
-    BTreeMap::from([("foe".into(), Fleet { datagrams: true, listens })])
+fn udp_fleet(listens: bool) -> BTreeMap<String, FleetTransport> {
+    BTreeMap::from([("foe".into(), FleetTransport { datagrams: true, listens })])
 }
 
 fn u32_at(packet: &[u8], at: usize) -> u32 {
@@ -127,8 +127,8 @@ fn a_fleet_that_listens_answers_from_the_address_that_was_called() {
 fn fleets_come_from_the_printed_plan() {
     let text = "protocol = \"mqtt\"\n[fleet.a]\ncount = 1\n[fleet.b]\nprotocol = \"coap\"\nplays = \"server\"\n";
     let all = fleets(text, &|protocol| protocol == "coap");
-    assert_eq!(all["a"], Fleet { datagrams: false, listens: false });
-    assert_eq!(all["b"], Fleet { datagrams: true, listens: true });
+    assert_eq!(all["a"], FleetTransport { datagrams: false, listens: false });
+    assert_eq!(all["b"], FleetTransport { datagrams: true, listens: true });
     assert!(fleets("not toml [", &|_| true).is_empty());
 }
 
@@ -158,7 +158,7 @@ fn orders<T: Clone>(list: &[T]) -> Vec<Vec<T>> {
 }
 
 /// All payload in a capture, for either direction, as hex.
-fn payload(transcript: &Transcript, fleets: &BTreeMap<String, Fleet>, header: usize) -> String {
+fn payload(transcript: &Transcript, fleets: &BTreeMap<String, FleetTransport>, header: usize) -> String {
     let all = packets(&capture(transcript, &samples::finding("a", "", Level::Must), fleets));
     all.iter().map(|(_, packet, _)| proofhouse_core::value::hex(&packet[header..])).collect()
 }

@@ -11,7 +11,7 @@ use proofhouse_mqtt::codec::{
 };
 
 use super::accounts::{Refusal, User};
-use super::link::{Phase, Will};
+use super::connection::{Phase, Will};
 use super::message::Draft;
 use super::session::{FOR_EVER, Session};
 use super::{Broker, Limits, life, send};
@@ -39,7 +39,7 @@ const BAD_METHOD: No = No { v5: ReasonCode::BAD_AUTHENTICATION_METHOD, v3: Reaso
 
 impl Broker {
     pub(super) fn connect(&mut self, conn: Conn, version: Version, connect: &Connect<'_>, now: Time, out: &mut Outbox) {
-        self.link(conn).version = version;
+        self.connection(conn).version = version;
         match self.may_connect(conn, version, connect) {
             Ok(user) => self.welcome(conn, user, connect, now, out),
             Err(no) => self.turn_away(conn, version, connect, no, now, out),
@@ -85,7 +85,7 @@ impl Broker {
     }
 
     fn has_room(&mut self, conn: Conn, connect: &Connect<'_>) -> Result<(), No> {
-        let source = self.link(conn).source;
+        let source = self.connection(conn).source;
         let most = if self.flaws.has(Flaw::FewConnections) { 64 } else { self.limits.connections };
         if self.connected >= most {
             return Err(BUSY);
@@ -123,8 +123,8 @@ impl Broker {
         send(conn, version, &Packet::Connack(Connack::new(false, code)), out);
         if self.flaws.has(Flaw::ProcessesBeforeConnack) && self.phase(conn) == Phase::Fresh {
             self.let_in_unasked(conn, version, now);
-            let link = self.link(conn);
-            (link.phase, link.armed) = (Phase::Doomed, now + DOOM);
+            let connection = self.connection(conn);
+            (connection.phase, connection.armed) = (Phase::Doomed, now + DOOM);
             out.wake(now + DOOM, life::of_conn(conn));
             return;
         }
@@ -136,14 +136,14 @@ impl Broker {
         let id = self.assign_id();
         let place = self.new_session(&id, User::TRUSTED);
         self.attach(conn, place, now);
-        self.link(conn).version = version;
+        self.connection(conn).version = version;
     }
 
     fn welcome(&mut self, conn: Conn, user: User, connect: &Connect<'_>, now: Time, out: &mut Outbox) {
         if self.flaws.has(Flaw::OddClientIdHangs) && connect.client_id.contains(['/', '+', '#', '$']) {
             self.plant.hung = !self.plant.odd_ids.insert(connect.client_id.as_str().into());
         }
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         let assigned = connect.client_id.is_empty().then(|| self.assign_id());
         let id = assigned.as_deref().unwrap_or(connect.client_id.as_str());
         let (place, present) = self.take_session(id, user, connect.clean_start, now, out);
@@ -157,9 +157,9 @@ impl Broker {
         }
         self.attach(conn, place, now);
         self.take_terms(conn, place, user, connect, now);
-        let silent_at = self.link(conn).silent_at();
-        if silent_at < self.link(conn).armed {
-            self.link(conn).armed = silent_at;
+        let silent_at = self.connection(conn).silent_at();
+        if silent_at < self.connection(conn).armed {
+            self.connection(conn).armed = silent_at;
             out.wake(silent_at, life::of_conn(conn));
         }
         self.say_welcome(conn, version, present, assigned.as_deref().filter(|_| version == Version::V5), expiry, out);
@@ -195,7 +195,7 @@ impl Broker {
         if self.flaws.has(Flaw::KeepsBothSessions) {
             return;
         }
-        let version = self.link(old).version;
+        let version = self.connection(old).version;
         if version == Version::V5 {
             let taken_over = Disconnect::new(ReasonCode::SESSION_TAKEN_OVER);
             send(old, version, &Packet::Disconnect(taken_over), out);
@@ -224,9 +224,9 @@ impl Broker {
     /// This connection speaks for this session from now on.
     fn attach(&mut self, conn: Conn, place: u32, now: Time) {
         let limited = self.limits.per_source < u32::MAX;
-        let link = self.link(conn);
-        let source = link.source;
-        (link.phase, link.session, link.heard) = (Phase::Up, place, now);
+        let connection = self.connection(conn);
+        let source = connection.source;
+        (connection.phase, connection.session, connection.heard) = (Phase::Up, place, now);
         self.connected += 1;
         if limited {
             *self.per_source.entry(source).or_default() += 1;
@@ -250,17 +250,17 @@ impl Broker {
             true => self.plant.aliases.get(&id).cloned().unwrap_or_default(),
             false => Default::default(),
         };
-        let v5 = self.link(conn).version == Version::V5;
+        let v5 = self.connection(conn).version == Version::V5;
         let agreed = self.limits.keep_alive.filter(|_| v5).unwrap_or(connect.keep_alive);
         let keep_alive = if self.flaws.has(Flaw::NoKeepAlive) { 0 } else { agreed };
-        let (meter, link) = (&self.meter, &mut self.links[conn.0 as usize]);
-        link.keep_alive = keep_alive;
-        link.extra = None;
+        let (meter, connection) = (&self.meter, &mut self.connections[conn.0 as usize]);
+        connection.keep_alive = keep_alive;
+        connection.extra = None;
         let terms = [PropertyId::ReceiveMaximum, PropertyId::MaximumPacketSize, PropertyId::TopicAliasMaximum];
         if will.is_none() && aliases.is_empty() && !terms.iter().any(|id| connect.properties.has(*id)) {
             return;
         }
-        let extra = link.extra(meter);
+        let extra = connection.extra(meter);
         extra.will = will;
         extra.aliases = aliases;
         extra.receive_maximum = connect.properties.receive_maximum().unwrap_or(u16::MAX);
@@ -286,7 +286,7 @@ impl Broker {
         let connack = Connack { session_present: present, code: ReasonCode::SUCCESS, properties };
         let packet = Packet::Connack(connack);
         // A client whose Maximum Packet Size is too small for our terms is told as much as it can take \[MQTT5 3.1.2-24\].
-        let fits = packet.encoded_len(version).is_ok_and(|len| len <= self.link(conn).packet_maximum());
+        let fits = packet.encoded_len(version).is_ok_and(|len| len <= self.connection(conn).packet_maximum());
         let packet = if fits { packet } else { Packet::Connack(Connack::new(present, ReasonCode::SUCCESS)) };
         send(conn, version, &packet, out);
     }

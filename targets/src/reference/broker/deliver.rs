@@ -4,8 +4,8 @@ use alloc::sync::Arc;
 use proofhouse_core::actor::{Conn, Outbox};
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{
-    Ack, Delivery as Way, Packet, PacketId, Properties, PropertiesBuf, PropertyId, Publish, QoS, ReasonCode, TopicName,
-    Version,
+    Ack, Delivery as WireDelivery, Packet, PacketId, Properties, PropertiesBuf, PropertyId, Publish, QoS, ReasonCode,
+    TopicName, Version,
 };
 
 use super::session::{Delivery, Flight};
@@ -42,7 +42,7 @@ impl Broker {
         }
         match (conn, delivery.qos) {
             (Some(conn), QoS::AtMostOnce) => {
-                self.send_publish(conn, &delivery, Way::AtMostOnce, now, out);
+                self.send_publish(conn, &delivery, WireDelivery::AtMostOnce, now, out);
             }
             (None, QoS::AtMostOnce) => {}
             (None, _) if self.flaws.has(Flaw::LosesOfflineMessages) => {}
@@ -78,7 +78,7 @@ impl Broker {
     /// Sends what the client's Receive Maximum has room for: first what is to be sent again, then what waits \[MQTT5 4.4.0-1, 3.3.4-9\].
     pub(super) fn pump(&mut self, place: u32, now: Time, out: &mut Outbox) {
         let Some(conn) = self.session(place).and_then(|session| session.conn) else { return };
-        let window = self.limits.inflight.min(self.link(conn).receive_maximum());
+        let window = self.limits.inflight.min(self.connection(conn).receive_maximum());
         loop {
             let Some(state) = self.session(place).and_then(|session| session.state.as_mut()) else { return };
             if state.open >= window {
@@ -93,8 +93,8 @@ impl Broker {
             if self.is_void(place, &delivery) {
                 continue;
             }
-            let way = Way::new(delivery.qos, Some(id), false).unwrap_or_default();
-            if self.send_publish(conn, &delivery, way, now, out) == Sent::Yes
+            let wire = WireDelivery::new(delivery.qos, Some(id), false).unwrap_or_default();
+            if self.send_publish(conn, &delivery, wire, now, out) == Sent::Yes
                 && let Some(state) = self.session(place).and_then(|session| session.state.as_mut())
             {
                 state.flights.push_back(Flight { id, delivery: Some(delivery), sent: true, dup: true });
@@ -106,7 +106,7 @@ impl Broker {
 
     /// The message, or its PUBREL, once more over a new connection.
     fn send_again(&mut self, place: u32, conn: Conn, at: usize, now: Time, out: &mut Outbox) {
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         let Some(state) = self.session(place).and_then(|session| session.state.as_mut()) else { return };
         let Some(mut flight) = state.flights.remove(at) else { return };
         let says_so = !self.flaws.has(Flaw::RedeliversWithoutDup);
@@ -116,8 +116,8 @@ impl Broker {
                 true
             }
             Some(delivery) => {
-                let way = Way::new(delivery.qos, Some(flight.id), flight.dup && says_so).unwrap_or_default();
-                !self.is_void(place, delivery) && self.send_publish(conn, delivery, way, now, out) == Sent::Yes
+                let wire = WireDelivery::new(delivery.qos, Some(flight.id), flight.dup && says_so).unwrap_or_default();
+                !self.is_void(place, delivery) && self.send_publish(conn, delivery, wire, now, out) == Sent::Yes
             }
         };
         if goes && let Some(state) = self.session(place).and_then(|session| session.state.as_mut()) {
@@ -137,7 +137,14 @@ impl Broker {
     }
 
     /// Writes a PUBLISH, with what belongs to this hop: expiry, identifiers, alias.
-    fn send_publish(&mut self, conn: Conn, delivery: &Delivery, way: Way, now: Time, out: &mut Outbox) -> Sent {
+    fn send_publish(
+        &mut self,
+        conn: Conn,
+        delivery: &Delivery,
+        wire: WireDelivery,
+        now: Time,
+        out: &mut Outbox,
+    ) -> Sent {
         let message = &delivery.message;
         let Ok(left) = message.left(now) else { return Sent::Never };
         let Ok(topic) = TopicName::new(&message.topic) else { return Sent::Never };
@@ -145,11 +152,11 @@ impl Broker {
             self.hang_up(conn, now, out);
             return Sent::Never;
         }
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         let carried = message.properties();
         if version == Version::V311 {
             let packet = Publish {
-                delivery: way,
+                delivery: wire,
                 retain: delivery.retain,
                 topic,
                 properties: Properties::EMPTY,
@@ -160,7 +167,7 @@ impl Broker {
         let alias = self.own_alias(conn, &message.topic);
         if left.is_none() && delivery.ids.is_empty() && alias.is_none() {
             let packet = Publish {
-                delivery: way,
+                delivery: wire,
                 retain: delivery.retain,
                 topic,
                 properties: carried,
@@ -179,7 +186,7 @@ impl Broker {
         }
         let topic = if known { TopicName::ALIASED } else { topic };
         let packet = Publish {
-            delivery: way,
+            delivery: wire,
             retain: delivery.retain,
             topic,
             properties: properties.view(),
@@ -190,7 +197,7 @@ impl Broker {
 
     fn send_if_it_fits(&mut self, conn: Conn, version: Version, packet: Publish<'_>, out: &mut Outbox) -> Sent {
         let packet = Packet::Publish(packet);
-        if !packet.encoded_len(version).is_ok_and(|len| len <= self.link(conn).packet_maximum()) {
+        if !packet.encoded_len(version).is_ok_and(|len| len <= self.connection(conn).packet_maximum()) {
             return Sent::Never;
         }
         send(conn, version, &packet, out);
@@ -199,7 +206,7 @@ impl Broker {
 
     /// The alias of a topic, where the client takes any, and whether it knows it already \[MQTT5 3.1.2-26, 3.1.2-27\].
     fn own_alias(&mut self, conn: Conn, topic: &str) -> Option<(u16, bool)> {
-        let extra = self.link(conn).extra.as_mut()?;
+        let extra = self.connection(conn).extra.as_mut()?;
         // A client with a small Maximum Packet Size may never see the packet that would set the alias.
         let max = if extra.packet_maximum < u32::MAX { 0 } else { extra.alias_maximum.min(OWN_ALIASES) };
         if let Some(alias) = extra.own_aliases.get(topic) {
@@ -226,7 +233,7 @@ impl Broker {
 
     /// PUBREC: answered with PUBREL; above 0x80 the message is discarded \[MQTT5 4.3.3-4, 4.8.2-6\].
     pub(super) fn pubrec(&mut self, conn: Conn, ack: &Ack<'_>, now: Time, out: &mut Outbox) {
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         let at_qos2 = |flight: &Flight| flight.delivery.as_ref().is_none_or(|d| d.qos == QoS::ExactlyOnce);
         if !ack.reason.is_ok() {
             return self.land(conn, ack.id, now, out, at_qos2);

@@ -10,7 +10,7 @@ use proofhouse_mqtt::codec::{
     Connack, Connect, Cut, Disconnect, Kind, Packet, Reason, ReasonCode, Sender, Version, split, topic,
 };
 
-use super::link::{Link, Partial, Phase};
+use super::connection::{Connection, Partial, Phase};
 use super::{Broker, lenient, send, slack};
 use crate::flaw::Flaw;
 
@@ -25,19 +25,19 @@ const FEW: u32 = 128;
 impl Broker {
     pub(super) fn accepted(&mut self, conn: Conn, from: Addr, now: Time, out: &mut Outbox) {
         let place = conn.0 as usize;
-        if place >= self.links.len() {
-            self.links.resize_with(place + 1, Link::default);
+        if place >= self.connections.len() {
+            self.connections.resize_with(place + 1, Connection::default);
         }
         if self.flaws.has(Flaw::DropsSurplusConnections) && self.connected >= FEW {
-            self.links[place] = Link::default();
+            self.connections[place] = Connection::default();
             return out.close(conn, CloseHow::Reset);
         }
         let deadline = match self.flaws.has(Flaw::NoConnectDeadline) {
             true => Time::NEVER,
             false => now + self.limits.connect_within,
         };
-        self.links[place] =
-            Link { phase: Phase::Fresh, source: from.ip, heard: now, armed: deadline, ..Link::default() };
+        self.connections[place] =
+            Connection { phase: Phase::Fresh, source: from.ip, heard: now, armed: deadline, ..Connection::default() };
         if deadline < Time::NEVER {
             out.wake(deadline, super::life::of_conn(conn));
         }
@@ -50,7 +50,7 @@ impl Broker {
     pub(super) fn bytes(&mut self, conn: Conn, bytes: &[u8], now: Time, out: &mut Outbox) {
         let mut input = bytes;
         if self.phase(conn) != Phase::Free
-            && let Some(partial) = self.link(conn).partial.take()
+            && let Some(partial) = self.connection(conn).partial.take()
             && !self.complete(conn, partial, &mut input, now, out)
         {
             return;
@@ -71,7 +71,7 @@ impl Broker {
                     held.clear();
                     held.extend_from_slice(input);
                     let tally = self.meter.enter(held.capacity());
-                    self.link(conn).partial = Some(Box::new(Partial { bytes: held, tally }));
+                    self.connection(conn).partial = Some(Box::new(Partial { bytes: held, tally }));
                     return;
                 }
                 Err(reason) => return self.refuse(conn, reason, now, out),
@@ -106,7 +106,7 @@ impl Broker {
         }
         let held = partial.bytes.capacity();
         partial.tally.set(held);
-        self.link(conn).partial = Some(partial);
+        self.connection(conn).partial = Some(partial);
         false
     }
 
@@ -114,7 +114,7 @@ impl Broker {
     fn cut<'a>(&mut self, conn: Conn, bytes: &'a [u8]) -> Result<Option<Cut<'a>>, Reason> {
         let reserves = self.flaws.has(Flaw::ReservesAnnouncedLength);
         let max = if reserves { u32::MAX } else { self.limits.packet_bytes };
-        let (flaws, version) = (self.flaws, self.link(conn).version);
+        let (flaws, version) = (self.flaws, self.connection(conn).version);
         if flaws.has(Flaw::AcceptsLongRemainingLength)
             && let Some(cut) = lenient::long_length(bytes, max)
         {
@@ -132,9 +132,9 @@ impl Broker {
 
     /// Takes one whole packet.
     fn packet(&mut self, conn: Conn, cut: Cut<'_>, now: Time, out: &mut Outbox) {
-        let link = self.link(conn);
-        link.heard = now;
-        let (phase, version) = (link.phase, link.version);
+        let connection = self.connection(conn);
+        connection.heard = now;
+        let (phase, version) = (connection.phase, connection.version);
         if lenient::is_skipped(self.flaws, version, cut) {
             return;
         }
@@ -246,8 +246,8 @@ impl Broker {
     /// Answers with a reason where the version has a word for it, and closes \[MQTT5 4.13.1-1, MQTT3 4.8.0-1\].
     pub(super) fn refuse(&mut self, conn: Conn, reason: Reason, now: Time, out: &mut Outbox) {
         out.note(Note::Log(format!("closing {}: {reason}", conn.0)));
-        let link = self.link(conn);
-        match (link.phase, link.version) {
+        let connection = self.connection(conn);
+        match (connection.phase, connection.version) {
             (Phase::Fresh, _) => self.refuse_first(conn, reason, now, out),
             (_, Version::V5) => {
                 // A second CONNECT of another version has a code that only CONNACK may carry.
@@ -274,7 +274,7 @@ impl Broker {
 
     /// DISCONNECT with a reason in MQTT 5, then the end of the connection; the Will is published.
     pub(super) fn throw_out(&mut self, conn: Conn, code: ReasonCode, now: Time, out: &mut Outbox) {
-        if self.link(conn).version == Version::V5 {
+        if self.connection(conn).version == Version::V5 {
             send(conn, Version::V5, &Packet::Disconnect(Disconnect::new(code)), out);
         }
         self.hang_up(conn, now, out);

@@ -10,7 +10,7 @@ use proofhouse_core::time::{Duration, Time};
 use proofhouse_mqtt::codec::{Disconnect, Packet, QoS, ReasonCode, Version};
 
 use super::accounts::{Accounts, User};
-use super::link::{Link, NONE, Phase, Will};
+use super::connection::{Connection, NONE, Phase, Will};
 use super::message::{Draft, Message};
 use super::session::FOR_EVER;
 use super::{Broker, send};
@@ -35,15 +35,15 @@ impl Broker {
     /// Wakes are never taken back: a deadline that has moved, or a connection that is another one by now, makes this an early one.
     fn conn_timer(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
         let phase = self.phase(conn);
-        if phase == Phase::Free || now < self.link(conn).armed {
+        if phase == Phase::Free || now < self.connection(conn).armed {
             return;
         }
         match phase {
             // No packet may be sent before CONNACK, so the client is told nothing.
             Phase::Fresh | Phase::Doomed => self.hang_up(conn, now, out),
             _ => {
-                let silent_at = self.link(conn).silent_at();
-                self.link(conn).armed = silent_at;
+                let silent_at = self.connection(conn).silent_at();
+                self.connection(conn).armed = silent_at;
                 if silent_at <= now {
                     self.throw_out(conn, ReasonCode::KEEP_ALIVE_TIMEOUT, now, out);
                 } else if silent_at < Time::NEVER {
@@ -73,11 +73,11 @@ impl Broker {
         if self.phase(conn) == Phase::Free {
             return;
         }
-        let link = core::mem::take(self.link(conn));
-        if link.session != NONE {
+        let connection = core::mem::take(self.connection(conn));
+        if connection.session != NONE {
             self.connected -= 1;
-            self.leave_source(link.source);
-            self.detach(conn, link, orderly, now, out);
+            self.leave_source(connection.source);
+            self.detach(conn, connection, orderly, now, out);
         }
     }
 
@@ -90,13 +90,13 @@ impl Broker {
         }
     }
 
-    fn detach(&mut self, conn: Conn, link: Link, orderly: bool, now: Time, out: &mut Outbox) {
-        let place = link.session;
+    fn detach(&mut self, conn: Conn, connection: Connection, orderly: bool, now: Time, out: &mut Outbox) {
+        let place = connection.session;
         let Some(session) = self.session(place) else { return };
         // A flaw may have left an older connection open: it is not the one that speaks for the session.
         let speaks = session.conn == Some(conn);
         let (id, expiry) = (session.id.clone(), session.expiry);
-        let extra = link.extra.map(|extra| *extra);
+        let extra = connection.extra.map(|extra| *extra);
         if self.flaws.has(Flaw::AliasSurvivesConnection)
             && let Some(extra) = &extra
         {
@@ -245,9 +245,9 @@ impl Broker {
 
     /// Sessions that outlive their connection, and retained messages, are what a restart keeps.
     fn restart(&mut self, now: Time, out: &mut Outbox) {
-        for place in 0..self.links.len() {
+        for place in 0..self.connections.len() {
             let conn = Conn(place as u32);
-            if self.phase(conn) == Phase::Up && self.link(conn).version == Version::V5 {
+            if self.phase(conn) == Phase::Up && self.connection(conn).version == Version::V5 {
                 let bye = Disconnect::new(ReasonCode::SERVER_SHUTTING_DOWN);
                 send(conn, Version::V5, &Packet::Disconnect(bye), out);
             }

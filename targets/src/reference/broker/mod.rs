@@ -5,16 +5,16 @@
 //! is told 0x87. A session belongs to the user who made it. Nobody publishes to topics that begin with `$`, the server neither.
 //!
 //! Reading order: `intake` (bytes to packets), `connect`, `publish` and `subscribe` (what clients say), `deliver` (what they
-//! are told), `life` (time, ends, orders). The stores are `link`, `session`, `tree`, `retained`.
+//! are told), `life` (time, ends, orders). The stores are `connection`, `session`, `tree`, `retained`.
 
 mod accounts;
 mod connect;
+mod connection;
 mod deliver;
 mod intake;
 mod lenient;
 mod life;
 mod limits;
-mod link;
 mod message;
 mod publish;
 mod retained;
@@ -43,7 +43,7 @@ pub use accounts::Accounts;
 pub use limits::{Lacks, Limits};
 
 use crate::flaw::{Flaw, Flaws};
-use link::{Link, Phase};
+use connection::{Connection, Phase};
 use retained::Retained;
 use session::Session;
 use tally::Meter;
@@ -78,7 +78,7 @@ pub struct Broker {
     rng: Rng,
     meter: Meter,
     /// By number of the connection.
-    links: Vec<Link>,
+    connections: Vec<Connection>,
     sessions: Vec<Option<Session>>,
     free_sessions: Vec<u32>,
     by_id: BTreeMap<Arc<str>, u32>,
@@ -125,7 +125,7 @@ impl Broker {
             accounts,
             rng,
             meter: Meter::default(),
-            links: Vec::new(),
+            connections: Vec::new(),
             sessions: Vec::new(),
             free_sessions: Vec::new(),
             by_id: BTreeMap::new(),
@@ -138,13 +138,13 @@ impl Broker {
         }
     }
 
-    fn link(&mut self, conn: Conn) -> &mut Link {
-        &mut self.links[conn.0 as usize]
+    fn connection(&mut self, conn: Conn) -> &mut Connection {
+        &mut self.connections[conn.0 as usize]
     }
 
     /// The connection, while it lasts.
     fn phase(&self, conn: Conn) -> Phase {
-        self.links.get(conn.0 as usize).map_or(Phase::Free, |link| link.phase)
+        self.connections.get(conn.0 as usize).map_or(Phase::Free, |connection| connection.phase)
     }
 
     fn session(&mut self, place: u32) -> Option<&mut Session> {
@@ -153,7 +153,7 @@ impl Broker {
 
     /// The session that a connection speaks for.
     fn session_of(&mut self, conn: Conn) -> Option<(u32, &mut Session)> {
-        let place = self.link(conn).session;
+        let place = self.connection(conn).session;
         self.session(place).map(|session| (place, session))
     }
 
@@ -196,7 +196,7 @@ impl Actor for Broker {
     }
 
     fn held(&self) -> u64 {
-        let slabs = self.links.capacity() * size_of::<Link>()
+        let slabs = self.connections.capacity() * size_of::<Connection>()
             + self.sessions.capacity() * size_of::<Option<Session>>()
             + self.by_id.len() * size_of::<(Arc<str>, u32)>()
             + self.per_source.len() * size_of::<(u32, u32)>();

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Conn, Outbox};
 use proofhouse_core::time::Time;
-use proofhouse_mqtt::codec::{Ack, Delivery as Way, Packet, PacketId, Publish, QoS, ReasonCode, Version};
+use proofhouse_mqtt::codec::{Ack, Delivery as WireDelivery, Packet, PacketId, Publish, QoS, ReasonCode, Version};
 
 use super::accounts::User;
 use super::message::{Draft, Message};
@@ -16,7 +16,7 @@ use crate::flaw::Flaw;
 impl Broker {
     /// Does what a legal packet asks for.
     pub(super) fn obey(&mut self, conn: Conn, packet: Packet<'_>, now: Time, out: &mut Outbox) {
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         match packet {
             Packet::Publish(publish) if self.is_too_deep(&publish.topic) => self.drown(out),
             Packet::Subscribe(subscribe) if subscribe.subscriptions.iter().any(|one| self.is_too_deep(&one.filter)) => {
@@ -56,11 +56,12 @@ impl Broker {
 
     /// Only ever called by a flaw: the connection stays, the session does not.
     fn leave_session(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        let link = self.link(conn);
-        let (source, version, armed) = (link.source, link.version, link.armed);
+        let connection = self.connection(conn);
+        let (source, version, armed) = (connection.source, connection.version, connection.armed);
         self.gone(conn, true, now, out);
-        let phase = super::link::Phase::Fresh;
-        *self.link(conn) = super::link::Link { phase, source, version, armed, heard: now, ..Default::default() };
+        let phase = super::connection::Phase::Fresh;
+        *self.connection(conn) =
+            super::connection::Connection { phase, source, version, armed, heard: now, ..Default::default() };
     }
 
     fn publish(&mut self, conn: Conn, packet: &Publish<'_>, now: Time, out: &mut Outbox) {
@@ -76,8 +77,8 @@ impl Broker {
         let topic = aliased.as_deref().unwrap_or(packet.topic.as_str());
         let Some((place, session)) = self.session_of(conn) else { return };
         let (owner, id) = (session.owner, session.id.clone());
-        if let Way::ExactlyOnce { id, .. } = packet.delivery {
-            match self.is_known(place, id, self.links[conn.0 as usize].version) {
+        if let WireDelivery::ExactlyOnce { id, .. } = packet.delivery {
+            match self.is_known(place, id, self.connections[conn.0 as usize].version) {
                 Ok(false) => {}
                 Ok(true) => return self.acknowledge(conn, packet.delivery, ReasonCode::SUCCESS, out),
                 Err(code) => return self.throw_out(conn, code, now, out),
@@ -96,7 +97,7 @@ impl Broker {
             if self.two_steps(&draft, &id) {
                 return self.exit("a retained message was freed twice", out);
             }
-            if let Way::ExactlyOnce { id, .. } = packet.delivery {
+            if let WireDelivery::ExactlyOnce { id, .. } = packet.delivery {
                 self.remember(place, id);
             }
             self.route(&draft, owner, &id, now, out);
@@ -106,7 +107,7 @@ impl Broker {
 
     /// A message that uses what CONNACK has said is not there \[MQTT5 §3.2.2.3.4, §3.2.2.3.5\].
     fn more_than_announced(&mut self, conn: Conn, packet: &Publish<'_>) -> Option<ReasonCode> {
-        let v5 = self.link(conn).version == Version::V5;
+        let v5 = self.connection(conn).version == Version::V5;
         match packet.delivery.qos().number() > self.limits.qos {
             _ if !v5 => None,
             true => Some(ReasonCode::QOS_NOT_SUPPORTED),
@@ -120,12 +121,12 @@ impl Broker {
         if alias > self.limits.aliases {
             return Err(ReasonCode::TOPIC_ALIAS_INVALID);
         }
-        let (meter, link) = (&self.meter, &mut self.links[conn.0 as usize]);
+        let (meter, connection) = (&self.meter, &mut self.connections[conn.0 as usize]);
         if packet.topic.is_empty() {
-            let known = link.extra.as_ref().and_then(|extra| extra.aliases.get(&alias));
+            let known = connection.extra.as_ref().and_then(|extra| extra.aliases.get(&alias));
             return known.cloned().map(Some).ok_or(ReasonCode::PROTOCOL_ERROR);
         }
-        let extra = link.extra(meter);
+        let extra = connection.extra(meter);
         extra.aliases.insert(alias, packet.topic.as_str().into());
         extra.settle();
         Ok(None)
@@ -177,10 +178,10 @@ impl Broker {
     }
 
     /// PUBACK or PUBREC. In 3.1.1 there is no word for a refusal \[MQTT3 3.3.5-2\].
-    fn acknowledge(&mut self, conn: Conn, way: Way, code: ReasonCode, out: &mut Outbox) {
-        let version = self.link(conn).version;
-        let Some(id) = way.id() else { return };
-        if self.plant.mute && way.qos() == QoS::AtLeastOnce {
+    fn acknowledge(&mut self, conn: Conn, wire: WireDelivery, code: ReasonCode, out: &mut Outbox) {
+        let version = self.connection(conn).version;
+        let Some(id) = wire.id() else { return };
+        if self.plant.mute && wire.qos() == QoS::AtLeastOnce {
             return;
         }
         let id = match self.flaws.has(Flaw::AnswersWrongPacketId) {
@@ -189,13 +190,13 @@ impl Broker {
         };
         let code = if version == Version::V5 { code } else { ReasonCode::SUCCESS };
         let ack = Ack::with_reason(id, code);
-        let packet = if way.qos() == QoS::AtLeastOnce { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
+        let packet = if wire.qos() == QoS::AtLeastOnce { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
         send(conn, version, &packet, out);
     }
 
     /// The end of an inbound QoS 2 exchange \[MQTT5 4.3.3-11, MQTT3 4.3.3-2\].
     fn pubrel(&mut self, conn: Conn, id: PacketId, out: &mut Outbox) {
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         let state = self.session_of(conn).and_then(|(_, session)| session.state.as_mut());
         let known = state.is_some_and(|state| state.inbound.remove(&id.get()));
         if !known && self.flaws.has(Flaw::NoPubcompForUnknown) {

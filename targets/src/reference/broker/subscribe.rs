@@ -33,7 +33,7 @@ struct Granted<'a> {
 
 impl Broker {
     pub(super) fn subscribe(&mut self, conn: Conn, packet: &Subscribe<'_>, now: Time, out: &mut Outbox) {
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         if let (Version::V5, Some(code)) = (version, self.more_than_offered(packet)) {
             return self.throw_out(conn, code, now, out);
         }
@@ -163,7 +163,7 @@ impl Broker {
     }
 
     pub(super) fn unsubscribe(&mut self, conn: Conn, packet: &Unsubscribe<'_>, out: &mut Outbox) {
-        let version = self.link(conn).version;
+        let version = self.connection(conn).version;
         let Some((place, _)) = self.session_of(conn) else { return };
         let mut codes = Vec::new();
         for filter in packet.filters.iter() {

@@ -46,14 +46,14 @@ const UNDERSTOOD: [OptionNumber; 10] = [
 impl CoapServer {
     /// A peer that was never heard; some that are long silent are forgotten for it.
     pub(super) fn met(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        self.links.heard(conn, now, &self.limits);
+        self.peers.heard(conn, now, &self.limits);
         self.make_room(conn, now, out);
     }
 
     fn make_room(&mut self, newest: Conn, now: Time, out: &mut Outbox) {
         // Two for each: what was let in while all were busy goes in the end.
         for _ in 0..2 {
-            let Some(stale) = self.links.stale(now, &self.limits).filter(|stale| *stale != newest) else { return };
+            let Some(stale) = self.peers.stale(now, &self.limits).filter(|stale| *stale != newest) else { return };
             self.gone(stale);
             out.close(stale, CloseHow::Fin);
         }
@@ -61,15 +61,15 @@ impl CoapServer {
 
     /// Forgets a peer.
     pub(super) fn gone(&mut self, conn: Conn) {
-        if let Some(link) = self.links.remove(conn) {
-            self.due.remove(&(link.due, conn));
+        if let Some(peer) = self.peers.remove(conn) {
+            self.due.remove(&(peer.due, conn));
         }
         self.observers.remove_all(conn);
         self.uploads.drop_of(conn);
     }
 
     pub(super) fn datagram(&mut self, conn: Conn, datagram: &[u8], now: Time, out: &mut Outbox) {
-        self.links.heard(conn, now, &self.limits).received += datagram.len() as u64;
+        self.peers.heard(conn, now, &self.limits).received += datagram.len() as u64;
         if !self.flaws.any() {
             return self.read(conn, datagram, datagram.len(), None, now, out);
         }
@@ -104,9 +104,9 @@ impl CoapServer {
     fn refuse(&mut self, conn: Conn, size: usize, reject: &Reject, now: Time, out: &mut Outbox) {
         if reject.is_format_error()
             && self.flaws.has(Flaw::MalformedChangesState)
-            && let Some(link) = self.links.get(conn)
+            && let Some(peer) = self.peers.get(conn)
         {
-            link.spoilt = true;
+            peer.spoilt = true;
         }
         let (kind, mid, token) = (reject.kind, reject.mid, reject.token);
         match (reject.duty, reject.option) {
@@ -133,28 +133,28 @@ impl CoapServer {
     }
 
     fn request(&mut self, ask: &Ask, message: &Message<'_>, now: Time, out: &mut Outbox) {
-        let Some(link) = self.links.get(ask.conn) else { return };
+        let Some(peer) = self.peers.get(ask.conn) else { return };
         if !self.flaws.has(Flaw::DedupMissing) {
-            let before = link.recent.bytes();
+            let before = peer.recent.bytes();
             let seen_at = if self.flaws.has(Flaw::DedupNeverForgets) { Time::ZERO } else { now };
-            let seen = match link.recent.see(seen_at, &PARAMS, message) {
+            let seen = match peer.recent.see(seen_at, &PARAMS, message) {
                 Seen::Again(reply) => Some(reply.to_vec()),
                 Seen::New => None,
             };
-            self.links.replies = self.links.replies + self.links.kept(ask.conn) - before;
+            self.peers.replies = self.peers.replies + self.peers.kept(ask.conn) - before;
             match seen {
                 Some(_) if self.flaws.has(Flaw::DropsCopies) => return,
                 Some(reply) => return self.repeat(ask.conn, &reply, out),
                 None => {}
             }
         }
-        let Some(link) = self.links.get(ask.conn) else { return };
-        if core::mem::take(&mut link.spoilt) {
+        let Some(peer) = self.peers.get(ask.conn) else { return };
+        if core::mem::take(&mut peer.spoilt) {
             return self.reply(ask, Answer::of(Code::BAD_REQUEST), now, out);
         }
         let options = message.options();
         let echoed = options.iter().find(|option| option.number == ECHO).map(|option| option.value);
-        link.validated |= link.challenge.is_some_and(|challenge| echoed == Some(&challenge.to_be_bytes()));
+        peer.validated |= peer.challenge.is_some_and(|challenge| echoed == Some(&challenge.to_be_bytes()));
         match misunderstood(message.code(), &options) {
             Some(number) if ask.kind == Kind::Con => self.reply(ask, bad_option(number), now, out),
             Some(_) => {}

@@ -10,7 +10,7 @@ use proofhouse_core::time::Time;
 
 use super::answer::Answer;
 use super::intake::Ask;
-use super::link::{Link, Topic};
+use super::peer::{Peer, Topic};
 use super::site::Resource;
 use super::{CoapServer, PARAMS};
 use crate::flaw::Flaw;
@@ -26,8 +26,8 @@ impl CoapServer {
     /// Puts the asker on the list of observers; `false` where there is no room.
     pub(super) fn register(&mut self, ask: &Ask, now: Time) -> bool {
         let rng = &mut self.rng;
-        let Some(link) = self.links.get(ask.conn) else { return false };
-        let own = link.own(|| rng.next());
+        let Some(peer) = self.peers.get(ask.conn) else { return false };
+        let own = peer.own(|| rng.next());
         let room = own.watched.len() < self.limits.observations_each as usize;
         if !room && !own.watched.contains_key(&ask.token) {
             return false;
@@ -45,7 +45,7 @@ impl CoapServer {
     /// Takes a peer off the list: it asked for that, or cannot be reached.
     pub(super) fn unobserve(&mut self, conn: Conn, token: Token) {
         self.observers.remove(conn, token);
-        if let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) {
+        if let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) {
             own.watched.remove(&token);
             if own.topic == Topic::Notice(token) {
                 own.outgoing.stop();
@@ -57,7 +57,7 @@ impl CoapServer {
     /// Promises a response in a message of its own \[RFC 7252 §5.2.2\].
     pub(super) fn postpone(&mut self, ask: &Ask, now: Time, out: &mut Outbox) -> Option<Answer> {
         let rng = &mut self.rng;
-        let own = self.links.get(ask.conn)?.own(|| rng.next());
+        let own = self.peers.get(ask.conn)?.own(|| rng.next());
         if own.slow.len() >= self.limits.separate as usize {
             return Some(Answer { max_age: Some(1), ..Answer::of(Code::SERVICE_UNAVAILABLE) });
         }
@@ -65,7 +65,7 @@ impl CoapServer {
         if ask.kind == Kind::Con {
             let mut ack = Vec::new();
             Message::ack(ask.mid).encode(&mut ack);
-            self.links.keep(ask.conn, ask.mid, &ack);
+            self.peers.keep(ask.conn, ask.mid, &ack);
             self.say(ask.conn, &ack, out);
         }
         self.settle(ask.conn);
@@ -81,7 +81,7 @@ impl CoapServer {
                 return self.unobserve(conn, token);
             }
         }
-        let own = self.links.get(conn).and_then(|link| link.own.as_mut());
+        let own = self.peers.get(conn).and_then(|peer| peer.own.as_mut());
         let known = own.and_then(|own| own.outgoing.hear(message).map(|confirmed| (confirmed, own.topic)));
         match known {
             Some((Confirmed::Acked, Topic::Notice(_))) => {
@@ -119,7 +119,7 @@ impl CoapServer {
         let observers: Vec<(Conn, Token)> = self.observers.of(TIME).map(|(conn, token, _)| (conn, token)).collect();
         self.tick = if observers.is_empty() { Time::NEVER } else { next_second(now) };
         for (conn, token) in observers {
-            if let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) {
+            if let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) {
                 own.watched.insert(token, true);
             }
             self.go_on(conn, now, out);
@@ -128,7 +128,7 @@ impl CoapServer {
 
     /// A repetition, or a response whose time has come.
     fn overdue(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        let own = self.links.get(conn).and_then(|link| link.own.as_mut());
+        let own = self.peers.get(conn).and_then(|peer| peer.own.as_mut());
         match own.map(|own| (own.outgoing.tick(now, &PARAMS), own.topic)) {
             Some((Tick::Resend, Topic::Notice(token))) => self.renew(conn, token, now, out),
             Some((Tick::Resend, Topic::Separate)) => self.resend(conn, out),
@@ -148,7 +148,7 @@ impl CoapServer {
         let Some(mid) = self.fresh_id(conn, now) else { return self.resend(conn, out) };
         let answer = self.notice(now);
         self.write_own(&answer, Kind::Con, mid, token);
-        let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) else { return };
+        let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) else { return };
         own.watched.insert(token, false);
         let wire = &self.wire;
         let _ = own.outgoing.supersede(|to| {
@@ -160,7 +160,7 @@ impl CoapServer {
     }
 
     fn resend(&mut self, conn: Conn, out: &mut Outbox) {
-        let wire = self.links.get(conn).and_then(|link| link.own.as_ref()).map(|own| own.outgoing.wire().to_vec());
+        let wire = self.peers.get(conn).and_then(|peer| peer.own.as_ref()).map(|own| own.outgoing.wire().to_vec());
         self.repeat(conn, &wire.unwrap_or_default(), out);
     }
 
@@ -171,7 +171,7 @@ impl CoapServer {
 
     /// Says the next thing to a peer, if nothing is on its way to it.
     fn go_on(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        if let Some((topic, token, kind)) = self.links.get(conn).and_then(|link| next_topic(link, now)) {
+        if let Some((topic, token, kind)) = self.peers.get(conn).and_then(|peer| next_topic(peer, now)) {
             let answer = match topic {
                 Topic::Notice(_) => self.notice(now),
                 Topic::Separate => self.site.read(Resource::Slow, now),
@@ -196,7 +196,7 @@ impl CoapServer {
         self.write_own(answer, kind, mid, token);
         let draw = self.rng.next();
         let wire = core::mem::take(&mut self.wire);
-        if let Some(own) = self.links.get(conn).and_then(|link| link.own.as_mut()) {
+        if let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) {
             own.topic = topic;
             let _ = own.outgoing.send(now, &PARAMS, draw, |to| {
                 to.extend_from_slice(&wire);
@@ -215,11 +215,11 @@ impl CoapServer {
 
     /// Corrects when something is due for a peer.
     fn settle(&mut self, conn: Conn) {
-        let Some(link) = self.links.get(conn) else { return };
-        let due = link.own.as_ref().map_or(Time::NEVER, |own| own.due());
-        if due != link.due {
-            self.due.remove(&(link.due, conn));
-            link.due = due;
+        let Some(peer) = self.peers.get(conn) else { return };
+        let due = peer.own.as_ref().map_or(Time::NEVER, |own| own.due());
+        if due != peer.due {
+            self.due.remove(&(peer.due, conn));
+            peer.due = due;
             if due != Time::NEVER {
                 self.due.insert((due, conn));
             }
@@ -237,8 +237,8 @@ impl CoapServer {
 }
 
 /// What is to be said next: separate responses go before notifications.
-fn next_topic(link: &mut Link, now: Time) -> Option<(Topic, Token, Kind)> {
-    let own = link.own.as_mut().filter(|own| own.outgoing.is_idle())?;
+fn next_topic(peer: &mut Peer, now: Time) -> Option<(Topic, Token, Kind)> {
+    let own = peer.own.as_mut().filter(|own| own.outgoing.is_idle())?;
     if let Some((_, token, kind)) = own.slow.front().copied().filter(|(at, ..)| *at <= now) {
         own.slow.pop_front();
         return Some((Topic::Separate, token, kind));

@@ -18,14 +18,14 @@
 //! | `/.well-known/core` | GET | what is public |
 //!
 //! Reading order: `intake` (datagrams to requests), `site` (what the resources do), `upload` (bodies in blocks), `reply` (what may be
-//! said to whom), `later` (notifications, separate responses, repetitions). What is held for a peer is `link`.
+//! said to whom), `later` (notifications, separate responses, repetitions). What is held for a peer is `peer`.
 
 pub(in crate::reference) mod answer;
 mod intake;
 mod later;
 mod lenient;
 mod limits;
-pub(in crate::reference) mod link;
+pub(in crate::reference) mod peer;
 mod reply;
 mod site;
 #[cfg(test)]
@@ -49,7 +49,7 @@ use proofhouse_core::time::Time;
 pub use limits::Limits;
 
 use crate::flaw::{Flaw, Flaws};
-use link::Links;
+use peer::Peers;
 use site::Site;
 use upload::Uploads;
 
@@ -71,7 +71,7 @@ pub struct CoapServer {
     limits: Limits,
     rng: Rng,
     site: Site,
-    links: Links,
+    peers: Peers,
     uploads: Uploads,
     observers: Observers,
     sequence: Sequence,
@@ -98,7 +98,7 @@ impl CoapServer {
             flaws,
             limits,
             site: Site::default(),
-            links: Links::default(),
+            peers: Peers::default(),
             uploads: Uploads::default(),
             observers: Observers::new(limits.observations as usize),
             sequence: Sequence::new(rng.next() as u32),
@@ -136,6 +136,6 @@ impl Actor for CoapServer {
     fn held(&self) -> u64 {
         let observers = self.observers.len() * size_of::<(Conn, proofhouse_coap::observe::Observer)>();
         let due = self.due.len() * size_of::<(Time, Conn)>();
-        (self.links.bytes() + self.uploads.bytes() + self.site.bytes() + observers + due + self.wire.capacity()) as u64
+        (self.peers.bytes() + self.uploads.bytes() + self.site.bytes() + observers + due + self.wire.capacity()) as u64
     }
 }

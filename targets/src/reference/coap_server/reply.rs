@@ -23,7 +23,7 @@ impl CoapServer {
         }
         let wire = core::mem::take(&mut self.wire);
         if ask.kind == Kind::Con {
-            self.links.keep(ask.conn, ask.mid, &wire);
+            self.peers.keep(ask.conn, ask.mid, &wire);
         }
         self.say(ask.conn, &wire, out);
         self.wire = wire;
@@ -39,7 +39,7 @@ impl CoapServer {
 
     pub(super) fn fresh_id(&mut self, conn: Conn, now: Time) -> Option<u16> {
         let rng = &mut self.rng;
-        self.links.get(conn)?.own(|| rng.next()).ids.next(now, &PARAMS)
+        self.peers.get(conn)?.own(|| rng.next()).ids.next(now, &PARAMS)
     }
 
     fn write(&mut self, ask: &Ask, answer: &Answer, mid: u16) {
@@ -58,18 +58,18 @@ impl CoapServer {
         let (size, factor) = (self.wire.len(), self.limits.amplification);
         let trusted = self.trusts(ask.conn);
         let small = size <= ask.size * factor as usize;
-        trusted || small && self.links.get(ask.conn).is_some_and(|link| link.affords(size, factor))
+        trusted || small && self.peers.get(ask.conn).is_some_and(|peer| peer.affords(size, factor))
     }
 
     /// Whether the peer has shown that its address is its own.
     pub(super) fn trusts(&mut self, conn: Conn) -> bool {
-        self.flaws.has(Flaw::NoEchoChallenge) || self.links.get(conn).is_some_and(|link| link.validated)
+        self.flaws.has(Flaw::NoEchoChallenge) || self.peers.get(conn).is_some_and(|peer| peer.validated)
     }
 
     /// Asks the peer to repeat its request with what only its address hears \[RFC 9175\].
     pub(super) fn challenge(&mut self, conn: Conn) -> Answer {
         let rng = &mut self.rng;
-        let echo = self.links.get(conn).map(|link| *link.challenge.get_or_insert_with(|| rng.next()));
+        let echo = self.peers.get(conn).map(|peer| *peer.challenge.get_or_insert_with(|| rng.next()));
         Answer { echo, ..Answer::of(Code::UNAUTHORIZED) }
     }
 
@@ -77,7 +77,7 @@ impl CoapServer {
     pub(super) fn repeat(&mut self, conn: Conn, reply: &[u8], out: &mut Outbox) {
         let factor = self.limits.amplification;
         let trusted = self.trusts(conn);
-        if trusted || self.links.get(conn).is_some_and(|link| link.affords(reply.len(), factor)) {
+        if trusted || self.peers.get(conn).is_some_and(|peer| peer.affords(reply.len(), factor)) {
             self.say(conn, reply, out);
         }
     }
@@ -92,8 +92,8 @@ impl CoapServer {
     }
 
     pub(super) fn say(&mut self, conn: Conn, wire: &[u8], out: &mut Outbox) {
-        if let Some(link) = self.links.get(conn) {
-            link.sent += wire.len() as u64;
+        if let Some(peer) = self.peers.get(conn) {
+            peer.sent += wire.len() as u64;
             out.send(conn, |to| to.extend_from_slice(wire));
         }
     }

@@ -23,7 +23,7 @@ use proofhouse_core::seed::{Rng, Seed};
 use proofhouse_core::time::Time;
 
 use super::coap_server::Limits;
-use super::coap_server::link::Links;
+use super::coap_server::peer::Peers;
 use crate::flaw::Flaws;
 use north::North;
 
@@ -41,7 +41,7 @@ pub struct Gateway {
     limits: Limits,
     rng: Rng,
     /// Who speaks CoAP to us.
-    links: Links,
+    peers: Peers,
     north: North,
     /// The message that is being written; kept for the next.
     wire: Vec<u8>,
@@ -55,7 +55,7 @@ impl Gateway {
         Gateway {
             flaws,
             limits: Limits::default(),
-            links: Links::default(),
+            peers: Peers::default(),
             north: North::new(rng.next()),
             rng,
             wire: Vec::new(),
@@ -73,12 +73,12 @@ impl Actor for Gateway {
             Input::Timer(TimerId(_)) => self.north.timer(now, out),
             Input::Accepted(conn, _) => self.met(conn, now, out),
             Input::Bytes(conn, datagram) => self.datagram(conn, datagram, now, out),
-            Input::Closed(conn, _) => drop(self.links.remove(conn)),
+            Input::Closed(conn, _) => drop(self.peers.remove(conn)),
             _ => {} // not a target's, or nothing to it
         }
     }
 
     fn held(&self) -> u64 {
-        (self.links.bytes() + self.north.bytes() + self.wire.capacity()) as u64
+        (self.peers.bytes() + self.north.bytes() + self.wire.capacity()) as u64
     }
 }

@@ -33,19 +33,19 @@ struct Ask {
 impl Gateway {
     /// A peer that was never heard; one that is long silent is forgotten for it.
     pub(super) fn met(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        self.links.heard(conn, now, &self.limits);
+        self.peers.heard(conn, now, &self.limits);
         self.make_room(conn, now, out);
     }
 
     fn make_room(&mut self, newest: Conn, now: Time, out: &mut Outbox) {
-        if let Some(stale) = self.links.stale(now, &self.limits).filter(|stale| *stale != newest) {
-            self.links.remove(stale);
+        if let Some(stale) = self.peers.stale(now, &self.limits).filter(|stale| *stale != newest) {
+            self.peers.remove(stale);
             out.close(stale, CloseHow::Fin);
         }
     }
 
     pub(super) fn datagram(&mut self, conn: Conn, datagram: &[u8], now: Time, out: &mut Outbox) {
-        self.links.heard(conn, now, &self.limits);
+        self.peers.heard(conn, now, &self.limits);
         match Message::decode(datagram) {
             Ok(message) => {
                 let ask = Ask { conn, kind: message.kind(), mid: message.mid(), token: message.token() };
@@ -69,13 +69,13 @@ impl Gateway {
     }
 
     fn request(&mut self, ask: Ask, message: &Message<'_>, now: Time, out: &mut Outbox) {
-        let Some(link) = self.links.get(ask.conn) else { return };
-        let before = link.recent.bytes();
-        let again = match link.recent.see(now, &PARAMS, message) {
+        let Some(peer) = self.peers.get(ask.conn) else { return };
+        let before = peer.recent.bytes();
+        let again = match peer.recent.see(now, &PARAMS, message) {
             Seen::Again(reply) => Some(reply.to_vec()),
             Seen::New => None,
         };
-        self.links.replies = self.links.replies + self.links.kept(ask.conn) - before;
+        self.peers.replies = self.peers.replies + self.peers.kept(ask.conn) - before;
         if let Some(reply) = again {
             return out.send(ask.conn, |to| to.extend_from_slice(&reply));
         }
@@ -123,14 +123,14 @@ impl Gateway {
         let rng = &mut self.rng;
         let (kind, mid) = match ask.kind {
             Kind::Con => (Kind::Ack, Some(ask.mid)),
-            _ => (Kind::Non, self.links.get(ask.conn).and_then(|link| link.own(|| rng.next()).ids.next(now, &PARAMS))),
+            _ => (Kind::Non, self.peers.get(ask.conn).and_then(|peer| peer.own(|| rng.next()).ids.next(now, &PARAMS))),
         };
         let Some(mid) = mid else { return };
         self.wire.clear();
         let written = answer.write(&mut self.wire, kind, mid, ask.token);
         debug_assert!(written.is_ok(), "we tried to send {answer:?}: {written:?}");
         if ask.kind == Kind::Con {
-            self.links.keep(ask.conn, ask.mid, &self.wire);
+            self.peers.keep(ask.conn, ask.mid, &self.wire);
         }
         let wire = &self.wire;
         out.send(ask.conn, |to| to.extend_from_slice(wire));

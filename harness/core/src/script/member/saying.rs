@@ -9,8 +9,8 @@ use crate::ids::Conn;
 use crate::note::Note;
 use crate::plan::{Part, Segments, StepPlan};
 use crate::protocol::{Transport, Unsayable};
+use crate::script::connection::State;
 use crate::script::fill::Fill;
-use crate::script::link::State;
 use crate::script::matching::close_name;
 use crate::script::program::Program;
 use crate::time::Time;
@@ -24,7 +24,7 @@ const SAID_MAX: usize = 64 << 20;
 impl Member {
     /// Whether this verb needs a new connection first.
     pub(super) fn must_open(&self, verb: &str) -> bool {
-        match self.link().state {
+        match self.connection().state {
             State::Fresh => true,
             // A port that was unreachable ends no socket of datagrams: a fresh one may find it again.
             State::Lost(..) if self.program.transport == Transport::Datagram => true,
@@ -40,21 +40,23 @@ impl Member {
         self.phase = Phase::Opening(now + OPEN_MAX);
         out.wake(now + OPEN_MAX, STEP);
         if fleet.plays_server {
-            self.links[at].state = State::Listening;
+            self.connections[at].state = State::Listening;
             return;
         }
         let conn = out.open(fleet.endpoint_id, fleet.source(self.identity, self.opened));
         self.opened += 1;
-        if program.links[at] != "main" {
-            out.note(Note::Label(conn, program.links[at].clone()));
+        if program.connections[at] != "main" {
+            out.note(Note::Label(conn, program.connections[at].clone()));
         }
-        self.links[at].opening(conn);
+        self.connections[at].opening(conn);
     }
 
     /// A connection that we asked for stands.
     pub(super) fn stands(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        let Some(at) = self.links.iter().position(|link| link.state == State::Opening(conn)) else { return };
-        self.links[at].opened(conn, self.program.dialog(self.identity));
+        let Some(at) = self.connections.iter().position(|connection| connection.state == State::Opening(conn)) else {
+            return;
+        };
+        self.connections[at].opened(conn, self.program.dialog(self.identity));
         self.opened_link(at, now, out);
     }
 
@@ -64,15 +66,15 @@ impl Member {
         if !self.program.fleet.plays_server {
             return;
         }
-        let waits = |state| self.links.iter().position(|link| link.state == state);
+        let waits = |state| self.connections.iter().position(|connection| connection.state == state);
         let Some(at) = waits(State::Listening).or_else(|| waits(State::Fresh)) else { return };
-        self.links[at].opened(conn, self.program.dialog(self.identity));
+        self.connections[at].opened(conn, self.program.dialog(self.identity));
         self.opened_link(at, now, out);
     }
 
     pub(super) fn opened_link(&mut self, at: usize, now: Time, out: &mut Outbox) {
         let program = self.program.clone();
-        self.links[at].tick(now, dialog_timer(at), out);
+        self.connections[at].tick(now, dialog_timer(at), out);
         if !matches!(self.phase, Phase::Opening(_)) || program.link_of(self.at) != at {
             return;
         }
@@ -93,7 +95,7 @@ impl Member {
         if self.is_gone(out) {
             return;
         }
-        if self.link().half {
+        if self.connection().half {
             return self.unsaid("we have closed our direction", out);
         }
         let program = self.program.clone();
@@ -104,19 +106,19 @@ impl Member {
             Err(Unsayable::Limit(limit)) => return self.beyond(limit, out),
         };
         self.note(StepState::Started, String::new(), out);
-        if let (Some(canary), Some(conn)) = (step.canary, self.link().conn()) {
+        if let (Some(canary), Some(conn)) = (step.canary, self.connection().conn()) {
             out.note(Note::Planted(canary, conn));
         }
         let at = program.link_of(self.at);
         let length = bytes.len() * times;
         if let Some((chunk, period)) = step.pace {
-            self.links[at].begin_pace(bytes.repeat(times), chunk, period);
-            self.links[at].pace(now, pace_timer(at), out);
+            self.connections[at].begin_pace(bytes.repeat(times), chunk, period);
+            self.connections[at].pace(now, pace_timer(at), out);
         } else {
             let cut = if step.part == Some(Part::Stimulus) { program.plan.segments } else { Segments::Whole };
-            self.links[at].send(&bytes, times, cut, out);
+            self.connections[at].send(&bytes, times, cut, out);
         }
-        self.links[at].tick(now, dialog_timer(at), out);
+        self.connections[at].tick(now, dialog_timer(at), out);
         if natural.is_some() || !step.any.is_empty() {
             self.await_answer(step, any, natural, true, now, out);
             self.not_written_yet(now);
@@ -125,7 +127,7 @@ impl Member {
         } else {
             self.phase = Phase::Writing(length, now + WRITE_MAX);
         }
-        if let State::Open(conn) = self.links[at].state {
+        if let State::Open(conn) = self.connections[at].state {
             out.wake(now + WRITE_MAX, STEP);
             out.flush(conn);
         }
@@ -140,14 +142,14 @@ impl Member {
 
     /// All that was said on a connection is written: a step that awaits nothing else has ended, any other begins to count its time.
     pub(super) fn written(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        if self.link().conn() != Some(conn) {
+        if self.connection().conn() != Some(conn) {
             return;
         }
         match &mut self.phase {
             Phase::Writing(length, _) => {
                 let detail = alloc::format!("sent {length} bytes");
                 let at = self.program.link_of(self.at);
-                self.links[at].inbox.written(now);
+                self.connections[at].inbox.written(now);
                 self.met(detail, out);
             }
             Phase::Awaiting(waiting) if !waiting.written => {
@@ -179,8 +181,8 @@ impl Member {
         match fields.find("hex") {
             Some(hex) if step.verb == "send" => bytes = unhex(hex.as_text().unwrap_or_default())?,
             _ => {
-                let link = &mut self.links[program.link_of(self.at)];
-                let dialog = link.dialog().ok_or_else(|| String::from("this fleet speaks no protocol"))?;
+                let connection = &mut self.connections[program.link_of(self.at)];
+                let dialog = connection.dialog().ok_or_else(|| String::from("this fleet speaks no protocol"))?;
                 natural = dialog.say(step, &fields, now, &mut bytes)?;
             }
         }
@@ -200,16 +202,16 @@ impl Member {
         let at = self.program.link_of(self.at);
         let done = match step.verb.as_str() {
             "shutdown" => {
-                self.links[at].close(CloseHow::Half, out);
+                self.connections[at].close(CloseHow::Half, out);
                 "our direction is closed"
             }
             "reset" => {
-                self.links[at].close(CloseHow::Reset, out);
+                self.connections[at].close(CloseHow::Reset, out);
                 "reset"
             }
             _ => {
                 let on = step.fields.truth("resume").unwrap_or(false);
-                self.links[at].read(on, out);
+                self.connections[at].read(on, out);
                 if on { "reading again" } else { "no longer reading" }
             }
         };
@@ -250,7 +252,7 @@ impl Member {
 
     /// Whether nothing can be said on the current connection; the step has ended then.
     fn is_gone(&mut self, out: &mut Outbox) -> bool {
-        match self.link().state {
+        match self.connection().state {
             State::Open(_) => return false,
             State::Lost(_, how) => {
                 self.not_said(how, &alloc::format!("the connection is closed ({})", close_name(how)), out);
@@ -266,7 +268,7 @@ impl Member {
     /// The step cannot be said, because its connection ended or never stood: it was barred where that was the peer's doing.
     pub(super) fn not_said(&mut self, how: Close, why: &str, out: &mut Outbox) {
         match how {
-            Close::Fin | Close::Reset | Close::Refused if !self.link().half && !self.link().over => {
+            Close::Fin | Close::Reset | Close::Refused if !self.connection().half && !self.connection().over => {
                 self.barred(why, out);
             }
             _ => self.unsaid(why, out),

@@ -9,8 +9,8 @@ use crate::ids::{Conn, TimerId};
 use crate::note::Note;
 use crate::plan::{Alternative, StepPlan};
 use crate::protocol::{Answers, Awaits};
+use crate::script::connection::{Connection, State};
 use crate::script::fill::Fill;
-use crate::script::link::{Link, State};
 use crate::script::matching::{self, Sight, Wanted, brief, close_name, span};
 use crate::script::saw;
 use crate::time::{Duration, Time};
@@ -18,7 +18,7 @@ use crate::transcript::StepState;
 
 impl Member {
     pub(super) fn begin_expect(&mut self, step: &StepPlan, now: Time, out: &mut Outbox) {
-        if self.link().state == State::Fresh && !self.program.fleet.plays_server {
+        if self.connection().state == State::Fresh && !self.program.fleet.plays_server {
             return self.unsaid("the connection was never opened", out);
         }
         let fill = Fill::new(step, |id| self.bound.get(&id).map(|(value, _)| value), None, self.mid);
@@ -43,9 +43,9 @@ impl Member {
     ) {
         let goodbye = natural.as_ref().is_some_and(|n| *n == Awaits::CLOSED) && step.any.is_empty();
         let at = self.program.link_of(self.at);
-        let link = &mut self.links[at];
-        let view = link.inbox.view(said, now);
-        link.over |= natural.as_ref() == Some(&Awaits::CLOSED);
+        let connection = &mut self.connections[at];
+        let view = connection.inbox.view(said, now);
+        connection.over |= natural.as_ref() == Some(&Awaits::CLOSED);
         let silences = step.any.iter().filter_map(|a| a.silence);
         let longest = silences.clone().max().unwrap_or_default();
         let only_silence = !step.any.is_empty() && silences.clone().count() == step.any.len();
@@ -62,17 +62,17 @@ impl Member {
             began: now,
             until: now + patience,
             view,
-            next: if said { link.inbox.len() } else { 0 },
-            heard: link.heard,
+            next: if said { connection.inbox.len() } else { 0 },
+            heard: connection.heard,
             silent: longest > Duration::ZERO,
         };
         self.phase = Phase::Awaiting(waiting);
         self.wake_for_answer(out);
         self.read(now, out);
         self.break_silence(out);
-        if let (State::Lost(_, how), true) = (self.link().state, matches!(self.phase, Phase::Awaiting(_))) {
+        if let (State::Lost(_, how), true) = (self.connection().state, matches!(self.phase, Phase::Awaiting(_))) {
             self.link_closed(how, out);
-        } else if let (State::Ended(_), Phase::Awaiting(_)) = (self.link().state, &self.phase) {
+        } else if let (State::Ended(_), Phase::Awaiting(_)) = (self.connection().state, &self.phase) {
             self.unsaid("we have ended the connection", out);
         }
     }
@@ -90,12 +90,12 @@ impl Member {
     pub(super) fn read(&mut self, now: Time, out: &mut Outbox) {
         let program = self.program.clone();
         let Some(step) = program.step(self.at) else { return };
-        let link = &mut self.links[program.link_of(self.at)];
+        let connection = &mut self.connections[program.link_of(self.at)];
         let Phase::Awaiting(waiting) = &mut self.phase else { return };
         let any = waiting.any.as_deref().unwrap_or(&step.any);
         let canary = |id| program.canary(id);
         let wanted = Wanted { any, natural: waiting.natural.as_ref(), class: program.class(), canary: &canary };
-        while let Some(unread) = link.inbox.get(waiting.next) {
+        while let Some(unread) = connection.inbox.get(waiting.next) {
             let sight = match unread.answers {
                 Answers::Step(nth) if nth < waiting.view.floor => Sight::Other,
                 answers => wanted.look(&unread.packet, answers),
@@ -103,7 +103,7 @@ impl Member {
             match sight {
                 Sight::Met(which) => {
                     let bind = which.map(|at| any[at].bind.clone()).unwrap_or_default();
-                    let packet = link.inbox.take(waiting.next, now).expect("it was just looked at");
+                    let packet = connection.inbox.take(waiting.next, now).expect("it was just looked at");
                     for (field, id) in bind {
                         if let Some(value) = packet.fields.find(&field) {
                             self.bound.insert(id, (value.clone(), true));
@@ -113,13 +113,13 @@ impl Member {
                     return self.met(brief(&packet), out);
                 }
                 // What came before we last spoke may be what is awaited, but it is no wrong answer.
-                Sight::Wrong if unread.spoken == link.inbox.spoken => {
+                Sight::Wrong if unread.spoken == connection.inbox.spoken => {
                     let detail = alloc::format!(
                         "{} instead of {}",
                         brief(&unread.packet),
                         matching::wanted(any, waiting.natural.as_ref())
                     );
-                    link.inbox.take(waiting.next, now);
+                    connection.inbox.take(waiting.next, now);
                     return self.unmet(detail, out);
                 }
                 Sight::Wrong | Sight::Other => waiting.next += 1,
@@ -128,9 +128,9 @@ impl Member {
     }
 
     pub(super) fn hear(&mut self, conn: Conn, bytes: &[u8], now: Time, out: &mut Outbox) {
-        let Some(at) = self.links.iter().position(|link| link.is(conn)) else { return };
-        let dropped = self.links[at].hear(bytes, now, out);
-        self.links[at].tick(now, dialog_timer(at), out);
+        let Some(at) = self.connections.iter().position(|connection| connection.is(conn)) else { return };
+        let dropped = self.connections[at].hear(bytes, now, out);
+        self.connections[at].tick(now, dialog_timer(at), out);
         if self.program.link_of(self.at) != at {
             return;
         }
@@ -144,7 +144,7 @@ impl Member {
     pub(super) fn break_silence(&mut self, out: &mut Outbox) {
         let program = self.program.clone();
         let (Phase::Awaiting(waiting), Some(step)) = (&self.phase, program.step(self.at)) else { return };
-        let inbox = &self.link().inbox;
+        let inbox = &self.connection().inbox;
         if !waiting.silent || step.any.iter().any(|a| a.silence.is_none()) || inbox.noise(waiting.view).next().is_none()
         {
             return;
@@ -155,21 +155,21 @@ impl Member {
 
     /// Whether nothing came that breaks a silence: no packet, and no part of one.
     fn is_quiet(&self, waiting: &Await) -> bool {
-        let link = self.link();
-        let begun = link.heard > waiting.heard && link.is_unfinished();
-        !begun && link.inbox.noise(waiting.view).next().is_none()
+        let connection = self.connection();
+        let begun = connection.heard > waiting.heard && connection.is_unfinished();
+        !begun && connection.inbox.noise(waiting.view).next().is_none()
     }
 
     pub(super) fn lost(&mut self, conn: Conn, how: Close, out: &mut Outbox) {
-        let Some(at) = self.links.iter().position(|link| link.is(conn)) else { return };
-        self.links[at].ended(State::Lost(conn, how));
+        let Some(at) = self.connections.iter().position(|connection| connection.is(conn)) else { return };
+        self.connections[at].ended(State::Lost(conn, how));
         self.wake_when_closed(out);
         if self.program.link_of(self.at) != at {
             return;
         }
         match self.phase {
             Phase::Opening(_) => {
-                self.links[at].told = true;
+                self.connections[at].told = true;
                 let detail = alloc::format!("the connection could not be opened ({})", close_name(how));
                 self.not_said(how, &detail, out);
             }
@@ -183,7 +183,7 @@ impl Member {
     pub(super) fn wake_when_closed(&mut self, out: &mut Outbox) {
         let Phase::Sleeping(_) = self.phase else { return };
         let asked = self.program.step(self.at).is_some_and(|step| step.fields.truth("until_closed") == Some(true));
-        if asked && !self.links.iter().any(Link::is_open) {
+        if asked && !self.connections.iter().any(Connection::is_open) {
             self.met(String::from("the target has ended every connection"), out);
         }
     }
@@ -197,9 +197,9 @@ impl Member {
         let goodbye = any.is_empty() && waiting.natural.as_ref() == Some(&Awaits::CLOSED);
         let name = close_name(how);
         let awaited = by_peer && (goodbye || any.iter().any(|a| a.closed));
-        let link = &mut self.links[program.link_of(self.at)];
-        link.over |= awaited;
-        let told = core::mem::replace(&mut link.told, true);
+        let connection = &mut self.connections[program.link_of(self.at)];
+        connection.over |= awaited;
+        let told = core::mem::replace(&mut connection.told, true);
         if awaited {
             self.met(alloc::format!("connection closed ({name})"), out);
         } else if told {
@@ -213,8 +213,8 @@ impl Member {
     pub(super) fn timer(&mut self, id: TimerId, now: Time, out: &mut Outbox) {
         if id != STEP {
             let (at, is_pace) = (id.0 as usize - 1, id.0.is_multiple_of(2));
-            let Some(link) = self.links.get_mut(at / 2) else { return };
-            return if is_pace { link.pace(now, id, out) } else { link.tick(now, id, out) };
+            let Some(connection) = self.connections.get_mut(at / 2) else { return };
+            return if is_pace { connection.pace(now, id, out) } else { connection.tick(now, id, out) };
         }
         match &self.phase {
             Phase::Sleeping(until) if now >= *until => {
@@ -223,7 +223,7 @@ impl Member {
             }
             Phase::Opening(until) if now >= *until => {
                 let at = self.program.link_of(self.at);
-                self.links[at].close(CloseHow::Reset, out);
+                self.connections[at].close(CloseHow::Reset, out);
                 self.unsaid(&alloc::format!("no connection after {}", span(OPEN_MAX)), out);
             }
             Phase::Ordered(until) if now >= *until => {
@@ -246,7 +246,7 @@ impl Member {
         let quiet = self.is_quiet(waiting);
         let lasted = |length: &Duration| quiet && waiting.written && now >= waiting.began + *length;
         let silence = any.iter().filter_map(|a| a.silence).find(lasted);
-        if let (Some(length), false) = (silence, self.link().deaf || self.link().inbox.dropped > 0) {
+        if let (Some(length), false) = (silence, self.connection().deaf || self.connection().inbox.dropped > 0) {
             return self.met(alloc::format!("{} of silence", span(length)), out);
         }
         if now < waiting.until {
@@ -259,7 +259,7 @@ impl Member {
         let passed = span(waiting.until - waiting.began);
         if any.is_empty() && waiting.natural.as_ref() == Some(&Awaits::CLOSED) {
             let at = program.link_of(self.at);
-            self.links[at].close(CloseHow::Fin, out);
+            self.connections[at].close(CloseHow::Fin, out);
             return self
                 .met(alloc::format!("sent; the peer left the connection open for {passed}, so we ended it"), out);
         }
@@ -270,10 +270,10 @@ impl Member {
 
     /// What has arrived since the step began (or since it spoke), in a few words.
     pub(super) fn saw(&self, waiting: &Await) -> String {
-        let link = self.link();
-        let spoken = link.inbox.spoken;
-        let seen = link.inbox.iter().filter(|unread| unread.spoken == spoken).map(|unread| &unread.packet);
-        match link.heard - waiting.heard {
+        let connection = self.connection();
+        let spoken = connection.inbox.spoken;
+        let seen = connection.inbox.iter().filter(|unread| unread.spoken == spoken).map(|unread| &unread.packet);
+        match connection.heard - waiting.heard {
             _ if seen.clone().next().is_some() => saw::listed(seen),
             0 => String::from("nothing"),
             bytes => alloc::format!("{bytes} bytes, no whole packet"),

@@ -30,22 +30,22 @@ fn failing(places: &[&str]) -> Vec<Judgement> {
     vec![Judgement::fail("answer-in-set", places.iter().map(violation).collect())]
 }
 
-fn trial(row: TrialRow, judgements: Vec<Judgement>) -> Record {
-    Record::Trial { row, plan: String::new(), transcript: String::new(), judgements, observed: None }
+fn trial(row: TrialRow, judgements: Vec<Judgement>) -> JournalEntry {
+    JournalEntry::Trial { row, plan: String::new(), transcript: String::new(), judgements, observed: None }
 }
 
 /// A finding as `finding.toml` has it: everything that is not asked here is empty.
-fn finding(signature: &str, place: &str, verdict: &str, replay: &str) -> Record {
+fn finding(signature: &str, place: &str, verdict: &str, replay: &str) -> JournalEntry {
     let text = format!(
         "format = 1\nid = 'F-{signature}'\nsignature = '{signature}'\nverdict = '{verdict}'\nkind = 'auth'\nlevel = 'must'\n\
          title = ''\nscenario = 'mqtt/x'\ncase = ''\nseed = '1'\ntarget = 't'\ntarget_version = ''\ntarget_digest = ''\n\
          oracle = 'answer-in-set'\nclause = ''\nexpected = ''\nactual = ''\nplace = '{place}'\nreplay = '{replay}'\n\
          attack = ''\nguidance = []\ncwe = []\ncvss = ''\n"
     );
-    Record::Finding { trial: 1, finding: Box::new(toml::from_str(&text).expect("a finding reads")) }
+    JournalEntry::Finding { trial: 1, finding: Box::new(toml::from_str(&text).expect("a finding reads")) }
 }
 
-fn folded(records: &[Record]) -> (Verdict, String) {
+fn folded(records: &[JournalEntry]) -> (Verdict, String) {
     let row = fold("r", records).trials.remove(0);
     (row.verdict, row.reason)
 }

@@ -11,7 +11,7 @@ use super::Limits;
 
 /// One peer. A million of them: what most do not need is behind a box.
 #[derive(Debug)]
-pub(in crate::reference) struct Link {
+pub(in crate::reference) struct Peer {
     /// When its last datagram came.
     pub(in crate::reference) heard: Time,
     /// Bytes of all datagrams that came.
@@ -52,9 +52,9 @@ pub(in crate::reference) enum Topic {
     Separate,
 }
 
-impl Link {
-    pub(in crate::reference) fn new(now: Time, limits: &Limits) -> Link {
-        Link {
+impl Peer {
+    pub(in crate::reference) fn new(now: Time, limits: &Limits) -> Peer {
+        Peer {
             heard: now,
             received: 0,
             sent: 0,
@@ -91,7 +91,7 @@ impl Link {
                 + own.watched.len() * size_of::<(Token, bool)>()
                 + own.slow.capacity() * size_of::<(Time, Token, Kind)>()
         });
-        size_of::<(Conn, Link)>() + self.recent.len() * ENTRY + self.recent.bytes() + own
+        size_of::<(Conn, Peer)>() + self.recent.len() * ENTRY + self.recent.bytes() + own
     }
 }
 
@@ -108,46 +108,46 @@ const ENTRY: usize = 40;
 
 /// All peers, and who was silent for longest.
 #[derive(Debug, Default)]
-pub(in crate::reference) struct Links {
-    all: BTreeMap<Conn, Link>,
+pub(in crate::reference) struct Peers {
+    all: BTreeMap<Conn, Peer>,
     order: BTreeSet<(Time, Conn)>,
     /// Bytes of replies that are kept.
     pub(in crate::reference) replies: usize,
 }
 
-impl Links {
-    pub(in crate::reference) fn get(&mut self, conn: Conn) -> Option<&mut Link> {
+impl Peers {
+    pub(in crate::reference) fn get(&mut self, conn: Conn) -> Option<&mut Peer> {
         self.all.get_mut(&conn)
     }
 
     /// Bytes of replies that are kept for a peer.
     pub(in crate::reference) fn kept(&self, conn: Conn) -> usize {
-        self.all.get(&conn).map_or(0, |link| link.recent.bytes())
+        self.all.get(&conn).map_or(0, |peer| peer.recent.bytes())
     }
 
     /// Keeps the reply to a message; that to a NON is said only once \[RFC 7252 §4.5\].
     pub(in crate::reference) fn keep(&mut self, conn: Conn, mid: u16, reply: &[u8]) {
         let before = self.kept(conn);
-        if let Some(link) = self.all.get_mut(&conn) {
-            link.recent.keep(mid, reply);
+        if let Some(peer) = self.all.get_mut(&conn) {
+            peer.recent.keep(mid, reply);
         }
         self.replies = self.replies + self.kept(conn) - before;
     }
 
     /// A peer that is new, or has just spoken.
-    pub(in crate::reference) fn heard(&mut self, conn: Conn, now: Time, limits: &Limits) -> &mut Link {
-        let link = self.all.entry(conn).or_insert_with(|| Link::new(now, limits));
-        self.order.remove(&(link.heard, conn));
-        link.heard = now;
+    pub(in crate::reference) fn heard(&mut self, conn: Conn, now: Time, limits: &Limits) -> &mut Peer {
+        let peer = self.all.entry(conn).or_insert_with(|| Peer::new(now, limits));
+        self.order.remove(&(peer.heard, conn));
+        peer.heard = now;
         self.order.insert((now, conn));
-        link
+        peer
     }
 
-    pub(in crate::reference) fn remove(&mut self, conn: Conn) -> Option<Link> {
-        let link = self.all.remove(&conn)?;
-        self.order.remove(&(link.heard, conn));
-        self.replies -= link.recent.bytes();
-        Some(link)
+    pub(in crate::reference) fn remove(&mut self, conn: Conn) -> Option<Peer> {
+        let peer = self.all.remove(&conn)?;
+        self.order.remove(&(peer.heard, conn));
+        self.replies -= peer.recent.bytes();
+        Some(peer)
     }
 
     /// The peer that was silent for longest, if it may be forgotten: there are too many, or too much is kept for them, or nothing
@@ -156,13 +156,13 @@ impl Links {
         let (heard, conn) = *self.order.first()?;
         let crowded = self.all.len() > limits.peers as usize || self.replies > limits.replies as usize;
         let over = || {
-            let idle = |link: &Link| link.own.as_ref().is_none_or(|own| own.watched.is_empty() && own.slow.is_empty());
+            let idle = |peer: &Peer| peer.own.as_ref().is_none_or(|own| own.watched.is_empty() && own.slow.is_empty());
             now.since(heard) > limits.idle && self.all.get(&conn).is_none_or(idle)
         };
         (crowded || over()).then_some(conn)
     }
 
     pub(in crate::reference) fn bytes(&self) -> usize {
-        self.all.values().map(Link::bytes).sum::<usize>() + self.order.len() * size_of::<(Time, Conn)>()
+        self.all.values().map(Peer::bytes).sum::<usize>() + self.order.len() * size_of::<(Time, Conn)>()
     }
 }

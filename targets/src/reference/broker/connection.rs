@@ -26,7 +26,7 @@ pub(crate) enum Phase {
 
 /// A connection. A million of them: what most do not need is behind a box.
 #[derive(Debug)]
-pub(crate) struct Link {
+pub(crate) struct Connection {
     /// Place of its session, once it has one.
     pub(crate) session: u32,
     /// Address that it came from.
@@ -54,9 +54,9 @@ pub(crate) struct Partial {
 /// No session.
 pub(crate) const NONE: u32 = u32::MAX;
 
-impl Default for Link {
-    fn default() -> Link {
-        Link {
+impl Default for Connection {
+    fn default() -> Connection {
+        Connection {
             session: NONE,
             source: 0,
             heard: Time::ZERO,
@@ -70,7 +70,7 @@ impl Default for Link {
     }
 }
 
-impl Link {
+impl Connection {
     /// When silence has lasted one and a half times the Keep Alive \[MQTT5 3.1.2-22, MQTT3 3.1.2-24\].
     pub(crate) fn silent_at(&self) -> Time {
         match self.keep_alive {

@@ -40,7 +40,7 @@ struct Pace {
 }
 
 /// A named connection.
-pub(super) struct Link {
+pub(super) struct Connection {
     pub(super) state: State,
     pub(super) inbox: Inbox,
     /// Bytes that arrived on it.
@@ -60,9 +60,9 @@ pub(super) struct Link {
     pace: Option<Pace>,
 }
 
-impl Link {
-    pub(super) fn new(transport: Transport) -> Link {
-        Link {
+impl Connection {
+    pub(super) fn new(transport: Transport) -> Connection {
+        Connection {
             transport,
             state: State::Fresh,
             inbox: Inbox::default(),
@@ -96,12 +96,12 @@ impl Link {
 
     /// A new connection under this name was asked for.
     pub(super) fn opening(&mut self, conn: Conn) {
-        *self = Link { state: State::Opening(conn), ..Link::new(self.transport) };
+        *self = Connection { state: State::Opening(conn), ..Connection::new(self.transport) };
     }
 
     /// It stands.
     pub(super) fn opened(&mut self, conn: Conn, dialog: Option<Box<dyn Dialog>>) {
-        *self = Link { state: State::Open(conn), dialog, ..Link::new(self.transport) };
+        *self = Connection { state: State::Open(conn), dialog, ..Connection::new(self.transport) };
     }
 
     /// It is over.
