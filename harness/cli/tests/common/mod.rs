@@ -55,3 +55,33 @@ pub fn finding_folders(run: &Path) -> Vec<PathBuf> {
     all.sort();
     all
 }
+
+/// A small server of `tests/peers` in Python, as a target file. `process` goes into its table `[process]`; `words` tell the server what it
+/// does wrong.
+pub fn peer(protocol: &str, process: &str, words: &[&str]) -> String {
+    let script = peer_script(protocol);
+    let words: String = words.iter().map(|word| format!(", \"{word}\"")).collect();
+    let ready = if protocol == "coap" { "udp" } else { "tcp" };
+    let versions = if protocol == "coap" { "" } else { "versions = [\"3.1.1\", \"5\"]\n" };
+    format!(
+        "format = 1\nkind = \"process\"\n[process]\nprogram = \"python3\"\nargs = [\"-u\", \"{}\", \"{{port}}\"{words}]\n\
+         ready = {{ {ready} = \"127.0.0.1:{{port}}\", within = \"20s\" }}\n{process}\n\
+         [[endpoint]]\nname = \"plain\"\nprotocol = \"{protocol}\"\n{versions}address = \"127.0.0.1:{{port}}\"\n",
+        script.display()
+    )
+}
+
+/// Where the small server of a protocol stands.
+pub fn peer_script(protocol: &str) -> PathBuf {
+    let name = if protocol == "coap" { "coap.py" } else { "broker.py" };
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
+}
+
+/// Of every trial of a run: scenario and case, verdict, and the reason.
+pub fn trials(run: &Path) -> Vec<(String, String, String)> {
+    let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or_default().to_string();
+    let row = |row: &serde_json::Value| {
+        (format!("{} [{}]", text(row, "scenario"), text(row, "case")), text(row, "verdict"), text(row, "reason"))
+    };
+    results(run)["trials"].as_array().expect("a list").iter().map(row).collect()
+}
