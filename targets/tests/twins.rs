@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
+use proofhouse_core::target::TargetSpec;
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::Verdict;
 use rig::{blanks, files, load, reference, registry, run, scenarios};
@@ -16,6 +17,15 @@ const TWIN_SEEDS: u64 = 3;
 const CLEAN_SEEDS: u64 = 20;
 /// A closed port, a mute one, and one that says yes.
 const BLANKS: usize = 3;
+
+/// What only one version can show, although its scenario runs in both: scenario, flaw, rule, version.
+const ONE_VERSION: [(&str, &str, &str, &str); 3] = [
+    // There are neither aliases nor properties in 3.1.1.
+    ("mqtt/me-04-topic-alias", "accepts-unknown-alias", "closes-in-time", "5"),
+    ("mqtt/me-04-topic-alias", "accepts-out-of-range-property", "closes-in-time", "5"),
+    // The PUBCOMP of 5 says that it knows no such message, which acknowledges nothing; that of 3.1.1 cannot.
+    ("mqtt/me-11-framing", "loses-rest-of-segment", "exactly-once", "3.1.1"),
+];
 
 #[test]
 fn every_scenario_loads() {
@@ -27,7 +37,7 @@ fn every_scenario_loads() {
 }
 
 #[test]
-fn each_twin_is_caught_by_its_oracle_and_by_no_other() {
+fn each_twin_is_caught_in_each_version_by_its_oracle_and_by_no_other() {
     let registry = registry();
     let mut wrong = Vec::new();
     for scenario in scenarios(&registry) {
@@ -82,36 +92,55 @@ fn nothing_passes_on_a_blank_target() {
     assert!(wrong.is_empty(), "{} cases pass on a target that does nothing:\n{}", wrong.len(), wrong.join("\n"));
 }
 
-/// What is wrong with a twin: a seed with which no case fails by an oracle that is named, or any case by one that is not.
+/// What is wrong with a twin: a seed and a version with which no case fails by an oracle that is named, or any case by one that is not.
 fn twin(scenario: &Scenario, flaw: &str, oracles: &[String], registry: &Registry) -> Vec<String> {
     let target = reference(scenario, &[flaw], registry);
-    let mut wrong = Vec::new();
+    let versions: BTreeSet<&str> = scenario.cases.iter().map(|case| case.version.as_str()).collect();
     for seed in 0..TWIN_SEEDS {
-        let mut caught: BTreeMap<String, String> = BTreeMap::new();
-        let mut reasons = BTreeSet::new();
-        for case in &scenario.cases {
-            let outcome = run(scenario, &case.name, Seed(seed), &target, registry);
-            for judgement in outcome.judgements.iter().filter(|j| j.verdict == Verdict::Fail) {
-                caught.entry(judgement.oracle.clone()).or_insert_with(|| line(scenario, &case.name, seed, &outcome));
-            }
-            if outcome.verdict() != Verdict::Fail {
-                reasons.insert(format!("{} {}", outcome.verdict().name(), outcome.reason()));
-            }
-        }
-        for oracle in oracles.iter().filter(|oracle| !caught.contains_key(*oracle)) {
-            wrong.push(format!(
-                "{} --flaw {flaw} seed {seed}: {oracle} did not fail; saw {caught:?} {reasons:?}",
-                scenario.id
-            ));
-        }
-        for (oracle, line) in caught.iter().filter(|(oracle, _)| !oracles.contains(oracle)) {
-            wrong.push(format!("--flaw {flaw}: {oracle} failed too: {line}"));
-        }
+        let wrong: Vec<String> = versions
+            .iter()
+            .flat_map(|version| in_version(scenario, flaw, oracles, version, Seed(seed), &target, registry))
+            .collect();
         if !wrong.is_empty() {
-            break;
+            return wrong;
         }
     }
-    wrong
+    Vec::new()
+}
+
+/// The same for one version and one seed.
+fn in_version(
+    scenario: &Scenario,
+    flaw: &str,
+    oracles: &[String],
+    version: &str,
+    seed: Seed,
+    target: &TargetSpec,
+    registry: &Registry,
+) -> Vec<String> {
+    let mut caught: BTreeMap<String, String> = BTreeMap::new();
+    let mut reasons = BTreeSet::new();
+    for case in scenario.cases.iter().filter(|case| case.version == version) {
+        let outcome = run(scenario, &case.name, seed, target, registry);
+        for judgement in outcome.judgements.iter().filter(|j| j.verdict == Verdict::Fail) {
+            caught.entry(judgement.oracle.clone()).or_insert_with(|| line(scenario, &case.name, seed.0, &outcome));
+        }
+        if outcome.verdict() != Verdict::Fail {
+            reasons.insert(format!("{} {}", outcome.verdict().name(), outcome.reason()));
+        }
+    }
+    let elsewhere = |oracle: &str| {
+        let row = |row: &(&str, &str, &str, &str)| {
+            (row.0, row.1, row.2) == (scenario.id.as_str(), flaw, oracle) && row.3 != version
+        };
+        ONE_VERSION.iter().any(row)
+    };
+    let missed = oracles.iter().filter(|oracle| elsewhere(oracle) == caught.contains_key(*oracle)).map(|oracle| {
+        let seen = if elsewhere(oracle) { "failed, so that its exception is none" } else { "did not fail" };
+        format!("{} [{version}] --flaw {flaw} {seed:?}: {oracle} {seen}; saw {caught:?} {reasons:?}", scenario.id)
+    });
+    let surplus = caught.iter().filter(|(oracle, _)| !oracles.contains(oracle));
+    missed.chain(surplus.map(|(oracle, line)| format!("--flaw {flaw}: {oracle} failed too: {line}"))).collect()
 }
 
 fn line(scenario: &Scenario, case: &str, seed: u64, outcome: &Outcome) -> String {
