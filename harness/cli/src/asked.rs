@@ -2,6 +2,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use proofhouse_core::finding::Signature;
 use proofhouse_core::results::Results;
 use proofhouse_live::run::folder::{FileError, Folder};
 use proofhouse_report::run::Scene;
@@ -47,7 +48,7 @@ pub struct Asked {
     pub fail_on: Level,
     /// Signatures that another run has found, and that do not count here.
     #[serde(default)]
-    pub baseline: Vec<String>,
+    pub baseline: Vec<Signature>,
     /// What reports say about the scenarios that were to run, by id.
     #[serde(default)]
     pub scenes: BTreeMap<String, Scene>,
@@ -102,7 +103,7 @@ impl Asked {
 }
 
 /// Signatures that another run has found.
-fn signatures(run: &Path) -> Result<Vec<String>, Failure> {
+fn signatures(run: &Path) -> Result<Vec<Signature>, Failure> {
     let path = run.join("results.json");
     let text = std::fs::read_to_string(&path).map_err(|e| Failure::unreadable(&path, &e))?;
     let results: Results =

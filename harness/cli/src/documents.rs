@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use proofhouse_core::finding::Finding;
+use proofhouse_core::finding::{Finding, Signature};
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::transcript::Transcript;
@@ -29,7 +29,7 @@ pub fn gather(folder: &Path, asked: &Asked, registry: &Registry) -> Result<(Run,
     let accepted = accepted(folder, &results.trials.iter().map(|t| t.target.as_str()).collect::<Vec<_>>(), registry)?;
     let stored = stored(&records);
     let found = |row: &proofhouse_core::results::FindingRow| {
-        let finding = stored[&(row.target.as_str(), row.signature.as_str())];
+        let finding = stored[&(row.target.as_str(), &row.signature)];
         let (finding, transcript) = evidence(&folder.join(&row.path), finding);
         let ladder = transcript.map(|transcript| Ladder::of(&transcript, &finding));
         Found { spared: gate::spared(&finding, asked, &accepted), path: row.path.clone(), finding, ladder }
@@ -102,11 +102,11 @@ fn evidence(folder: &Path, journalled: &Finding) -> (Finding, Option<Transcript>
 }
 
 /// Findings by target and signature; a later line of the journal replaces an earlier one.
-fn stored(records: &[JournalEntry]) -> BTreeMap<(&str, &str), &Finding> {
+fn stored(records: &[JournalEntry]) -> BTreeMap<(&str, &Signature), &Finding> {
     let mut all = BTreeMap::new();
     for record in records {
         if let JournalEntry::Finding { finding, .. } = record {
-            all.insert((&*finding.target, &*finding.signature), &**finding);
+            all.insert((&*finding.target, &finding.signature), &**finding);
         }
     }
     all

@@ -2,6 +2,7 @@
 use std::sync::Arc;
 
 use proofhouse_core::document::nearest;
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
@@ -123,10 +124,11 @@ pub fn jobs(
 /// a run that is not cut. Probes are in all of them, since each part asks what the target can do.
 pub fn number(mut jobs: Vec<Job>, shard: Option<(u32, u32)>) -> Result<Vec<Job>, Failure> {
     for (at, job) in jobs.iter_mut().enumerate() {
-        job.n = u32::try_from(at + 1).map_err(|_| Failure::new(ExitCode::Usage, "more than 2^32 trials"))?;
+        let n = u32::try_from(at + 1).map_err(|_| Failure::new(ExitCode::Usage, "more than 2^32 trials"))?;
+        job.n = TrialNo(n);
     }
     if let Some((i, n)) = shard {
-        jobs.retain(|job| job.probe.is_some() || job.n % n == i - 1);
+        jobs.retain(|job| job.probe.is_some() || job.n.0 % n == i - 1);
     }
     Ok(jobs)
 }
@@ -167,7 +169,14 @@ fn probes(
 }
 
 fn job(scenario: &Arc<Scenario>, case: &str, seed: u64, target: &Target, probe: Option<String>) -> Job {
-    Job { n: 0, scenario: scenario.clone(), case: case.into(), seed: Seed(seed), target: target.spec.clone(), probe }
+    Job {
+        n: TrialNo(0),
+        scenario: scenario.clone(),
+        case: case.into(),
+        seed: Seed(seed),
+        target: target.spec.clone(),
+        probe,
+    }
 }
 
 #[cfg(test)]

@@ -19,8 +19,8 @@ pub struct Finding {
     pub format: u32,
     /// `F-` and the first 8 digits of the signature.
     pub id: String,
-    /// [`signature`], 64 hex digits.
-    pub signature: String,
+    /// The same whenever it is seen.
+    pub signature: Signature,
     /// Whether it repeated often enough.
     pub verdict: Standing,
     /// What class of defect it is.
@@ -158,17 +158,36 @@ pub fn level(kind: FindingKind, scenario: Level, our_time: bool) -> Level {
     }
 }
 
-/// The stable id of a violation: a hash of kind, oracle, clause and place, made of what repeats. Never seed, address, port, time, or a
-/// message; the scenario only where nothing else tells two causes apart.
-#[must_use]
-pub fn signature(kind: FindingKind, oracle: &str, violation: &Violation) -> String {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    for part in [kind.name(), oracle, &violation.clause, &violation.place] {
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part.as_bytes());
+/// Fingerprint of a finding, 64 hex digits: what joins a row, a replay, a baseline and an accepted defect to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Signature(pub String);
+
+impl Signature {
+    /// The stable id of a violation: a hash of kind, oracle, clause and place, made of what repeats. Never seed, address, port, time, or a
+    /// message; the scenario only where nothing else tells two causes apart.
+    #[must_use]
+    pub fn of(kind: FindingKind, oracle: &str, violation: &Violation) -> Signature {
+        use sha2::{Digest, Sha256};
+        let mut hash = Sha256::new();
+        for part in [kind.name(), oracle, &violation.clause, &violation.place] {
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part.as_bytes());
+        }
+        Signature(crate::value::hex(&hash.finalize()))
     }
-    crate::value::hex(&hash.finalize())
+
+    /// What people call the finding: `F-` and the first 8 digits.
+    #[must_use]
+    pub fn id(&self) -> String {
+        alloc::format!("F-{}", self.0.get(..8).unwrap_or(&self.0))
+    }
+}
+
+impl fmt::Display for Signature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
 }
 
 #[cfg(test)]
@@ -208,12 +227,12 @@ mod tests {
             place: "p".into(),
             entries: alloc::vec![EntryId(1)],
         };
-        let id = |violation: &Violation| signature(FindingKind::Crash, "no-crash", violation);
+        let id = |violation: &Violation| Signature::of(FindingKind::Crash, "no-crash", violation);
         let words = Violation { expected: "x".into(), actual: "y".into(), entries: Vec::new(), ..base.clone() };
         assert_eq!(id(&base), id(&words));
         assert_ne!(id(&base), id(&Violation { place: "q".into(), ..base.clone() }));
         assert_ne!(id(&base), id(&Violation { clause: "d".into(), ..base.clone() }));
-        assert_ne!(id(&base), signature(FindingKind::Hang, "no-crash", &base));
+        assert_ne!(id(&base), Signature::of(FindingKind::Hang, "no-crash", &base));
         // Parts do not run into each other.
         let shifted = Violation { clause: "cp".into(), place: String::new(), ..base.clone() };
         assert_ne!(id(&base), id(&shifted));

@@ -1,5 +1,7 @@
 //! Names of what a trial is made of: connections, endpoints, timers, marks, bound values, canaries, entries. A type each, so that
 //! no number is taken for another.
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// One end of a connection; on datagrams one association: a socket of ours and one peer address. Given out by
@@ -33,3 +35,14 @@ pub struct CanaryId(pub u16);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct EntryId(pub u32);
+
+/// Number of a trial in its run, from 1; the same in every shard. What joins a row to its journal entry, its finding and its folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct TrialNo(pub u32);
+
+impl fmt::Display for TrialNo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}

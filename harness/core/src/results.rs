@@ -4,7 +4,8 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-use crate::finding::{Finding, Repeats, Standing};
+use crate::finding::{Finding, Repeats, Signature, Standing};
+use crate::ids::TrialNo;
 use crate::severity::{FindingKind, Level};
 use crate::verdict::Verdict;
 
@@ -28,7 +29,7 @@ pub struct Results {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrialRow {
     /// Number in the run, from 1.
-    pub n: u32,
+    pub n: TrialNo,
     /// Id of the scenario.
     pub scenario: String,
     /// Name of the case; empty where there is one only.
@@ -47,7 +48,7 @@ pub struct TrialRow {
     pub wall_ms: u64,
     /// Signatures of the findings that it shows, in the order of its rules; in rows of older versions none.
     #[serde(default)]
-    pub findings: Vec<String>,
+    pub findings: Vec<Signature>,
     /// What was seen and breaks no rule, yet is worth an eye.
     #[serde(default)]
     pub remarks: Vec<String>,
@@ -59,7 +60,7 @@ pub struct FindingRow {
     /// `F-3f9a1c27`.
     pub id: String,
     /// 64 hex digits, stable across seeds and versions.
-    pub signature: String,
+    pub signature: Signature,
     /// `fail`, or `inconclusive` for a suspicion.
     pub verdict: Standing,
     /// What class of defect it is.

@@ -3,6 +3,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::document::{self, LoadError};
+use crate::finding::Signature;
 use crate::registry::Registry;
 use crate::time::Duration;
 use crate::value::{Fields, Value};
@@ -166,7 +167,7 @@ pub struct Given {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Known {
     /// Signature of the finding.
-    pub signature: String,
+    pub signature: Signature,
     /// Why it is accepted.
     pub reason: String,
     /// Last day, as `2027-03-01`.

@@ -2,7 +2,8 @@
 use std::collections::BTreeMap;
 
 use proofhouse_core::actor::{Addr, Close};
-use proofhouse_core::finding::{Finding, Repeats, Standing};
+use proofhouse_core::finding::{Finding, Repeats, Signature, Standing};
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::part::Part;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::seed::Seed;
@@ -20,7 +21,7 @@ pub(crate) const HOSTILE: &str = "</script><img src=x onerror=alert(1)> ]]> &\u{
 
 pub(crate) fn trial(n: u32, scenario: &str, case: &str, verdict: Verdict, reason: &str) -> TrialRow {
     TrialRow {
-        n,
+        n: TrialNo(n),
         scenario: scenario.into(),
         case: case.into(),
         target: "reference".into(),
@@ -35,10 +36,10 @@ pub(crate) fn trial(n: u32, scenario: &str, case: &str, verdict: Verdict, reason
 }
 
 pub(crate) fn finding(scenario: &str, case: &str, level: Level) -> Finding {
-    let signature = proofhouse_core::value::hex(&[level.name().len() as u8; 32]);
+    let signature = Signature(proofhouse_core::value::hex(&[level.name().len() as u8; 32]));
     Finding {
         format: 1,
-        id: format!("F-{}", &signature[..8]),
+        id: signature.id(),
         signature,
         verdict: Standing::Confirmed,
         kind: FindingKind::Conformance,

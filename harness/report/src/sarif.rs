@@ -106,7 +106,7 @@ fn result(run: &Run, found: &Found, rules: &[(&str, Vec<&Found>)]) -> ResultRow 
             }],
         }],
         partial_fingerprints: BTreeMap::from([
-            ("proofhouseSignature/v1", f.signature.clone()),
+            ("proofhouseSignature/v1", f.signature.to_string()),
             ("proofhouseTarget/v1", visible(&f.target)),
         ]),
         baseline_state: baseline(run, found),

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{AccountSpec, Change, Endpoint, Given, Known, ProcessSpec, Ready, Reload, TargetKind, TargetSpec};
 use crate::document::{Keys, Located, Mistake, Span};
+use crate::finding::Signature;
 use crate::protocol::Transport;
 use crate::registry::Registry;
 use crate::scenario::{capabilities, format, rights};
@@ -392,7 +393,8 @@ fn known(value: &mut Located) -> Result<Known, Mistake> {
     let reason = keys.text("reason")?;
     let until = keys.text("until")?;
     let span = keys.span_of("until");
-    let known = Known { signature: keys.need("signature", signature)?, reason: keys.need("reason", reason)?, until };
+    let known =
+        Known { signature: Signature(keys.need("signature", signature)?), reason: keys.need("reason", reason)?, until };
     keys.finish()?;
     match known.until.as_deref().is_none_or(is_day) {
         true => Ok(known),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proofhouse_core::finding::Finding;
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::oracle::Needs;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::results::{Results, TrialRow};
@@ -29,7 +30,7 @@ use crate::digest::sha256;
 #[derive(Clone)]
 pub struct Job {
     /// Number in the run, from 1.
-    pub n: u32,
+    pub n: TrialNo,
     /// What happens.
     pub scenario: Arc<Scenario>,
     /// Which row of its matrix.

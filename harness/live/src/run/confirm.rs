@@ -7,7 +7,8 @@ use std::thread::{Builder, ScopedJoinHandle};
 use std::time::Duration;
 
 use proofhouse_core::document::Located;
-use proofhouse_core::finding::{ENTRIES_MAX, Finding, Repeats, Standing, level};
+use proofhouse_core::finding::{ENTRIES_MAX, Finding, Repeats, Signature, Standing, level};
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::shrink::shrink;
@@ -42,13 +43,13 @@ pub struct Replay {
 /// Runs `plan` once more and looks for `signature`. `None`: it did not take place, since the target did not start, or we ourselves
 /// panicked (which has then been printed).
 #[must_use]
-pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: &str) -> Option<Replay> {
+pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: &Signature) -> Option<Replay> {
     let mut outcome = catch_unwind(AssertUnwindSafe(|| runner.fresh(plan.clone(), target))).ok()?.ok()?;
     if let Some(capability) = plan.id.strip_prefix(PROBE) {
         let _ = gate::declaration(capability, target, &mut outcome.judgements, runner.registry);
     }
     let found = resume::shown(plan.about.kind, &outcome.judgements, runner.registry);
-    let (mine, others): (Vec<Shown>, Vec<Shown>) = found.into_iter().partition(|shown| shown.signature == signature);
+    let (mine, others): (Vec<Shown>, Vec<Shown>) = found.into_iter().partition(|shown| shown.signature == *signature);
     let violation = mine.into_iter().next().map(|shown| shown.violation);
     let others = others.into_iter().map(|shown| (shown.oracle, shown.violation)).collect();
     Some(Replay { violation, others, digest: outcome.transcript.digest(), outcome })
@@ -60,7 +61,7 @@ pub fn smallest(
     runner: &Runner<'_>,
     plan: &Plan,
     target: &TargetSpec,
-    signature: &str,
+    signature: &Signature,
     budget: u32,
     stop: &dyn Fn() -> bool,
 ) -> Plan {
@@ -322,7 +323,7 @@ impl Campaign<'_> {
         };
         Finding {
             format: 1,
-            id: format!("F-{}", &suspicion.shown.signature[..8]),
+            id: suspicion.shown.signature.id(),
             signature: suspicion.shown.signature.clone(),
             verdict: if confirmed { Standing::Confirmed } else { Standing::Suspicion },
             kind: suspicion.shown.kind,
@@ -391,7 +392,7 @@ struct Counted {
 }
 
 /// The failures that a run still waits for.
-struct Waiting(Vec<(String, Wait)>);
+struct Waiting(Vec<((TrialNo, Signature), Wait)>);
 
 impl Waiting {
     fn of(jobs: &[Job], all: &[Suspicion]) -> Waiting {
@@ -404,8 +405,8 @@ impl Waiting {
         Waiting(all.iter().map(wait).collect())
     }
 
-    fn key(suspicion: &Suspicion) -> String {
-        format!("{} {}", suspicion.trial, suspicion.shown.signature)
+    fn key(suspicion: &Suspicion) -> (TrialNo, Signature) {
+        (suspicion.trial, suspicion.shown.signature.clone())
     }
 
     fn settled(&mut self, suspicion: &Suspicion) {

@@ -7,6 +7,7 @@ use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use proofhouse_core::finding::Finding;
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::transcript::{Entry, Event, Life, Transcript};
@@ -91,7 +92,7 @@ impl Folder {
 
     /// Folder of a trial, below the run's.
     #[must_use]
-    pub fn trial(n: u32, scenario: &str, seed: Seed) -> String {
+    pub fn trial(n: TrialNo, scenario: &str, seed: Seed) -> String {
         format!("trials/{n}-{}-{seed}", file_name(&scenario.replace('/', "-")))
     }
 
@@ -111,7 +112,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the system says no.
-    pub fn keep_trial(&self, n: u32, outcome: &Outcome) -> Result<(), FileError> {
+    pub fn keep_trial(&self, n: TrialNo, outcome: &Outcome) -> Result<(), FileError> {
         let trial = Folder::trial(n, &outcome.plan.id, outcome.plan.seed);
         self.write(&format!("{trial}/plan.toml"), outcome.plan.to_toml().as_bytes())?;
         self.write(&format!("{trial}/transcript.jsonl.gz"), &gzip(outcome.transcript.to_jsonl().as_bytes()))?;

@@ -7,7 +7,8 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use proofhouse_core::finding::Finding;
+use proofhouse_core::finding::{Finding, Signature};
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::results::TrialRow;
 use proofhouse_core::verdict::Judgement;
 use serde::{Deserialize, Serialize};
@@ -51,7 +52,7 @@ pub enum JournalEntry {
     /// A failing trial was run again.
     Replay {
         /// Signature of the finding.
-        signature: String,
+        signature: Signature,
         /// From 1.
         nth: u32,
         /// Whether the same signature came.
@@ -67,7 +68,7 @@ pub enum JournalEntry {
     /// A finding was written.
     Finding {
         /// Number of the trial that first showed it.
-        trial: u32,
+        trial: TrialNo,
         /// The finding.
         finding: Box<Finding>,
     },

@@ -1,7 +1,8 @@
 //! What a journal means: which trials are done, what the probes saw, and the results. Pure functions of its records.
 use std::collections::{BTreeMap, BTreeSet};
 
-use proofhouse_core::finding::{Finding, Repeats, Standing, signature};
+use proofhouse_core::finding::{Finding, Repeats, Signature, Standing};
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::severity::FindingKind;
@@ -16,9 +17,9 @@ use super::journal::JournalEntry;
 #[derive(Default)]
 pub struct Done {
     /// Rows and judgements by number.
-    pub trials: BTreeMap<u32, (TrialRow, Vec<Judgement>)>,
+    pub trials: BTreeMap<TrialNo, (TrialRow, Vec<Judgement>)>,
     /// What probes came to, by their numbers.
-    observed: BTreeMap<u32, bool>,
+    observed: BTreeMap<TrialNo, bool>,
 }
 
 impl Done {
@@ -47,7 +48,7 @@ fn seen_before(row: &TrialRow, judgements: &[Judgement]) -> Option<bool> {
 /// Trials that a resume runs again although they have their line: those that did not take place, which may have been our own
 /// trouble (what cannot be planned stays as it is), and those that waited for the answer of such a probe.
 #[must_use]
-pub fn again(jobs: &[Job], done: &Done, plans: &dyn Fn(&Job) -> bool) -> BTreeSet<u32> {
+pub fn again(jobs: &[Job], done: &Done, plans: &dyn Fn(&Job) -> bool) -> BTreeSet<TrialNo> {
     let came_to = |job: &Job| done.trials.get(&job.n).map(|(row, _)| row.verdict);
     let troubled = |job: &&Job| matches!(came_to(job), Some(Verdict::NotRun | Verdict::Error)) && plans(job);
     let troubled: Vec<&Job> = jobs.iter().filter(troubled).collect();
@@ -77,7 +78,7 @@ pub fn observed(jobs: &[Job], done: &Done) -> BTreeMap<String, Observed> {
 #[derive(Clone, Debug)]
 pub struct Suspicion {
     /// Number of the trial.
-    pub trial: u32,
+    pub trial: TrialNo,
     /// What it showed.
     pub shown: Shown,
     /// How long that trial took, milliseconds.
@@ -88,7 +89,7 @@ pub struct Suspicion {
 #[derive(Clone, Debug)]
 pub struct Shown {
     /// Signature of the violation.
-    pub signature: String,
+    pub signature: Signature,
     /// Kind of finding.
     pub kind: FindingKind,
     /// Id of the oracle.
@@ -108,7 +109,7 @@ pub fn shown(about_kind: Option<FindingKind>, judgements: &[Judgement], registry
     let of = |judgement: &'_ Judgement| -> Vec<Shown> {
         let kind = kind(about_kind, &judgement.oracle, registry);
         let one = |violation: &Violation| Shown {
-            signature: signature(kind, &judgement.oracle, violation),
+            signature: Signature::of(kind, &judgement.oracle, violation),
             kind,
             oracle: judgement.oracle.clone(),
             our_time: judgement.our_time,
@@ -121,7 +122,7 @@ pub fn shown(about_kind: Option<FindingKind>, judgements: &[Judgement], registry
 }
 
 /// The same without repetitions, in their order.
-pub(super) fn each_once(signatures: impl IntoIterator<Item = String>) -> Vec<String> {
+pub(super) fn each_once(signatures: impl IntoIterator<Item = Signature>) -> Vec<Signature> {
     let mut known = BTreeSet::new();
     signatures.into_iter().filter(|signature| known.insert(signature.clone())).collect()
 }
@@ -147,7 +148,7 @@ pub fn suspicions(jobs: &[Job], records: &[JournalEntry], registry: &Registry) -
         }
         _ => None,
     };
-    let mut known: BTreeSet<(String, String)> = records.iter().filter_map(confirmed).collect();
+    let mut known: BTreeSet<(String, Signature)> = records.iter().filter_map(confirmed).collect();
     let mut all = Vec::new();
     for (n, (row, judgements)) in Done::of(records).trials {
         let Some(job) = jobs.iter().find(|job| job.n == n) else { continue };
@@ -163,13 +164,13 @@ pub fn suspicions(jobs: &[Job], records: &[JournalEntry], registry: &Registry) -
 /// The results that a journal stands for.
 #[must_use]
 pub fn fold(run: &str, records: &[JournalEntry]) -> Results {
-    let mut findings: BTreeMap<String, (u32, Finding)> = BTreeMap::new();
+    let mut findings: BTreeMap<(String, Signature), (TrialNo, Finding)> = BTreeMap::new();
     for record in records {
         if let JournalEntry::Finding { trial, finding } = record {
-            findings.insert(format!("{}/{}", finding.target, finding.signature), (*trial, (**finding).clone()));
+            findings.insert((finding.target.clone(), finding.signature.clone()), (*trial, (**finding).clone()));
         }
     }
-    let mut in_order: Vec<(u32, Finding)> = findings.into_values().collect();
+    let mut in_order: Vec<(TrialNo, Finding)> = findings.into_values().collect();
     in_order.sort_by(|a, b| (a.0, &a.1.signature).cmp(&(b.0, &b.1.signature)));
     let trials = Done::of(records).trials.into_values();
     let trials = trials.map(|(row, judgements)| settle(row, &judgements, &in_order)).collect();
@@ -182,7 +183,7 @@ pub fn fold(run: &str, records: &[JournalEntry]) -> Results {
 }
 
 /// A failing trial is as good as its findings: where none was confirmed, it is inconclusive and keeps the suspicion.
-fn settle(mut row: TrialRow, judgements: &[Judgement], findings: &[(u32, Finding)]) -> TrialRow {
+fn settle(mut row: TrialRow, judgements: &[Judgement], findings: &[(TrialNo, Finding)]) -> TrialRow {
     if row.verdict != Verdict::Fail {
         return row;
     }

@@ -1,5 +1,6 @@
 //! What the template of `report.html` is given: words and numbers, nothing to decide.
 use proofhouse_core::finding::{Repeats, Standing};
+use proofhouse_core::ids::TrialNo;
 use proofhouse_core::results::TrialRow;
 use proofhouse_core::severity::{FindingKind, Level};
 use proofhouse_core::verdict::Verdict;
@@ -113,7 +114,7 @@ struct Trials {
 
 #[derive(Serialize)]
 struct Trial {
-    n: u32,
+    n: TrialNo,
     scenario: String,
     case: String,
     target: String,
@@ -226,7 +227,7 @@ fn finding(found: &Found, open: bool) -> Finding {
         ("Guidance", f.guidance.join(", ")),
         ("Weakness", cwe.join(", ")),
         ("CVSS 4.0", score.unwrap_or_else(|| f.cvss.clone())),
-        ("Signature", f.signature.clone()),
+        ("Signature", f.signature.to_string()),
     ];
     summary.retain(|(_, value)| !value.is_empty());
     summary.iter_mut().for_each(|(_, value)| *value = visible(value));

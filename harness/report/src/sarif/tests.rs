@@ -62,7 +62,7 @@ fn the_fingerprint_is_the_signature() {
     let run = samples::run();
     let log = log(&run);
     let print = &log["runs"][0]["results"][0]["partialFingerprints"];
-    assert_eq!(print["proofhouseSignature/v1"], run.findings[0].finding.signature);
+    assert_eq!(print["proofhouseSignature/v1"], run.findings[0].finding.signature.0);
 }
 
 #[test]

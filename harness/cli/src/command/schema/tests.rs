@@ -178,7 +178,7 @@ fn results_are_of_their_schema_field_by_field() {
     let schema = of_results::results();
     let text = |name: &str| name.to_owned();
     let trial = TrialRow {
-        n: 1,
+        n: proofhouse_core::ids::TrialNo(1),
         scenario: text("s"),
         case: text(""),
         target: text("t"),
@@ -187,7 +187,7 @@ fn results_are_of_their_schema_field_by_field() {
         verdict: Verdict::NotApplicable,
         reason: text("r"),
         wall_ms: 1,
-        findings: vec![text("s")],
+        findings: vec![proofhouse_core::finding::Signature(text("s"))],
         remarks: vec![text("m")],
     };
     let mut finding = json!({ "cwe": [1], "guidance": ["HRD-1"], "verdict": "fail", "replay": "2 of 3", "kind": "crash", "level": "must" });

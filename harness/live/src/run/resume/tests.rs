@@ -5,7 +5,7 @@ use super::*;
 
 fn row(n: u32, verdict: Verdict, findings: &[&str]) -> TrialRow {
     TrialRow {
-        n,
+        n: TrialNo(n),
         scenario: "mqtt/x".into(),
         case: String::new(),
         target: "t".into(),
@@ -14,7 +14,7 @@ fn row(n: u32, verdict: Verdict, findings: &[&str]) -> TrialRow {
         verdict,
         reason: "answer-in-set: first".into(),
         wall_ms: 1,
-        findings: findings.iter().map(|f| (*f).to_owned()).collect(),
+        findings: findings.iter().map(|f| Signature((*f).into())).collect(),
         remarks: Vec::new(),
     }
 }
@@ -42,7 +42,7 @@ fn finding(signature: &str, place: &str, verdict: &str, replay: &str) -> Journal
          oracle = 'answer-in-set'\nclause = ''\nexpected = ''\nactual = ''\nplace = '{place}'\nreplay = '{replay}'\n\
          attack = ''\nguidance = []\ncwe = []\ncvss = ''\n"
     );
-    JournalEntry::Finding { trial: 1, finding: Box::new(toml::from_str(&text).expect("a finding reads")) }
+    JournalEntry::Finding { trial: TrialNo(1), finding: Box::new(toml::from_str(&text).expect("a finding reads")) }
 }
 
 fn folded(records: &[JournalEntry]) -> (Verdict, String) {
