@@ -5,7 +5,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Actor, CloseHow, Conn, Input, Outbox};
+use proofhouse_core::actor::{Actor, Input, Outbox};
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::registry::{Build, BuildPlan};
 use proofhouse_core::time::Time;
 

@@ -1,4 +1,4 @@
-//! Everyone who takes part, in one shape: devices, attackers, on-path parties and in-process targets.
+//! Sans-io actors: devices, attackers, on-path parties and in-process targets in one shape.
 //!
 //! An actor is sans-io: it is handed the time and one input, and its only effect is its [`Outbox`]. The simulator and the
 //! live driver run the same actors unchanged.
@@ -8,9 +8,9 @@ use crate::admin::Order;
 use crate::time::Time;
 use crate::value::Value;
 
-pub use crate::connection::{Addr, Close, CloseHow};
-pub use crate::ids::{BindId, Conn, EndpointId, MarkId, TimerId};
-pub use crate::note::Note;
+use crate::connection::{Addr, Close, CloseHow};
+use crate::ids::{BindId, Conn, EndpointId, MarkId, TimerId};
+use crate::note::Note;
 
 /// What happened to an actor.
 #[derive(Clone, Copy, Debug)]

@@ -1,4 +1,5 @@
-//! What fleets tell each other, and when a trial is over: marks, bound values, who has finished, the witness's last word.
+//! Synchronisation between fleets, and the end of a trial: marks (barriers), bound values (captured variables), who has finished, the
+//! witness's last word.
 //! The simulator and the live driver keep the same board, so that order between fleets means the same in both.
 use alloc::collections::BTreeSet;
 use alloc::vec;

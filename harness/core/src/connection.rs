@@ -1,4 +1,4 @@
-//! From where to where a connection goes, and how it ends.
+//! Connections: addresses, and how they end (FIN, reset, half-close, refused).
 use alloc::string::String;
 use core::fmt;
 use core::net::Ipv4Addr;

@@ -1,4 +1,4 @@
-//! A violation with its smallest trial and evidence, and the stable id that it keeps across seeds.
+//! Findings: a violation with its smallest trial (the reproducer) and evidence, and the fingerprint that it keeps across seeds.
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;

@@ -1,4 +1,4 @@
-//! What rules of every protocol must know of one: the packets that begin and end a session, what a packet is about, how filters
+//! Packet semantics that rules of every protocol ask about: the packets that begin and end a session, what a packet is about, how filters
 //! match. The engine asks; the answers stand in the protocol's own crate.
 use alloc::string::String;
 use core::fmt;

@@ -1,4 +1,4 @@
-//! Names of what a trial is made of: connections, endpoints, timers, marks, bound values, canaries, entries. A type each, so that
+//! Identifiers of what a trial is made of: connections, endpoints, timers, marks, bound values, canaries, entries. A type each, so that
 //! no number is taken for another.
 use core::fmt;
 

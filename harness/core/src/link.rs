@@ -1,4 +1,4 @@
-//! What a path does to a message: pure decisions, from a draw that its connection owns. The runner acts on them.
+//! Network emulation: what a path does to a message, as pure decisions, from a draw that its connection owns. The runner acts on them.
 //!
 //! Faults act at the transport's own level. On a stream nothing is lost, doubled or reordered: a loss shows as the delay
 //! of one retransmission, and what follows waits behind it ([`Path::fate`]). Datagrams suffer all of it, and a late one waits

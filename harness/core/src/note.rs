@@ -1,4 +1,4 @@
-//! What an actor wants recorded, or tells the runner.
+//! Observations of an actor: what it wants recorded, or tells the runner.
 use alloc::string::String;
 
 use crate::admin::Order;

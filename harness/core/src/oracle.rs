@@ -1,4 +1,4 @@
-//! Oracles: pure functions over a stored transcript. A rule sees entries and nothing else; [`crate::judge`] asks them.
+//! Test oracles (checkers, properties): pure functions over a stored transcript, the trace. A rule sees entries and nothing else; [`crate::judge`] asks them.
 mod amplification;
 mod answer_in_set;
 pub mod canary;
@@ -20,7 +20,6 @@ mod state_kept;
 mod traceback;
 pub mod window;
 
-pub use crate::witness::is_witness;
 pub use rule::{CLAUSE, Needs, Oracle};
 
 /// Oracles that know no protocol.

@@ -1,4 +1,4 @@
-//! A scenario with its case chosen and every `a..b` drawn. Prints as a scenario; planning it again changes nothing.
+//! The test plan: a scenario instantiated, with its case chosen and every range `a..b` drawn. Prints as a scenario; planning it again changes nothing.
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -14,8 +14,8 @@ use crate::value::{Fields, Value};
 mod estimate;
 mod order;
 
-pub use crate::ids::{BindId, CanaryId, MarkId};
-pub use crate::part::Part;
+use crate::ids::{BindId, CanaryId, MarkId};
+use crate::part::Part;
 pub use order::{Order, StepRef};
 
 /// Everything that is decided before a trial begins.

@@ -1,4 +1,4 @@
-//! What happens next: a calendar queue. Items come out by time; those of one moment in the order in which they went in.
+//! The event queue, a calendar queue: what happens next. Items come out by time; those of one moment in the order in which they went in.
 //!
 //! Three levels of append-only lists, none of them linked item by item: *beyond* (later than about 4.6 minutes from the
 //! start of the running epoch), *far* (256 slots of about a second), *near* (the running slot, cut into buckets whose

@@ -1,4 +1,5 @@
-//! Cuts a failing plan down: fleets, members, connections, steps, bytes and waits; judged again after every cut, never assumed.
+//! Test-case reduction (delta debugging): cuts fleets, members, connections, steps, bytes and waits off a failing plan; judged again
+//! after every cut, never assumed.
 //!
 //! The tree of a plan is cut, not the plan: what is left reads as a scenario, and [`Plan::read`](crate::plan::Plan::read) makes the
 //! smaller plan of it. Nothing is renumbered: members keep their identity through `only`, steps through `index`, so that every

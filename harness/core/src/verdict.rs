@@ -1,10 +1,10 @@
-//! Verdicts and how they combine: the worst wins, and a fold over nothing is inconclusive.
+//! Test verdicts and how they combine: the worst wins, and a fold over nothing is inconclusive.
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
-pub use crate::ids::EntryId;
+use crate::ids::EntryId;
 
 /// What a rule, a trial or a run came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

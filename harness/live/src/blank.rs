@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-use proofhouse_core::actor::Addr;
+use proofhouse_core::connection::Addr;
 
 use crate::guard::{addr_of, socket_addr};
 

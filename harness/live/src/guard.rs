@@ -1,7 +1,8 @@
 //! Where traffic may go: loopback, or what the user has twice said to own. Nothing connects to an address that did not pass here.
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, ToSocketAddrs};
 
-use proofhouse_core::actor::{Addr, EndpointId};
+use proofhouse_core::connection::Addr;
+use proofhouse_core::ids::EndpointId;
 use proofhouse_core::target::TargetSpec;
 
 use crate::error::RunError;

@@ -10,8 +10,8 @@ use std::thread;
 use std::time::Duration;
 
 use mio::Waker;
-use proofhouse_core::actor::EndpointId;
 use proofhouse_core::budget::Lease;
+use proofhouse_core::ids::EndpointId;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::registry::Registry;

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
-use proofhouse_core::actor::{Addr, Close};
+use proofhouse_core::connection::{Addr, Close};
 use proofhouse_core::plan::{Network, Recording, Source};
 use proofhouse_core::spread::Spread;
 use proofhouse_core::target::Ready;

@@ -3,8 +3,9 @@ mod support;
 
 use std::time::Duration;
 
-use proofhouse_core::actor::Close;
-use proofhouse_core::plan::{MarkId, Source, StepPlan};
+use proofhouse_core::connection::Close;
+use proofhouse_core::ids::MarkId;
+use proofhouse_core::plan::{Source, StepPlan};
 use proofhouse_core::spread::Spread;
 use proofhouse_core::testing;
 use proofhouse_core::transcript::{By, Event, Life, Who, WitnessState};

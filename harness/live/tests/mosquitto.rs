@@ -5,7 +5,7 @@ mod support;
 use std::process::Command;
 use std::time::Duration;
 
-use proofhouse_core::actor::Close;
+use proofhouse_core::connection::Close;
 use proofhouse_core::plan::{Party, Plan};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::target::{TargetKind, TargetSpec};

@@ -326,7 +326,7 @@ fn an_awaited_message_says_whose_it_is() {
             closed: false,
             silence: None,
             fields: fields.iter().map(|(name, value)| (name.to_string(), vec![value.clone()])).collect(),
-            canary: canary.then_some(proofhouse_core::plan::CanaryId(0)),
+            canary: canary.then_some(proofhouse_core::ids::CanaryId(0)),
             bind: vec![],
         }];
         steps::check("5", &step).is_ok()

@@ -1,7 +1,7 @@
 //! What is left on a broker is named and cleared; what others left is told from it.
 use super::*;
 use crate::testing::{self, ELSEWHERE};
-use proofhouse_core::actor::Addr;
+use proofhouse_core::connection::Addr;
 use proofhouse_core::shared::CLEARING;
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{Bytes, Entry, Who};

@@ -6,7 +6,7 @@
 //! trial's clock does. Bytes that the transcript has cut away leave a gap in the sequence, and the packet before it says so.
 use std::collections::{BTreeMap, BTreeSet};
 
-use proofhouse_core::actor::{Addr, Close};
+use proofhouse_core::connection::{Addr, Close};
 use proofhouse_core::finding::Finding;
 use proofhouse_core::part::Part;
 use proofhouse_core::transcript::{By, Bytes, Event, StepState, Transcript, Who};

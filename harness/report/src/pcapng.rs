@@ -1,7 +1,7 @@
 //! The pcapng container and the headers of IPv4, TCP and UDP: bytes only, no thought of trials.
 //!
 //! One section, one interface of raw IPv4 packets, times in nanoseconds.
-use proofhouse_core::actor::Addr;
+use proofhouse_core::connection::Addr;
 
 /// LINKTYPE_RAW: a packet begins with its IP header.
 const RAW: u16 = 101;

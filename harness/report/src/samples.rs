@@ -1,9 +1,9 @@
 //! A small run for the tests of every document: each verdict once, a finding that counts, one that does not, a hostile target.
 use std::collections::BTreeMap;
 
-use proofhouse_core::actor::{Addr, Close};
+use proofhouse_core::connection::{Addr, Close};
 use proofhouse_core::finding::{Finding, Repeats, Signature, Standing};
-use proofhouse_core::ids::TrialNo;
+use proofhouse_core::ids::{EntryId, TrialNo};
 use proofhouse_core::part::Part;
 use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::seed::Seed;
@@ -11,7 +11,7 @@ use proofhouse_core::severity::{FindingKind, Level};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{By, Bytes, Entry, Event, Header, Packet, StepState, Transcript, Who};
 use proofhouse_core::value::Fields;
-use proofhouse_core::verdict::{EntryId, Verdict};
+use proofhouse_core::verdict::Verdict;
 
 use crate::ladder::Ladder;
 use crate::run::{Exit, Facts, Found, Rule, Run, Scene, Spared};

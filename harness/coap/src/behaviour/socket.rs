@@ -4,7 +4,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{CloseHow, Conn, Outbox, TimerId};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::Packet as Told;

@@ -5,7 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use std::vec;
 
-use proofhouse_core::actor::{Act, Addr, Close, Conn, Crowd, Input, Note};
+use proofhouse_core::actor::{Act, Crowd, Input};
+use proofhouse_core::connection::{Addr, Close};
+use proofhouse_core::ids::Conn;
+use proofhouse_core::note::Note;
 use proofhouse_core::plan::{FleetPlan, Source};
 use proofhouse_core::testing;
 use proofhouse_core::time::Duration;

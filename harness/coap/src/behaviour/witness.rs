@@ -8,8 +8,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Crowd, Input, Outbox, TimerId};
+use proofhouse_core::actor::{Crowd, Input, Outbox};
 use proofhouse_core::behaviour::witness::{Heard, Service, Witness};
+use proofhouse_core::ids::TimerId;
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;

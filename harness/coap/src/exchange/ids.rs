@@ -1,4 +1,4 @@
-//! Message ids that are not used again too early.
+//! Message-id allocation: ids that are not used again too early.
 
 use proofhouse_core::time::Time;
 

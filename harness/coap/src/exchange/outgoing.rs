@@ -1,4 +1,4 @@
-//! One message of ours that awaits confirmation.
+//! Retransmission: one message of ours that awaits confirmation.
 
 use alloc::vec::Vec;
 use core::time::Duration;

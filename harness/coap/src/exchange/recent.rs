@@ -1,4 +1,4 @@
-//! The server's side: what came a moment ago, and what was answered.
+//! Deduplication: what came a moment ago, and what was answered.
 
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;

@@ -2,7 +2,7 @@
 
 use alloc::collections::BTreeMap;
 
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 
 use crate::codec::Token;

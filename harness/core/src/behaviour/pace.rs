@@ -1,7 +1,8 @@
 //! The pace of a device that sends readings (telemetry): when the next one is due, when it ends, and the one wake that is under way.
 //!
 //! Made to be embedded in a device of which a million share a machine: 32 bytes, no allocation.
-use crate::actor::{Outbox, TimerId};
+use crate::actor::Outbox;
+use crate::ids::TimerId;
 use crate::seed::SplitMix;
 use crate::spread::Spread;
 use crate::time::{Duration, Time, nanos};

@@ -2,7 +2,9 @@
 //!
 //! Rounds, lateness, patience and the last word are the same for every protocol; what a round trip is, and how one becomes a client of
 //! the target, a protocol says in a [`Service`].
-use crate::actor::{Actor, Input, Note, Outbox, TimerId};
+use crate::actor::{Actor, Input, Outbox};
+use crate::ids::TimerId;
+use crate::note::Note;
 use crate::time::{Duration, Time, nanos};
 use crate::transcript::WitnessState;
 
@@ -166,7 +168,8 @@ mod tests {
     use alloc::vec::Vec;
 
     use super::*;
-    use crate::actor::{Act, Conn};
+    use crate::actor::Act;
+    use crate::ids::Conn;
 
     /// A protocol in which a byte is an answer: `j` joined, `s` served.
     #[derive(Default)]
@@ -316,7 +319,7 @@ mod tests {
     #[test]
     fn who_is_away_joins_at_once_and_is_served_within_the_same_five_seconds() {
         let mut stand = Stand::new();
-        stand.input(1_000, Input::Closed(Conn(0), crate::actor::Close::Refused));
+        stand.input(1_000, Input::Closed(Conn(0), crate::connection::Close::Refused));
         stand.input(1_100, Input::Ask);
         assert_eq!(stand.witness.service.joins, 1);
         stand.bytes(3_000, b"j");
@@ -336,7 +339,7 @@ mod tests {
         let mut lost = Stand::new();
         lost.bytes(0, b"j");
         lost.input(1_000, Input::Ask);
-        lost.input(2_000, Input::Closed(Conn(0), crate::actor::Close::Reset));
+        lost.input(2_000, Input::Closed(Conn(0), crate::connection::Close::Reset));
         lost.until(6_000);
         assert_eq!(lost.words, [WitnessState::Lost, missed(5_000, 0)]);
     }

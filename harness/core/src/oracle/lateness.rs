@@ -1,4 +1,5 @@
-//! Our own lateness: when one of our loops could not act, or the target waited for a processor.
+//! Our own lateness, the scheduling delay of the harness and its machine: when one of our loops could not act, or the target waited
+//! for a processor.
 //!
 //! No rule compares times by itself. It asks [`Record::in_time`](super::record::Record::in_time) whether something was seen within a
 //! time, and hears yes, no, or why nobody can say.

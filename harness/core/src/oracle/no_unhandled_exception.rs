@@ -10,7 +10,7 @@ use super::no_crash::death;
 use super::record::{Moment, Record, StepRun};
 use super::rule::{Needs, Oracle};
 use super::traceback::{self, Traceback};
-use crate::actor::Close;
+use crate::connection::Close;
 use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;

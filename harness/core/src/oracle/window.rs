@@ -1,4 +1,4 @@
-//! The window of attack: from the first to the last byte of the stimulus that was written to the wire.
+//! The window of attack, the interval of fault injection: from the first to the last byte of the stimulus that was written to the wire.
 //!
 //! A step of a script opens it when it begins, and holds it open until it has ended and its last byte is written, however long that
 //! takes beside later steps. A fleet whose whole traffic is the stimulus holds it open with every byte.

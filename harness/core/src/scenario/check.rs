@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 
 use super::context::Trial;
 use crate::document::{Located, Mistake, Span};
-use crate::plan::{Expect, FleetPlan, Order, Part, Plan, StepPlan, StepRef};
+use crate::part::Part;
+use crate::plan::{Expect, FleetPlan, Order, Plan, StepPlan, StepRef};
 
 pub(super) fn plan(plan: &Plan, trial: Trial<'_>) -> Result<(), Mistake> {
     parts(plan)?;

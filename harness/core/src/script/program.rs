@@ -47,7 +47,7 @@ impl Program {
     }
 
     /// Whether a later step than this one sets the same mark.
-    pub(super) fn sets_later(&self, at: usize, mark: crate::plan::MarkId) -> bool {
+    pub(super) fn sets_later(&self, at: usize, mark: crate::ids::MarkId) -> bool {
         self.fleet.steps.iter().skip(at + 1).any(|step| step.mark == Some(mark))
     }
 

@@ -1,4 +1,4 @@
-//! What can happen, packed into one word: 4 bits of kind, 28 of whom it is about, 32 of which.
+//! Events of the simulator, packed into one word: 4 bits of kind, 28 of whom it is about, 32 of which.
 use crate::connection::Close;
 use crate::ids::{Conn, MarkId, TimerId};
 

@@ -1,4 +1,4 @@
-//! A lab over the simulator: an in-process target that outlives the rounds that are played against it.
+//! A lab, the test fixture over the simulator: an in-process target that outlives the rounds that are played against it.
 //!
 //! As the live lab, it is opened on a target and plays rounds, and each round is a whole record of its own whose time begins at zero.
 //! The target's own time goes on: what it waits for in one round comes in a later one. Between rounds all its connections end.

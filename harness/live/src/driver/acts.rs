@@ -1,7 +1,10 @@
 //! What actors ask for, done.
 use mio::{Interest, Token};
-use proofhouse_core::actor::{Act, Addr, Close, CloseHow, Conn, EndpointId, Note};
+use proofhouse_core::actor::Act;
+use proofhouse_core::connection::{Addr, Close, CloseHow};
+use proofhouse_core::ids::{Conn, EndpointId};
 use proofhouse_core::link::Passage;
+use proofhouse_core::note::Note;
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::By;

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use mio::net::UdpSocket;
 use mio::{Interest, Token};
-use proofhouse_core::actor::{Addr, Conn, EndpointId, Input};
+use proofhouse_core::actor::Input;
+use proofhouse_core::connection::Addr;
+use proofhouse_core::ids::{Conn, EndpointId};
 use proofhouse_core::time::{Duration, Time};
 
 use super::held::Destination;

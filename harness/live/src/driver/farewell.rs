@@ -1,5 +1,7 @@
 //! How associations end, which no datagram says: nobody is there, we have heard enough, or the actor has.
-use proofhouse_core::actor::{Addr, Close, CloseHow, Conn, Input};
+use proofhouse_core::actor::Input;
+use proofhouse_core::connection::{Addr, Close, CloseHow};
+use proofhouse_core::ids::Conn;
 use proofhouse_core::recorder::{RECEIVED_LIMIT, UNHEARD};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{By, Event, Who};

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use mio::net::UdpSocket;
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::link::{Fault, Passage, Scatter};
 use proofhouse_core::time::Time;
 

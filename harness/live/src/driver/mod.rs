@@ -24,10 +24,12 @@ use std::sync::mpsc::{Receiver, Sender};
 
 use mio::net::TcpListener;
 use mio::{Interest, Poll, Token, Waker};
-use proofhouse_core::actor::{Close, Conn, Crowd, Input, Outbox};
+use proofhouse_core::actor::{Crowd, Input, Outbox};
 use proofhouse_core::admin::Order;
 use proofhouse_core::board::{Board, Heard};
 use proofhouse_core::budget::Lease;
+use proofhouse_core::connection::Close;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::link::Path;
 use proofhouse_core::plan::{FleetPlan, Network, Plan, Recording};
 use proofhouse_core::protocol::Transport;

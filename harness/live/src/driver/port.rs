@@ -8,7 +8,8 @@ use std::sync::Arc;
 use mio::net::UdpSocket;
 use nix::libc;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrIn, recvmsg, setsockopt, sockopt};
-use proofhouse_core::actor::{Addr, Close, Conn};
+use proofhouse_core::connection::{Addr, Close};
+use proofhouse_core::ids::Conn;
 use socket2::{Domain, Protocol, Socket as System, Type};
 
 use super::socket::{LinkState, addr, close_of};

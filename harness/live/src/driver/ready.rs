@@ -1,7 +1,7 @@
 //! Who may have more to read: polling is edge-triggered, and reads are bounded so that others have their turn.
 use std::collections::VecDeque;
 
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 
 /// A line in which each stands once, however often the system rings: else one that is flooded would soon have all turns.
 #[derive(Default)]

@@ -1,5 +1,5 @@
 //! Connections, sockets of datagrams and associations, each by its number.
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 
 /// The open ones. A slot's age tells a timer of an earlier one from one of the present.
 pub(super) struct Slots<T> {

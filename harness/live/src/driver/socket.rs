@@ -4,7 +4,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use mio::net::TcpStream;
-use proofhouse_core::actor::{Addr, Close};
+use proofhouse_core::connection::{Addr, Close};
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::time::{Duration, Time};
 use socket2::{Domain, Protocol, SockRef, Socket as System, Type};

@@ -2,7 +2,8 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use proofhouse_core::actor::{Close, Conn, TimerId};
+use proofhouse_core::connection::Close;
+use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::time::Time;
 
 /// What is due. A connection is named with its age, see [`super::slots`].

@@ -3,7 +3,9 @@ use std::io::{self, Read, Write};
 use std::net::Shutdown;
 
 use mio::{Interest, Token};
-use proofhouse_core::actor::{Close, Conn, Input};
+use proofhouse_core::actor::Input;
+use proofhouse_core::connection::Close;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::link::Passage;
 use proofhouse_core::recorder::RECEIVED_LIMIT;
 use proofhouse_core::time::{Duration, Time};

@@ -3,8 +3,10 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, TryRecvError};
 
 use mio::{Events, Token};
-use proofhouse_core::actor::{Close, Conn, Input};
+use proofhouse_core::actor::Input;
 use proofhouse_core::board::{Heard, News, start_of};
+use proofhouse_core::connection::Close;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::{Duration, Time, nanos};
 use proofhouse_core::transcript::{Event, Slipped, Who};
 use proofhouse_core::witness::is_witness;

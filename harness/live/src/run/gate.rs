@@ -155,9 +155,9 @@ pub const DECLARATION: &str = "declaration";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proofhouse_core::ids::EntryId;
     use proofhouse_core::target::{Endpoint, TargetKind};
     use proofhouse_core::value::Fields;
-    use proofhouse_core::verdict::EntryId;
 
     fn target(claims: &[&str], lacks: &[&str]) -> TargetSpec {
         TargetSpec {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Condvar, Mutex};
 
-use proofhouse_core::actor::Addr;
+use proofhouse_core::connection::Addr;
 use proofhouse_core::target::{TargetKind, TargetSpec};
 
 use crate::process::observed::lock;

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use proofhouse_core::actor::{Actor, CloseHow, Conn, Crowd, EndpointId, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Actor, Crowd, Input, Outbox};
 use proofhouse_core::admin::Order;
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::{Conn, EndpointId, MarkId, TimerId};
+use proofhouse_core::note::Note;
 use proofhouse_core::plan::*;
 use proofhouse_core::protocol::{Behaviour, Protocol, Transport};
 use proofhouse_core::registry::Registry;
@@ -22,7 +25,7 @@ use proofhouse_live::{LiveOptions, RunError, run_live};
 /// Connects, says something, and is content once it has heard enough or the connection is over.
 struct Toy {
     keys: Fields,
-    from: proofhouse_core::actor::Addr,
+    from: proofhouse_core::connection::Addr,
     conn: Option<Conn>,
     heard: i64,
     waits: bool,
@@ -163,7 +166,7 @@ impl Actor for ToyWitness {
         match input {
             Input::Start | Input::Timer(TimerId(0)) => {
                 self.since = now;
-                self.conn = Some(out.open(EndpointId(0), proofhouse_core::actor::Addr::new([127, 0, 0, 1], 0)));
+                self.conn = Some(out.open(EndpointId(0), proofhouse_core::connection::Addr::new([127, 0, 0, 1], 0)));
             }
             Input::Opened(conn) if self.asks => {
                 out.send(conn, |bytes| bytes.push(b'?'));
@@ -329,7 +332,7 @@ pub fn events<T>(transcript: &Transcript, pick: impl Fn(&Entry) -> Option<T>) ->
 }
 
 /// How connections of `fleet` ended.
-pub fn closings(transcript: &Transcript, fleet: &str) -> Vec<(By, proofhouse_core::actor::Close)> {
+pub fn closings(transcript: &Transcript, fleet: &str) -> Vec<(By, proofhouse_core::connection::Close)> {
     events(transcript, |entry| match (&entry.who, &entry.event) {
         (Who::Member(name, _), Event::Closed { by, how, .. }) if name == fleet => Some((*by, *how)),
         _ => None,

@@ -4,8 +4,10 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Actor, Crowd, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Actor, Crowd, Input, Outbox};
+use proofhouse_core::ids::TimerId;
 use proofhouse_core::key::{Key, Kind};
+use proofhouse_core::note::Note;
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::{Duration, Time};

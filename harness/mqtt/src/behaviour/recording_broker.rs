@@ -5,7 +5,9 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Actor, CloseHow, Conn, Crowd, Input, Outbox};
+use proofhouse_core::actor::{Actor, Crowd, Input, Outbox};
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;
 use proofhouse_core::time::Time;
@@ -139,7 +141,8 @@ fn say(conn: Conn, version: Version, packet: &Packet<'_>, out: &mut Outbox) {
 mod tests {
     use super::*;
     use alloc::string::String;
-    use proofhouse_core::actor::{Act, Addr};
+    use proofhouse_core::actor::Act;
+    use proofhouse_core::connection::Addr;
     use proofhouse_core::value::{hex, unhex};
 
     /// What the server does when a client says this, cut into pieces of `most` bytes: hex, and `end`.

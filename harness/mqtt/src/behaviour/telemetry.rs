@@ -7,9 +7,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write;
 
-use proofhouse_core::actor::{CloseHow, Conn, Crowd, Input, Note, Outbox};
+use proofhouse_core::actor::{Crowd, Input, Outbox};
 use proofhouse_core::behaviour::pace::{Pace, TICK};
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::key::{Key, Kind};
+use proofhouse_core::note::Note;
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;
 use proofhouse_core::seed::SplitMix;

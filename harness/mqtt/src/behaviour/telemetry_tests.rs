@@ -4,7 +4,8 @@ use std::vec;
 
 use super::*;
 use crate::codec::{Framer, ReasonCode};
-use proofhouse_core::actor::{Act, EndpointId};
+use proofhouse_core::actor::Act;
+use proofhouse_core::ids::EndpointId;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::testing;
 use proofhouse_core::value::{Fields, Value};
@@ -94,7 +95,7 @@ impl Stage {
 
     fn lost(mut self) -> Stage {
         let conn = self.conn;
-        self.input(Input::Closed(conn, proofhouse_core::actor::Close::Reset));
+        self.input(Input::Closed(conn, proofhouse_core::connection::Close::Reset));
         self
     }
 

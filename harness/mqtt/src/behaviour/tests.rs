@@ -4,7 +4,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use std::vec;
 
-use proofhouse_core::actor::{Act, Close, CloseHow, Conn, Crowd, Input, Note};
+use proofhouse_core::actor::{Act, Crowd, Input};
+use proofhouse_core::connection::{Close, CloseHow};
+use proofhouse_core::ids::Conn;
+use proofhouse_core::note::Note;
 use proofhouse_core::plan::FleetPlan;
 use proofhouse_core::testing;
 use proofhouse_core::time::Duration;

@@ -2,6 +2,7 @@
 use alloc::format;
 use alloc::vec::Vec;
 
+use proofhouse_core::ids::EntryId;
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
@@ -9,7 +10,7 @@ use proofhouse_core::plan::{Expect, FleetPlan, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::{Time, nanos};
 use proofhouse_core::transcript::{By, Transcript};
-use proofhouse_core::verdict::{EntryId, Judgement, Violation};
+use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::{Logins, logins};
 

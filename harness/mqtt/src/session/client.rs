@@ -2,7 +2,9 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{CloseHow, Conn, EndpointId, Input, Outbox, TimerId};
+use proofhouse_core::actor::{Input, Outbox};
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::{Conn, EndpointId, TimerId};
 use proofhouse_core::plan::FleetPlan;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::time::{Duration, Time};

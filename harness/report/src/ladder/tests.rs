@@ -1,9 +1,9 @@
 use super::*;
 use crate::samples;
+use proofhouse_core::ids::EntryId;
 use proofhouse_core::part::Part;
 use proofhouse_core::severity::Level;
 use proofhouse_core::time::Time;
-use proofhouse_core::verdict::EntryId;
 
 #[test]
 fn parties_are_columns_and_the_target_is_the_last() {

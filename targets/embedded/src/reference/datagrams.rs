@@ -5,7 +5,10 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
-use proofhouse_core::actor::{Act, Actor, Addr, Close, CloseHow, Conn, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Actor, Input, Outbox};
+use proofhouse_core::connection::{Addr, Close, CloseHow};
+use proofhouse_core::ids::{Conn, TimerId};
+use proofhouse_core::note::Note;
 use proofhouse_core::time::Time;
 use socket2::SockRef;
 

@@ -7,7 +7,10 @@ use std::time::{Duration, Instant};
 
 use mio::net::TcpListener;
 use mio::{Events, Interest, Poll, Token};
-use proofhouse_core::actor::{Act, Actor, Addr, Close, CloseHow, Conn, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Actor, Input, Outbox};
+use proofhouse_core::connection::{Addr, Close, CloseHow};
+use proofhouse_core::ids::{Conn, TimerId};
+use proofhouse_core::note::Note;
 use proofhouse_core::time::Time;
 
 use super::sockets::{Side, Socket, Step};

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use proofhouse_core::actor::{Addr, Crowd, Note};
+use proofhouse_core::actor::Crowd;
+use proofhouse_core::connection::Addr;
+use proofhouse_core::note::Note;
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::{Behaviour, Describe, Protocol, Transport};
 use proofhouse_core::registry::Registry;

@@ -4,7 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use proofhouse_core::actor::{Actor, Addr, Close, CloseHow, Conn, EndpointId, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Actor, Input, Outbox};
+use proofhouse_core::connection::{Addr, Close, CloseHow};
+use proofhouse_core::ids::{Conn, EndpointId, TimerId};
+use proofhouse_core::note::Note;
 use proofhouse_core::protocol::Transport;
 use proofhouse_core::time::Time;
 

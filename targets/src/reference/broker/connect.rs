@@ -4,7 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::sync::Arc;
 
-use proofhouse_core::actor::{CloseHow, Conn, Note, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::Conn;
+use proofhouse_core::note::Note;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_mqtt::codec::{
     Connack, Connect, Disconnect, Packet, Place, Properties, PropertiesBuf, PropertyId, ReasonCode, Value, Version,

@@ -1,7 +1,8 @@
 //! What clients are told: messages, as many at a time as they take, each with the right to it asked for as it leaves.
 use alloc::sync::Arc;
 
-use proofhouse_core::actor::{Conn, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{
     Ack, Delivery as WireDelivery, Packet, PacketId, Properties, PropertiesBuf, PropertyId, Publish, QoS, ReasonCode,

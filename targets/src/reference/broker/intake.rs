@@ -4,7 +4,10 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Addr, CloseHow, Conn, Note, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::connection::{Addr, CloseHow};
+use proofhouse_core::ids::Conn;
+use proofhouse_core::note::Note;
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{
     Connack, Connect, Cut, Disconnect, Kind, Packet, Reason, ReasonCode, Sender, Version, split, topic,

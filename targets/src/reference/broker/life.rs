@@ -4,8 +4,11 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{CloseHow, Conn, Note, Outbox, TimerId};
+use proofhouse_core::actor::Outbox;
 use proofhouse_core::admin::Order;
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::{Conn, TimerId};
+use proofhouse_core::note::Note;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_mqtt::codec::{Disconnect, Packet, QoS, ReasonCode, Version};
 

@@ -33,7 +33,10 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Actor, Close, Conn, Input, Note, Outbox};
+use proofhouse_core::actor::{Actor, Input, Outbox};
+use proofhouse_core::connection::Close;
+use proofhouse_core::ids::Conn;
+use proofhouse_core::note::Note;
 use proofhouse_core::registry::{Build, BuildPlan};
 use proofhouse_core::seed::{Rng, Seed};
 use proofhouse_core::time::Time;

@@ -2,7 +2,8 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Conn, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{Ack, Delivery as WireDelivery, Packet, PacketId, Publish, QoS, ReasonCode, Version};
 

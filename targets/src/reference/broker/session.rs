@@ -3,7 +3,7 @@ use alloc::boxed::Box;
 use alloc::collections::{BTreeSet, VecDeque};
 use alloc::sync::Arc;
 
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{PacketId, QoS};
 

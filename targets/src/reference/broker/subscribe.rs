@@ -1,7 +1,8 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Conn, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 use proofhouse_mqtt::codec::{
     Packet, Properties, QoS, ReasonCode, RetainHandling, Suback, Subscribe, Subscription, Unsuback, Unsubscribe,

@@ -6,7 +6,9 @@ use proofhouse_coap::block::{Block, Sort};
 use proofhouse_coap::codec::{Code, Duty, Kind, Message, OptionNumber, Options, Reject, Token, uint_value};
 use proofhouse_coap::exchange::Seen;
 use proofhouse_coap::observe::{DEREGISTER, REGISTER};
-use proofhouse_core::actor::{CloseHow, Conn, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 
 use super::answer::{Answer, ECHO};

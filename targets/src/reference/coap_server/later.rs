@@ -5,7 +5,8 @@ use core::time::Duration;
 use proofhouse_coap::codec::{Code, Kind, Message, Reject, Token};
 use proofhouse_coap::exchange::{Confirmed, Tick};
 use proofhouse_coap::observe::Registered;
-use proofhouse_core::actor::{Conn, Outbox, TimerId};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::time::Time;
 
 use super::answer::Answer;

@@ -41,7 +41,9 @@ use core::time::Duration;
 
 use proofhouse_coap::exchange::Params;
 use proofhouse_coap::observe::{Observers, Sequence};
-use proofhouse_core::actor::{Actor, Conn, Input, Note, Outbox};
+use proofhouse_core::actor::{Actor, Input, Outbox};
+use proofhouse_core::ids::Conn;
+use proofhouse_core::note::Note;
 use proofhouse_core::registry::{Build, BuildPlan};
 use proofhouse_core::seed::{Rng, Seed};
 use proofhouse_core::time::Time;

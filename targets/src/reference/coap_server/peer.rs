@@ -4,7 +4,7 @@ use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proofhouse_coap::codec::{Kind, Token};
 use proofhouse_coap::exchange::{Ids, Outgoing, Recent};
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 
 use super::Limits;

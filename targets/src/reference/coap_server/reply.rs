@@ -1,6 +1,7 @@
 //! What is said, and how much of it may be said to whom.
 use proofhouse_coap::codec::{Code, Kind, Message, Token};
-use proofhouse_core::actor::{Conn, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 
 use super::answer::Answer;

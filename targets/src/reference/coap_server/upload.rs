@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use proofhouse_coap::block::{Assembly, Block, OUT_OF_ORDER, PAYLOAD_SIZE, Progress, Refusal, Sort, TOO_LARGE};
 use proofhouse_coap::codec::Code;
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 
 use super::Limits;

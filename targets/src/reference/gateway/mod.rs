@@ -17,7 +17,8 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Actor, Input, Outbox, TimerId};
+use proofhouse_core::actor::{Actor, Input, Outbox};
+use proofhouse_core::ids::TimerId;
 use proofhouse_core::registry::{Build, BuildPlan};
 use proofhouse_core::seed::{Rng, Seed};
 use proofhouse_core::time::Time;

@@ -3,7 +3,9 @@ use alloc::string::{String, ToString};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Addr, CloseHow, Conn, EndpointId, Outbox, TimerId};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::connection::{Addr, CloseHow};
+use proofhouse_core::ids::{Conn, EndpointId, TimerId};
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_mqtt::codec::{QoS, Version};

@@ -4,7 +4,9 @@ use alloc::string::String;
 use proofhouse_coap::codec::{Code, Duty, Kind, Message, OptionNumber, Options, Token};
 use proofhouse_coap::exchange::Seen;
 use proofhouse_coap::link_format;
-use proofhouse_core::actor::{CloseHow, Conn, Outbox};
+use proofhouse_core::actor::Outbox;
+use proofhouse_core::connection::CloseHow;
+use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 
 use super::super::coap_server::PARAMS;

@@ -4,7 +4,9 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use proofhouse_coap::codec::{Code, Kind, Message, OptionNumber, Token, Writer};
-use proofhouse_core::actor::{Act, Actor, Addr, Close, Conn, Input, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Actor, Input, Outbox};
+use proofhouse_core::connection::{Addr, Close};
+use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::seed::Seed;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_mqtt::codec::{Connack, Delivery, Framer, Packet, ReasonCode, Sender, Version};

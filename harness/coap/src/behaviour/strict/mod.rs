@@ -9,7 +9,8 @@ use std::string::String;
 use std::vec;
 use std::vec::Vec;
 
-use proofhouse_core::actor::{Act, Conn, Crowd, Input, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Crowd, Input, Outbox};
+use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::plan::FleetPlan;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::testing;

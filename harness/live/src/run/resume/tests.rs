@@ -1,5 +1,5 @@
+use proofhouse_core::ids::EntryId;
 use proofhouse_core::seed::Seed;
-use proofhouse_core::verdict::EntryId;
 
 use super::*;
 

@@ -14,7 +14,9 @@ use std::sync::Arc;
 use std::vec;
 use std::vec::Vec;
 
-use proofhouse_core::actor::{Act, Close, Conn, Input, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Input, Outbox};
+use proofhouse_core::connection::Close;
+use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::plan::FleetPlan;
 use proofhouse_core::seed::SplitMix;
 use proofhouse_core::time::{Duration, Time};

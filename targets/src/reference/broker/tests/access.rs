@@ -1,8 +1,8 @@
 //! Who is let in, and what they may publish and read: at SUBSCRIBE, at PUBLISH and at every delivery.
 use alloc::format;
 
-use proofhouse_core::actor::Note;
 use proofhouse_core::admin::Order;
+use proofhouse_core::note::Note;
 use proofhouse_mqtt::codec::{PropertyId, Version};
 
 use super::world::*;

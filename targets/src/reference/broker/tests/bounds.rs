@@ -2,7 +2,8 @@
 use alloc::format;
 use alloc::string::String;
 
-use proofhouse_core::actor::{Actor, Conn};
+use proofhouse_core::actor::Actor;
+use proofhouse_core::ids::Conn;
 use proofhouse_mqtt::codec::Version;
 
 use super::super::{Accounts, Limits};

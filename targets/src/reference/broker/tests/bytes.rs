@@ -1,7 +1,9 @@
 //! Bytes of any kind: a broken packet ends its connection with a reason, and nothing makes the broker panic.
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Actor, Addr, Conn, Input, Outbox, TimerId};
+use proofhouse_core::actor::{Actor, Input, Outbox};
+use proofhouse_core::connection::Addr;
+use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::seed::Seed;
 use proofhouse_core::time::Time;
 use proptest::prelude::*;

@@ -51,7 +51,7 @@ fn a_flaw_of_two_steps_needs_both_and_the_right_client() {
 }
 
 /// A reader of `a/#`, connected.
-fn reader(w: &mut World) -> proofhouse_core::actor::Conn {
+fn reader(w: &mut World) -> proofhouse_core::ids::Conn {
     let s = w.client(V5, &user("s", "reader"));
     w.subscribe(s, 1, "a/#", 0);
     s

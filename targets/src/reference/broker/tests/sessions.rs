@@ -1,8 +1,8 @@
 //! Connections, sessions, Wills: who goes on with what, and when it ends.
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::Conn;
 use proofhouse_core::admin::Order;
+use proofhouse_core::ids::Conn;
 use proofhouse_mqtt::codec::{Packet, Place, PropertiesBuf, PropertyId, ReasonCode, Version};
 
 use super::world::*;

@@ -5,8 +5,11 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use proofhouse_core::actor::{Act, Actor, Addr, Close, Conn, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Actor, Input, Outbox};
 use proofhouse_core::admin::Order;
+use proofhouse_core::connection::{Addr, Close};
+use proofhouse_core::ids::{Conn, TimerId};
+use proofhouse_core::note::Note;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_mqtt::codec::{

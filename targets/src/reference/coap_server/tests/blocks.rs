@@ -2,7 +2,8 @@
 use alloc::vec::Vec;
 
 use proofhouse_coap::codec::OptionNumber;
-use proofhouse_core::actor::{Actor, Conn};
+use proofhouse_core::actor::Actor;
+use proofhouse_core::ids::Conn;
 
 use super::world::*;
 use crate::flaw::Flaws;

@@ -3,7 +3,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use proofhouse_coap::codec::{Code, OptionNumber};
-use proofhouse_core::actor::Conn;
+use proofhouse_core::ids::Conn;
 
 use super::world::*;
 use crate::flaw::Flaws;

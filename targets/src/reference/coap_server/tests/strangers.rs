@@ -3,7 +3,8 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use proofhouse_coap::codec::OptionNumber;
-use proofhouse_core::actor::{Actor, Conn, Input, Outbox};
+use proofhouse_core::actor::{Actor, Input, Outbox};
+use proofhouse_core::ids::Conn;
 
 use super::world::*;
 use crate::flaw::Flaws;
@@ -107,6 +108,6 @@ fn a_closed_port_ends_everything_for_that_peer() {
     let mut w = World::new(Flaws::NONE);
     w.validate(A);
     assert_eq!(w.ask(A, &get("/time").observe(0)), r#"0 ack 2.05 observe "0""#);
-    w.server.handle(w.now, Input::Closed(A, proofhouse_core::actor::Close::Refused), &mut Outbox::new());
+    w.server.handle(w.now, Input::Closed(A, proofhouse_core::connection::Close::Refused), &mut Outbox::new());
     assert_eq!(w.pass(Duration::from_secs(10)), [""; 0]);
 }

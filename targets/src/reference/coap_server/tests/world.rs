@@ -7,7 +7,10 @@ use core::time::Duration;
 
 use proofhouse_coap::block::Block;
 use proofhouse_coap::codec::{Code, Frame, Kind, Message, OptionNumber, Token, Writer};
-use proofhouse_core::actor::{Act, Actor, Addr, Conn, Input, Note, Outbox, TimerId};
+use proofhouse_core::actor::{Act, Actor, Input, Outbox};
+use proofhouse_core::connection::Addr;
+use proofhouse_core::ids::{Conn, TimerId};
+use proofhouse_core::note::Note;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::time::Time;
 
