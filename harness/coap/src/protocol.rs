@@ -31,8 +31,7 @@ pub const COAP: Protocol = Protocol {
 };
 
 /// The messages of CoAP, as far as rules of every protocol ask about them. There are no sessions: nothing begins or ends one.
-static GRAMMAR: Grammar =
-    Grammar { protocol: "coap", opening: &[], leaving: &[], resource, covers, kind: |packet| packet.kind.clone() };
+static GRAMMAR: Grammar = Grammar { protocol: "coap", resource, covers, ..Grammar::NONE };
 
 /// Uri-Path segments joined by `/`, without the slash that a path begins with: filters name segments.
 fn resource(packet: &Packet) -> Option<String> {

@@ -14,6 +14,8 @@ pub struct Grammar {
     pub opening: &'static [&'static str],
     /// Packets and verbs by which a client says goodbye: whoever is disconnected after one was not thrown out.
     pub leaving: &'static [&'static str],
+    /// Whether a server says with this packet that it serves nobody, or this client no longer, for a reason that is nobody's fault.
+    pub own_reason: fn(&Packet) -> bool,
     /// Resource that a packet is about (a topic, a path), as filters name it.
     pub resource: fn(&Packet) -> Option<String>,
     /// Filter match: whether a filter, with the protocol's wildcards, covers a resource.
@@ -28,6 +30,7 @@ impl Grammar {
         protocol: "",
         opening: &[],
         leaving: &[],
+        own_reason: |_| false,
         resource: |_| None,
         covers: |filter, resource| filter == resource,
         kind: |packet| packet.kind.clone(),

@@ -17,6 +17,7 @@ pub(crate) mod no_unhandled_exception;
 pub mod record;
 pub mod rule;
 mod state_kept;
+mod thrown_out;
 mod traceback;
 pub mod window;
 

@@ -1,10 +1,11 @@
-//! The target goes on serving a legal client: after the attack began, the witness completes its round trips.
+//! The target goes on serving a legal client: after the attack began, the witness completes its round trips, and is not thrown out.
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::record::{Moment, Record};
 use super::rule::{Needs, Oracle};
+use super::thrown_out::{self, Loss};
 use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
@@ -14,7 +15,7 @@ use crate::verdict::{Judgement, Violation};
 
 pub(crate) const ORACLE: Oracle = Oracle {
     id: "no-hang",
-    doc: "a legal client completes its round trips during and after the attack",
+    doc: "a legal client completes its round trips during and after the attack, and is not thrown out",
     clauses: &[],
     // Not Quiet: five seconds are long enough for a machine that does other work too, and our own lateness is looked at.
     needs: Needs::Edges,
@@ -58,6 +59,12 @@ fn one(plan: &Plan, record: &Record<'_>, witness: &str, deadline: Duration) -> J
                 let violation = violation(plan, record, witness, &silence, deadline);
                 return Judgement::fail(ORACLE.id, alloc::vec![violation]);
             }
+            Some(why) => excuse = excuse.or(Some(why)),
+        }
+    }
+    for loss in thrown_out::losses(plan, record, witness) {
+        match loss.excuse {
+            None => return Judgement::fail(ORACLE.id, alloc::vec![thrown_out(plan, record, witness, &loss)]),
             Some(why) => excuse = excuse.or(Some(why)),
         }
     }
@@ -141,20 +148,36 @@ fn served_before(record: &Record<'_>, witness: &str, at: Time) -> Option<Moment>
 
 /// Nothing shows why a target is silent, so hangs of different stimuli stay apart: the place is the stimulus and whom it does not serve.
 fn violation(plan: &Plan, record: &Record<'_>, witness: &str, silence: &Silence, deadline: Duration) -> Violation {
-    let culprit = record
-        .stimuli()
-        .filter(|step| step.started.is_some_and(|m| m.at <= silence.until.at))
-        .max_by_key(|step| step.last());
-    let started = culprit.and_then(|step| step.started);
-    let conn = culprit.and_then(|step| step.conn);
+    let (started, after) = culprit(record, silence.until);
     let how = if silence.thrown_out { "it was thrown out, and not served" } else { "no answer to the witness" };
     let lasted = silence.until.at.since(silence.from).as_millis();
-    let last = conn.zip(started).map(|(conn, at)| format!(", after {}", record.place(conn, at.at)));
     Violation {
         expected: format!("the witness is served within {} ms", deadline.as_millis()),
-        actual: format!("{how} for {lasted} ms{}", last.unwrap_or_default()),
+        actual: format!("{how} for {lasted} ms{after}"),
         clause: String::new(),
         place: format!("{witness} not served after {}", plan.stimulus()),
         entries: super::record::ids(started.into_iter().chain([silence.until])),
     }
+}
+
+/// As a silence, a loss shows no cause of its own.
+fn thrown_out(plan: &Plan, record: &Record<'_>, witness: &str, loss: &Loss) -> Violation {
+    let (started, after) = culprit(record, loss.ended);
+    Violation {
+        expected: "a legal client stays connected, whatever another sends".to_string(),
+        actual: format!("the target threw out the {witness}, which it had served{after}"),
+        clause: String::new(),
+        place: format!("{witness} thrown out after {}", plan.stimulus()),
+        entries: super::record::ids(started.into_iter().chain([loss.served, loss.ended])),
+    }
+}
+
+/// The step of the attack that was begun last before a moment, and where it stood, in words.
+fn culprit(record: &Record<'_>, until: Moment) -> (Option<Moment>, String) {
+    let culprit =
+        record.stimuli().filter(|step| step.started.is_some_and(|m| m.at <= until.at)).max_by_key(|step| step.last());
+    let started = culprit.and_then(|step| step.started);
+    let conn = culprit.and_then(|step| step.conn);
+    let last = conn.zip(started).map(|(conn, at)| format!(", after {}", record.place(conn, at.at)));
+    (started, last.unwrap_or_default())
 }

@@ -1,5 +1,6 @@
 //! One rule at a time.
 use super::*;
+use crate::admin::Order;
 use crate::oracle::{
     answer_in_set, closes_in_time, fleet_undisturbed, memory_bounded, never_at, no_crash, no_hang, no_slowdown,
     no_unhandled_exception,
@@ -198,16 +199,89 @@ fn a_target_that_never_served_anybody_does_not_hang_because_of_the_attack() {
     assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "never served");
 }
 
-#[test]
-fn a_witness_that_is_thrown_out_once_is_no_hang_and_for_good_is_one() {
+/// The attack has begun, and the target ends the witness so, which is served again later.
+fn thrown_out(how: impl FnOnce(&mut Film)) -> Judgement {
     let mut film = begun("");
-    film.at(2_000).witness(WitnessState::Lost);
-    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "not served");
+    film.at(1_200);
+    how(&mut film);
+    film.witness(WitnessState::Lost);
+    film.at(1_300).open("witness", 0, 91);
+    film.at(2_500).served().judge(&no_hang::ORACLE)
+}
+
+#[test]
+fn a_witness_that_the_target_ends_once_the_attack_began_was_thrown_out_though_it_is_served_again() {
+    let judgement = thrown_out(|film| {
+        film.close(90, By::Peer);
+    });
+    assert_says(&judgement, Verdict::Fail, "threw out the witness");
+    assert_eq!(judgement.violations[0].place, "witness thrown out after stub/x");
+    let goodbye = thrown_out(|film| {
+        film.got(90, "bye", &[]).close(90, By::Us);
+    });
+    assert_says(&goodbye, Verdict::Fail, "threw out the witness");
+}
+
+#[test]
+fn a_witness_that_ended_itself_or_by_a_limit_of_ours_was_not_thrown_out() {
+    for by in [By::Us, By::Limit] {
+        let judgement = thrown_out(|film| {
+            film.close(90, by);
+        });
+        assert_says(&judgement, Verdict::Inconclusive, "nothing shows that the target ended it");
+    }
+}
+
+#[test]
+fn a_witness_that_was_lost_before_the_attack_did_not_suffer_from_it() {
+    let mut film = Film::new(plan(TWO));
+    film.at(0).open("witness", 0, 90).open("foe", 0, 2);
+    film.at(500).served().close(90, By::Peer).witness(WitnessState::Lost);
+    film.at(1_000).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
     film.at(2_500).served();
     assert_says(&film.judge(&no_hang::ORACLE), Verdict::Pass, "served");
+}
+
+#[test]
+fn a_restart_that_the_scenario_orders_throws_nobody_out_and_a_loss_after_it_does() {
+    let restarted = |ready: bool| {
+        thrown_out(|film| {
+            film.at(1_010).entry(Who::Harness, Event::Ordered { order: Order::Restart });
+            if ready {
+                film.at(1_050).life(Life::Ready).at(1_100).served();
+            }
+            film.at(1_200).close(90, By::Peer);
+        })
+    };
+    assert_says(&restarted(false), Verdict::Inconclusive, "restart");
+    assert_says(&restarted(true), Verdict::Fail, "threw out");
+}
+
+#[test]
+fn a_server_that_names_a_reason_of_its_own_throws_nobody_out() {
+    let judgement = thrown_out(|film| {
+        film.got(90, "bye", &[("own", true.into())]).close(90, By::Peer);
+    });
+    assert_says(&judgement, Verdict::Inconclusive, "reason of its own");
+}
+
+#[test]
+fn a_witness_that_we_kept_silent_may_be_ended_for_that() {
+    for (ns, verdict) in [(999_999_999, Verdict::Fail), (1_000_000_000, Verdict::Inconclusive)] {
+        let mut film = begun("");
+        film.at(2_000).entry(Who::Harness, Event::Slip { of: Slipped::Witnesses, ns });
+        film.close(90, By::Peer).witness(WitnessState::Lost);
+        film.at(2_500).served();
+        assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
+    }
+}
+
+#[test]
+fn a_witness_that_is_thrown_out_for_good_shows_a_hang() {
+    let mut film = begun("");
     film.at(3_000).witness(WitnessState::Lost).refuse("witness", 0, 91);
     film.at(8_000).witness(WitnessState::Missed { waited: 4_500_000_000, late: 0 });
-    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "thrown out");
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "not served");
 }
 
 #[test]

@@ -1,0 +1,98 @@
+//! A witness that the target had served and then ended, at or after the first byte of the attack: a legal client pays for what another did.
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::lateness::STOPPED_MIN;
+use super::record::{Crossing, Moment, Record};
+use crate::admin::Order;
+use crate::connection::Close;
+use crate::plan::Plan;
+use crate::transcript::{By, Event, Life, WitnessState};
+
+/// One end of a witness that was a client of the target until then.
+pub(super) struct Loss {
+    /// When it was served last.
+    pub(super) served: Moment,
+    /// What ended it: the target's goodbye, or the end of the connection; else its own word.
+    pub(super) ended: Moment,
+    /// Why it is not, or may not be, the target's doing; `None`: it is.
+    pub(super) excuse: Option<String>,
+}
+
+/// Every loss of this witness since the attack began, in order: who is refused after one has been thrown out already.
+pub(super) fn losses(plan: &Plan, record: &Record<'_>, witness: &str) -> Vec<Loss> {
+    let mut served = None;
+    let mut found = Vec::new();
+    for (moment, state) in record.witness(witness) {
+        match state {
+            WitnessState::Served { .. } => served = Some(moment),
+            WitnessState::Missed { .. } => {}
+            WitnessState::Lost => found.extend(served.take().map(|served| loss(plan, record, witness, served, moment))),
+        }
+    }
+    let since = record.attack().map(|(first, _)| first);
+    found.retain(|loss| since.is_none_or(|since| loss.ended >= since));
+    found
+}
+
+/// What ended it between its last round trip and its word.
+fn loss(plan: &Plan, record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Loss {
+    let heard = heard(record, witness, served);
+    let grammar = plan.grammar(witness);
+    let goodbye = heard.iter().find(|c| c.moment <= lost && grammar.leaving.contains(&c.packet.kind.as_str()));
+    let Some(ended) = goodbye.map(|c| c.moment).or_else(|| cut(record, witness, served, lost)) else {
+        let why = format!("the {witness} lost its connection, and nothing shows that the target ended it");
+        return Loss { served, ended: lost, excuse: Some(why) };
+    };
+    let says_why = heard.iter().any(|c| (grammar.own_reason)(c.packet));
+    let excuse = if says_why {
+        Some(format!("the {witness} was thrown out, and the target names a reason of its own"))
+    } else if is_restart(record, served, lost) {
+        Some(format!("the {witness} was thrown out by a restart that the scenario orders"))
+    } else {
+        late(record, witness, served, lost)
+    };
+    Loss { served, ended, excuse }
+}
+
+/// What the target said to the witness after `since`, in order.
+fn heard<'a>(record: &Record<'a>, witness: &str, since: Moment) -> Vec<Crossing<'a>> {
+    let own = record.connections.iter().filter(|(_, connection)| connection.fleet == witness);
+    let packets = own.flat_map(|(conn, _)| record.packets_of(*conn));
+    let mut heard: Vec<Crossing<'a>> = packets.filter(|c| !c.sent && c.moment > since).collect();
+    heard.sort_by_key(|c| c.moment);
+    heard
+}
+
+/// When the target ended a connection of the witness in this time. On datagrams a port that was served is unreachable now.
+fn cut(record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Option<Moment> {
+    let own = record.connections.values().filter(|connection| connection.fleet == witness);
+    let ends = own.filter_map(|connection| connection.closed);
+    let by_target = |(_, by, how): &(Moment, By, Close)| {
+        *by == By::Peer && matches!(how, Close::Fin | Close::Reset | Close::Refused)
+    };
+    let mut cuts = ends.filter(by_target).map(|(moment, ..)| moment);
+    cuts.find(|moment| *moment > served && *moment <= lost)
+}
+
+/// Whether the scenario had the target restarted, and it was not ready again before the witness was served last.
+fn is_restart(record: &Record<'_>, served: Moment, lost: Moment) -> bool {
+    let mut waits = false;
+    for (id, entry) in record.transcript.iter() {
+        let moment = Moment { at: entry.at, id };
+        match &entry.event {
+            Event::Ordered { order: Order::Restart } if moment <= lost => waits = true,
+            Event::Life(Life::Ready) if moment <= served => waits = false,
+            _ => {}
+        }
+    }
+    waits
+}
+
+/// A witness that could not speak may have been ended for its silence.
+fn late(record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Option<String> {
+    let late = record.lateness.between(witness, served.at, lost.at);
+    (late >= STOPPED_MIN)
+        .then(|| format!("the {witness} was thrown out while we, or the machine, were {} ms late", late.as_millis()))
+}
