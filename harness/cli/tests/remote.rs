@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use common::{code, results, run, stderr};
+use common::{code, expect_code, peer_script, results, run, stderr, trials};
 
 /// Takeovers, sessions and retained messages: what trials leave to each other.
 const MQTT: [&str; 3] = ["MC-03", "mqtt/mc-16-redelivery", "MB-08"];
@@ -102,4 +102,60 @@ fn libcoap_by_url_and_as_a_process_gives_the_same_verdicts() {
     let Some(_server) = serve("coap-server-notls", &["-A", "127.0.0.1", "-p", &port, "-d", "10"]) else { return };
     let file = include_str!("../../../targets/libcoap.toml");
     check("libcoap", file, &format!("coap://127.0.0.1:{port}"), &port, &COAP);
+}
+
+/// A client that reads out for a second, and whose readings are the attack.
+const READINGS: &str = r#"
+format   = 1
+title    = "Readings"
+attack   = "XX-02"
+level    = "must"
+protocol = "mqtt"
+version  = ["5"]
+limit    = "40s"
+[fleet.known]
+behaviour = "script"
+step = [ { do = "connect", expect = { type = "connack", reason = 0 }, part = "control" }, { do = "disconnect" } ]
+[fleet.meter]
+behaviour = "telemetry"
+topic     = "site/{id}"
+every     = "100ms"
+for       = "2s"
+part      = "stimulus"
+"#;
+
+/// Four trials, one after another, on a small broker that does this at its 25th reading: in the second trial, or where the machine is
+/// slow in the third.
+fn with_an_end(how: &str) -> Vec<(String, String, String)> {
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::create_dir(temp.path().join("s")).unwrap();
+    std::fs::write(temp.path().join("s/x.toml"), READINGS).unwrap();
+    let (port, script) = (free_port(), peer_script("mqtt"));
+    let script = script.to_str().expect("a path of this repository");
+    let _server = serve("python3", &["-u", script, &port, how]).expect("tests need python3");
+    let url = format!("mqtt://127.0.0.1:{port}");
+    let words =
+        ["run", "x", "--scenarios", "s", "--target", &url, "--seeds", "4", "--replays", "1", "--out", "r", "-q"];
+    expect_code(&run(temp.path(), &words), 6);
+    trials(&temp.path().join("r"))
+}
+
+#[test]
+fn a_server_elsewhere_that_dies_midway_fails_nothing_and_passes_nothing_from_then_on() {
+    let trials = with_an_end("dies=25");
+    let from = trials.iter().position(|(_, verdict, _)| verdict != "pass").expect("it died in one of them");
+    assert!(from == 1 || from == 2, "{trials:#?}");
+    for (_, verdict, reason) in &trials[from..] {
+        assert!(verdict == "inconclusive" && !reason.is_empty(), "{trials:#?}");
+    }
+    assert!(trials[3].2.contains("could not be opened (refused)"), "{trials:#?}");
+}
+
+#[test]
+fn a_server_elsewhere_that_is_started_again_midway_is_in_doubt_for_that_trial_only() {
+    let trials = with_an_end("restarts=25");
+    let doubted: Vec<_> = trials.iter().filter(|(_, verdict, _)| verdict != "pass").collect();
+    assert_eq!(doubted.len(), 1, "{trials:#?}");
+    // The witness was thrown out, and no replay shows it again.
+    assert!(doubted[0].1 == "inconclusive" && doubted[0].2.contains("witness"), "{trials:#?}");
 }
