@@ -53,6 +53,8 @@ pub(super) struct Connection {
     pub(super) half: bool,
     /// Its end was asked for, by a goodbye or by a step that awaited it: whoever speaks afterwards is not thrown out.
     pub(super) over: bool,
+    /// Part of the attack was said on it.
+    pub(super) attacked: bool,
     transport: Transport,
     dialog: Option<Box<dyn Dialog>>,
     /// The wake that is under way for the dialog.
@@ -71,6 +73,7 @@ impl Connection {
             deaf: false,
             half: false,
             over: false,
+            attacked: false,
             dialog: None,
             wake: Time::NEVER,
             pace: None,

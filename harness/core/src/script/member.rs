@@ -271,8 +271,13 @@ impl Member {
     /// The mark of a stimulus that awaits nothing of its own: others wait for the attack, not for what the peer makes of it.
     fn stimulus_mark(&self) -> Option<MarkId> {
         let step = self.program.step(self.at)?;
-        let attacks = step.part.or(self.program.fleet.part) == Some(Part::Stimulus);
-        step.mark.filter(|_| attacks && step.any.is_empty())
+        step.mark.filter(|_| self.attacks() && step.any.is_empty())
+    }
+
+    /// Whether the current step is part of the attack.
+    fn attacks(&self) -> bool {
+        let step = self.program.step(self.at);
+        step.is_some_and(|step| step.part.or(self.program.fleet.part) == Some(Part::Stimulus))
     }
 
     /// What we did ourselves that may be why an answer is missing.

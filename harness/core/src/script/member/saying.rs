@@ -111,6 +111,7 @@ impl Member {
             out.note(Note::Planted(canary, conn));
         }
         let at = program.link_of(self.at);
+        self.links[at].attacked |= self.attacks();
         let length = bytes.len() * times;
         if let Some((chunk, period)) = step.pace {
             self.connections[at].begin_pace(bytes.repeat(times), chunk, period);
@@ -161,10 +162,17 @@ impl Member {
         }
     }
 
+    /// The peer has not read what a step says, although it had its time. A legal client that is not read is not served, as if no answer came.
+    /// An attack that is not read has not arrived, and what a link of ours holds back nobody can read.
+    pub(super) fn not_read(&mut self, why: String, out: &mut Outbox) {
+        let network = &self.program.fleet.network;
+        let held = network.rate > 0 || network.stall.is_some();
+        if held || self.attacks() || self.link().attacked { self.unsaid(&why, out) } else { self.unmet(why, out) }
+    }
+
     /// The connection ended while a step was being written. A stimulus has come as far as the peer let it.
     pub(super) fn cut_off(&mut self, length: usize, how: Close, out: &mut Outbox) {
-        let step = self.program.step(self.at);
-        let attacks = step.is_some_and(|step| step.part.or(self.program.fleet.part) == Some(Part::Stimulus));
+        let attacks = self.attacks();
         let by_peer = matches!(how, Close::Fin | Close::Reset);
         let detail =
             alloc::format!("connection closed ({}) before all of {length} bytes were written", close_name(how));

@@ -231,7 +231,7 @@ impl Member {
             }
             Phase::Writing(length, until) if now >= *until => {
                 let why = alloc::format!("the peer had not read all of {length} bytes after {}", span(WRITE_MAX));
-                self.unsaid(&why, out);
+                self.not_read(why, out);
             }
             Phase::Awaiting(_) => self.patience(now, out),
             _ => {}
@@ -254,7 +254,7 @@ impl Member {
         }
         if !waiting.written {
             let why = alloc::format!("the peer had not read all that was sent after {}", span(WRITE_MAX));
-            return self.unsaid(&why, out);
+            return self.not_read(why, out);
         }
         let passed = span(waiting.until - waiting.began);
         if any.is_empty() && waiting.natural.as_ref() == Some(&Awaits::CLOSED) {
