@@ -27,7 +27,8 @@ pub enum Input<'a> {
     /// The connection is over, or could not be opened. The last input for this `Conn`. On datagrams: the peer's port is
     /// unreachable ([`Close::Refused`]), or nothing was heard for so long that the runner forgets the address ([`Close::TimedOut`]).
     Closed(Conn, Close),
-    /// Everything sent on this connection before [`Outbox::flush`] was written to the kernel. Never comes where the connection ends first.
+    /// Everything sent on this connection before [`Outbox::flush`] was written to the kernel. Comes once for each, in their order, several
+    /// at once where the later was asked before the earlier was so; never where the connection ends first.
     Flushed(Conn),
     /// For witnesses: everybody else has finished. A round begins now, and its end is the last word about the target.
     Ask,

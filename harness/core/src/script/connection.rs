@@ -60,6 +60,9 @@ pub(super) struct Connection {
     /// The wake that is under way for the dialog.
     wake: Time,
     pace: Option<Pace>,
+    /// How often we have asked to be told that everything is written, and how often we were.
+    asked: u32,
+    written: u32,
 }
 
 impl Connection {
@@ -77,7 +80,24 @@ impl Connection {
             dialog: None,
             wake: Time::NEVER,
             pace: None,
+            asked: 0,
+            written: 0,
         }
+    }
+
+    /// Asks to be told once everything said so far is written.
+    pub(super) fn flush(&mut self, out: &mut Outbox) {
+        if let State::Open(conn) = self.state {
+            self.asked += 1;
+            out.flush(conn);
+        }
+    }
+
+    /// The answer to one of those questions, in their order: whether it is the one to the last. What an earlier step had asked, which its
+    /// answer has overtaken, tells nothing of a later one.
+    pub(super) fn is_written(&mut self) -> bool {
+        self.written += 1;
+        self.written == self.asked
     }
 
     /// The connection, where there is or was one.

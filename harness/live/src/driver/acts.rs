@@ -122,7 +122,7 @@ impl Driver {
 
     fn say_when_written(&mut self, conn: Conn) {
         if let Some(socket) = self.slots.get(conn) {
-            socket.tell_written = true;
+            socket.tell_written += 1;
             self.flush(conn);
         }
     }

@@ -25,8 +25,8 @@ pub(super) struct Socket {
     pub(super) out: VecDeque<Chunk>,
     /// Our direction ends once `out` is written.
     pub(super) half: bool,
-    /// The actor wants to know when `out` is written.
-    pub(super) tell_written: bool,
+    /// How often the actor has asked to be told that `out` is written: it is told as often.
+    pub(super) tell_written: u32,
     /// It has ended.
     pub(super) shut: bool,
     /// The actor has ended it before it stood: it stands for as long as what was said takes.
@@ -108,7 +108,7 @@ impl Socket {
             early: Vec::new(),
             out: VecDeque::new(),
             half: false,
-            tell_written: false,
+            tell_written: 0,
             shut: false,
             left: false,
             peer_ended: false,

@@ -164,8 +164,9 @@ impl Driver {
                 socket.out.pop_front();
             }
         }
-        if socket.out.is_empty() && std::mem::take(&mut socket.tell_written) {
-            self.pending.push_back(Pending::Flushed(conn, age));
+        if socket.out.is_empty() {
+            let asked = std::mem::take(&mut socket.tell_written);
+            (0..asked).for_each(|_| self.pending.push_back(Pending::Flushed(conn, age)));
         }
         if !socket.out.is_empty() || !(socket.half || socket.phase == Phase::Leaving) {
             return;

@@ -197,7 +197,8 @@ impl<A: Actor> Server<A> {
     fn written(&mut self, conn: Conn) {
         let now = self.now();
         let whole = self.socket(conn).filter(|socket| socket.is_written());
-        if whole.is_some_and(|socket| core::mem::take(&mut socket.tell_written)) {
+        let asked = whole.map_or(0, |socket| core::mem::take(&mut socket.tell_written));
+        for _ in 0..asked {
             self.actor.handle(now, Input::Flushed(conn), &mut self.out);
         }
     }
@@ -339,7 +340,7 @@ impl<A: Actor> Server<A> {
                     Act::Note(_) => {}
                     Act::Flush(conn) => {
                         if let Some(socket) = self.socket(*conn) {
-                            socket.tell_written = true;
+                            socket.tell_written += 1;
                             written.push(*conn);
                         }
                     }

@@ -39,8 +39,8 @@ pub(super) struct Socket {
     /// How much of `unsent` is written.
     written: usize,
     pub(super) side: Side,
-    /// The actor wants to know when everything is written.
-    pub(super) tell_written: bool,
+    /// How often the actor has asked to be told that everything is written: it is told as often.
+    pub(super) tell_written: u32,
     /// Our end of stream is on its way.
     pub(super) shut: bool,
     /// The peer has its time to end too.
@@ -58,7 +58,7 @@ impl Socket {
             unsent: Vec::new(),
             written: 0,
             side: Side::Open,
-            tell_written: false,
+            tell_written: 0,
             shut: false,
             lingers: false,
             peer_ended: false,

@@ -111,7 +111,7 @@ impl Member {
             out.note(Note::Planted(canary, conn));
         }
         let at = program.link_of(self.at);
-        self.links[at].attacked |= self.attacks();
+        self.connections[at].attacked |= self.attacks();
         let length = bytes.len() * times;
         if let Some((chunk, period)) = step.pace {
             self.connections[at].begin_pace(bytes.repeat(times), chunk, period);
@@ -129,9 +129,9 @@ impl Member {
         } else {
             self.phase = Phase::Writing(length, now + WRITE_MAX);
         }
-        if let State::Open(conn) = self.connections[at].state {
+        if self.connections[at].is_open() {
             out.wake(now + WRITE_MAX, STEP);
-            out.flush(conn);
+            self.connections[at].flush(out);
         }
     }
 
@@ -144,13 +144,13 @@ impl Member {
 
     /// All that was said on a connection is written: a step that awaits nothing else has ended, any other begins to count its time.
     pub(super) fn written(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        if self.connection().conn() != Some(conn) {
+        let Some(at) = self.connections.iter().position(|connection| connection.is(conn)) else { return };
+        if !self.connections[at].is_written() || self.program.link_of(self.at) != at {
             return;
         }
         match &mut self.phase {
             Phase::Writing(length, _) => {
                 let detail = alloc::format!("sent {length} bytes");
-                let at = self.program.link_of(self.at);
                 self.connections[at].inbox.written(now);
                 self.met(detail, out);
             }
@@ -167,7 +167,7 @@ impl Member {
     pub(super) fn not_read(&mut self, why: String, out: &mut Outbox) {
         let network = &self.program.fleet.network;
         let held = network.rate > 0 || network.stall.is_some();
-        if held || self.attacks() || self.link().attacked { self.unsaid(&why, out) } else { self.unmet(why, out) }
+        if held || self.attacks() || self.connection().attacked { self.unsaid(&why, out) } else { self.unmet(why, out) }
     }
 
     /// The connection ended while a step was being written. A stimulus has come as far as the peer let it.

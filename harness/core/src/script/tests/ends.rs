@@ -143,3 +143,30 @@ fn a_wait_until_closed_ends_with_the_last_connection() {
     assert_eq!(stage.end_of(2), None);
     stage.pass(1).check(2, Met, "waited 5s");
 }
+
+#[test]
+fn a_legal_client_that_is_not_read_is_not_served_and_an_attack_that_is_not_read_has_not_arrived() {
+    let of = |part| StepPlan { part, ..ask(7) };
+    let unread = |steps: Vec<StepPlan>| Stage::new(steps).stalled(true).opened().pass(30);
+    let why = "the peer had not read all that was sent after 30s";
+    unread(vec![of(None)]).check(0, Unmet, why);
+    unread(vec![of(Some(Part::Control))]).check(0, Unmet, why);
+    unread(vec![of(Some(Part::Stimulus))]).check(0, Unsaid, why);
+    unread(vec![step("tell")]).check(0, Unmet, "the peer had not read all of 6 bytes after 30s");
+    // Whoever has attacked on a connection is no legal client of it any more.
+    let attacked = Stage::new(vec![of(Some(Part::Stimulus)), ask(8)]).opened().stalled(true);
+    attacked.hear("answer id=7").pass(30).check(1, Unsaid, why);
+    let early = Stage::new(vec![ask(7)]).stalled(true).opened().pass(29);
+    assert_eq!(early.end_of(0), None, "it has its time");
+}
+
+#[test]
+fn what_an_earlier_step_had_written_says_nothing_of_a_later_one() {
+    // The answer overtakes the news that its request is written; then the peer stops reading.
+    let stage = Stage::new(vec![ask(7), ask(8)]).stalled(true).opened().hear("answer id=7");
+    let stage = stage.written().pass(20);
+    assert_eq!(stage.end_of(1), None, "only the first step is written: the second has its time still");
+    let stage = stage.written().pass(4);
+    assert_eq!(stage.end_of(1), None);
+    stage.pass(1).check(1, Unmet, "5s passed without answer id=8; saw: nothing");
+}
