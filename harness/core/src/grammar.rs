@@ -22,6 +22,8 @@ pub struct Grammar {
     pub covers: fn(filter: &str, resource: &str) -> bool,
     /// Type of a packet, with what else tells packets of one type apart. Part of signatures: never a number of one trial.
     pub kind: fn(&Packet) -> String,
+    /// Whether a field of an answer tells a limit that the server has announced: in the answer itself, or in one of those before it.
+    pub limit: fn(before: &mut dyn Iterator<Item = &Packet>, answer: &Packet, field: &str) -> bool,
 }
 
 impl Grammar {
@@ -34,6 +36,7 @@ impl Grammar {
         resource: |_| None,
         covers: |filter, resource| filter == resource,
         kind: |packet| packet.kind.clone(),
+        limit: |_, _, _| false,
     };
 }
 

@@ -1,9 +1,11 @@
 //! What rules of every protocol ask about MQTT packets.
 use alloc::format;
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use proofhouse_core::grammar::Grammar;
 use proofhouse_core::transcript::Packet;
+use proofhouse_core::value::Value;
 
 use crate::codec::ReasonCode;
 use crate::codec::topic::matches;
@@ -17,6 +19,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     resource: |packet| packet.fields.text("topic").filter(|topic| !topic.is_empty()).map(ToString::to_string),
     covers: matches,
     kind,
+    limit,
 };
 
 /// Unavailable, busy, shutting down, taken over, a quota, an administrator, elsewhere, or connected for long enough. In 3.1.1, a
@@ -52,11 +55,88 @@ pub(crate) fn kind(packet: &Packet) -> String {
     }
 }
 
+/// Reasons that say "not supported", and "packet too large", each with the property by which CONNACK has to announce it.
+const REFUSALS: [(i64, &str); 6] = [
+    (0x9a, "retain_available"),
+    (0x9b, "maximum_qos"),
+    (0x9e, "shared_available"),
+    (0xa1, "subscription_id_available"),
+    (0xa2, "wildcard_available"),
+    (0x95, "maximum_packet_size"),
+];
+
+/// A property of CONNACK is an announcement. A reason is none: a server that refuses what it has not announced that it lacks breaks
+/// MQTT5 3.2.2.3, or does not do what it says.
+fn limit(before: &mut dyn Iterator<Item = &Packet>, answer: &Packet, field: &str) -> bool {
+    const PROPERTIES: [&str; 10] = [
+        "maximum_qos",
+        "receive_maximum",
+        "maximum_packet_size",
+        "topic_alias_maximum",
+        "server_keep_alive",
+        "session_expiry",
+        "retain_available",
+        "wildcard_available",
+        "subscription_id_available",
+        "shared_available",
+    ];
+    if field != "reason" {
+        return answer.kind == "connack" && PROPERTIES.contains(&field);
+    }
+    let said = answer.fields.find("reason").map(Value::as_slice).unwrap_or_default();
+    let named = |code: &i64| REFUSALS.iter().find(|(reason, _)| reason == code).map(|(_, property)| *property);
+    let mut lacking: Vec<&str> = said.iter().filter_map(Value::as_int).filter_map(|code| named(&code)).collect();
+    let refused = !lacking.is_empty();
+    let mut hear = |packet: &Packet| {
+        if packet.kind == "connack" {
+            lacking.retain(|property| !announces(packet, property));
+        }
+    };
+    before.for_each(|packet| hear(packet));
+    hear(answer);
+    refused && lacking.is_empty()
+}
+
+/// A property that says that there is less than everything.
+fn announces(connack: &Packet, property: &str) -> bool {
+    match connack.fields.find(property) {
+        Some(Value::Bool(available)) => !available,
+        Some(Value::Int(number)) => property.starts_with("maximum") || *number == 0,
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::*;
     use proofhouse_core::value::Fields;
 
-    use super::*;
+    fn packet(kind: &str, fields: &[(&str, i64)]) -> Packet {
+        let fields = fields.iter().map(|(name, value)| ((*name).to_string(), Value::Int(*value))).collect();
+        Packet { kind: kind.into(), fields: Fields(fields), malformed: String::new() }
+    }
+
+    #[test]
+    fn a_refusal_tells_a_limit_where_connack_has_announced_it_and_nowhere_else() {
+        let tells = |connack: &[(&str, i64)], kind: &str, reason: i64| {
+            let connack = packet("connack", connack);
+            limit(&mut core::iter::once(&connack), &packet(kind, &[("reason", reason)]), "reason")
+        };
+        assert!(tells(&[("maximum_qos", 1)], "puback", 0x9b));
+        assert!(tells(&[("retain_available", 0)], "puback", 0x9a));
+        assert!(tells(&[("maximum_qos", 0)], "connack", 0x9b), "a Will is refused by CONNACK; others were told");
+        assert!(!tells(&[], "puback", 0x9a), "nothing was announced");
+        assert!(!tells(&[("retain_available", 1)], "puback", 0x9a));
+        assert!(!tells(&[("maximum_qos", 1)], "suback", 0xa2), "that is another limit");
+        assert!(!tells(&[("maximum_qos", 1)], "puback", 0x87), "not authorized is no limit");
+    }
+
+    #[test]
+    fn a_property_of_connack_is_an_announcement() {
+        let tells =
+            |kind: &str| limit(&mut core::iter::empty(), &packet(kind, &[("session_expiry", 0)]), "session_expiry");
+        assert!(tells("connack") && !tells("publish"));
+    }
 
     #[test]
     fn a_server_that_shuts_down_has_a_reason_of_its_own_and_one_that_calls_it_malformed_has_none() {

@@ -52,13 +52,10 @@ const CAPABILITIES: &[Capability] = &[
 ];
 
 /// `ok` and `refused` of a reason: below 0x80 or not; a 3.1.1 CONNACK refuses with any code but 0. In a list all must be so.
-/// `limited` of a Topic Alias Maximum: there are aliases above it. `announced`: the field tells a limit of the server.
+/// `limited` of a Topic Alias Maximum: there are aliases above it.
 fn class(version: &str, packet: &Packet, field: &str, class: &str) -> Option<bool> {
     if field == "topic_alias_maximum" && class == "limited" {
         return Some(packet.fields.int(field).is_none_or(|most| most < 65_535));
-    }
-    if class == "announced" {
-        return Some(is_limit(packet, field));
     }
     if field != "reason" || !matches!(class, "ok" | "refused") {
         return None;
@@ -73,44 +70,4 @@ fn class(version: &str, packet: &Packet, field: &str, class: &str) -> Option<boo
         "ok" => known && all(|code, limit| code < limit),
         _ => !found.is_empty() && all(|code, limit| code >= limit),
     })
-}
-
-/// Whether a field of a packet tells a limit of the server: a property of CONNACK, or a reason that says "not supported".
-fn is_limit(packet: &Packet, field: &str) -> bool {
-    const PROPERTIES: [&str; 10] = [
-        "maximum_qos",
-        "receive_maximum",
-        "maximum_packet_size",
-        "topic_alias_maximum",
-        "server_keep_alive",
-        "session_expiry",
-        "retain_available",
-        "wildcard_available",
-        "subscription_id_available",
-        "shared_available",
-    ];
-    // Retain, QoS, shared subscriptions, subscription identifiers and wildcards not supported; packet too large.
-    const REASONS: [i64; 6] = [0x9a, 0x9b, 0x9e, 0xa1, 0xa2, 0x95];
-    let said = packet.fields.find("reason").map(Value::as_slice).unwrap_or_default();
-    let refused = || said.iter().any(|code| code.as_int().is_some_and(|code| REASONS.contains(&code)));
-    packet.kind == "connack" && PROPERTIES.contains(&field) || field == "reason" && refused()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proofhouse_core::value::Fields;
-
-    #[test]
-    fn a_refusal_for_want_of_a_feature_tells_a_limit_and_another_does_not() {
-        let tells = |kind: &str, name: &str, value: i64, field: &str| {
-            let mut fields = Fields::default();
-            fields.set(name, value);
-            is_limit(&Packet { kind: kind.into(), fields, malformed: alloc::string::String::new() }, field)
-        };
-        assert!(tells("connack", "reason", 0x9b, "reason"));
-        assert!(!tells("connack", "reason", 0x87, "reason"));
-        assert!(tells("connack", "session_expiry", 0, "session_expiry"));
-        assert!(!tells("publish", "session_expiry", 0, "session_expiry"));
-    }
 }

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 use crate::connection::Close;
 use crate::ids::{CanaryId, EntryId};
 use crate::oracle::canary::{At, carries, sightings};
-use crate::oracle::record::{Connection, Moment, Record, StepRun, ids, writes};
+use crate::oracle::record::{Connection, Crossing, Moment, Record, StepRun, ids, writes};
 use crate::part::Part;
 use crate::plan::{Alternative, FleetPlan, Plan, Recording, StepPlan};
 use crate::recorder::{LOG_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
@@ -129,9 +129,8 @@ pub fn announced_limit(plan: &Plan, transcript: &Transcript, registry: &Registry
         match run.ended? {
             (moment, StepState::Beyond) => Some((run.detail.to_string(), moment.id)),
             (moment, StepState::Unmet) if step.part.or(fleet.part) == Some(Part::Control) => {
-                let answer =
-                    record.packets().filter(|c| Some(c.conn) == run.conn && !c.sent && c.moment <= moment).last()?;
-                Some((limit_in(fleet, step, answer.packet, registry)?, moment.id))
+                let answer = record.packets_of(run.conn?).rfind(|c| !c.sent && c.moment <= moment)?;
+                Some((limit_in(&record, fleet, step, &answer, registry)?, moment.id))
             }
             _ => None,
         }
@@ -139,8 +138,15 @@ pub fn announced_limit(plan: &Plan, transcript: &Transcript, registry: &Registry
     .next()
 }
 
-/// What of an answer is a limit and nothing but that keeps it from being the one that the control expects.
-fn limit_in(fleet: &FleetPlan, step: &StepPlan, packet: &Packet, registry: &Registry) -> Option<String> {
+/// What of an answer is a limit that the target has announced, where nothing but that keeps it from being the one that the control expects.
+fn limit_in(
+    record: &Record<'_>,
+    fleet: &FleetPlan,
+    step: &StepPlan,
+    answer: &Crossing<'_>,
+    registry: &Registry,
+) -> Option<String> {
+    let packet = answer.packet;
     let class = registry.protocol(&fleet.protocol)?.class;
     let is = |field: &str, word: &str| class(&fleet.version, packet, field, word) == Some(true);
     let fits = |(name, values): &&(String, Vec<Value>)| match packet.fields.find(name) {
@@ -153,14 +159,22 @@ fn limit_in(fleet: &FleetPlan, step: &StepPlan, packet: &Packet, registry: &Regi
     let wanted = step.any.iter().find(|alternative| !alternative.fields.is_empty())?;
     let mut amiss = wanted.fields.iter().filter(|field| !fits(field)).peekable();
     let first = amiss.peek().map(|(name, _)| name.clone())?;
-    let announced = amiss.all(|(name, _)| is(name, ANNOUNCED));
+    let announced = amiss.all(|(name, _)| (fleet.grammar.limit)(&mut told_before(record, answer), packet, name));
     announced.then(|| {
         format!("{first} {}", packet.fields.find(&first).map_or_else(|| "unsaid".to_string(), Value::to_string))
     })
 }
 
-/// Class of a field in which a server tells what it does not do, as every protocol names it.
-const ANNOUNCED: &str = "announced";
+/// What the target had said on the connection of an answer; where that is the first, what it has said to the witnesses first.
+fn told_before<'a>(record: &'a Record<'_>, answer: &Crossing<'_>) -> impl Iterator<Item = &'a Packet> {
+    let (conn, until) = (answer.conn, answer.moment);
+    let heard = move |conn| record.packets_of(conn).filter(|c| !c.sent);
+    let own = move || heard(conn).take_while(move |c| c.moment < until);
+    let first = own().next().is_none();
+    let watched = record.connections.iter().filter(move |(_, connection)| first && is_witness(connection.fleet));
+    let watched = watched.filter_map(move |(conn, _)| heard(*conn).next()).take(1);
+    own().chain(watched).map(|c| c.packet)
+}
 
 fn check_fleet(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, found: &mut Preconditions) {
     for step in fleet.steps.iter().filter(|step| !step.skip) {
