@@ -212,11 +212,12 @@ fn check_control(record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found:
 }
 
 fn check_stimulus(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found: &mut Preconditions) {
+    let listens = somebody_listens(plan, record, fleet);
     let mut missing = Vec::new();
     let mut members = 0_usize;
     for member in fleet.members() {
         members += 1;
-        match stimulus_reached(plan, record, fleet, member, step) {
+        match stimulus_reached(plan, record, fleet, member, step, listens) {
             Ok(moments) => found.evidence.extend(ids(moments)),
             Err(why) => missing.push((member, why)),
         }
@@ -236,14 +237,17 @@ fn check_stimulus(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, step: &St
     }
 }
 
-/// Whether the target refused or ended the connection before a stimulus could be said, and listens: the attack came as far as the
-/// target let it. Where nobody listens, it came nowhere.
-fn is_stopped_by_target(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, run: &StepRun<'_>) -> bool {
-    let listens = |name: &str| plan.fleet(name).is_some_and(|other| other.endpoint_id == fleet.endpoint_id);
+/// Whether anybody was ever let in where a fleet speaks.
+fn somebody_listens(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan) -> bool {
+    let there = |name: &str| plan.fleet(name).is_some_and(|other| other.endpoint_id == fleet.endpoint_id);
+    record.connections.values().any(|connection| connection.opened.is_some() && there(connection.fleet))
+}
+
+/// Whether the target refused or ended the connection before a stimulus could be said. Where it listens, the attack came as far as the
+/// target let it; where nobody listens, it came nowhere.
+fn is_stopped_by_target(record: &Record<'_>, run: &StepRun<'_>) -> bool {
     let barred = matches!(run.ended, Some((_, StepState::Barred)));
-    barred
-        && run.conn.is_some_and(|conn| record.is_ended_by_target(conn))
-        && record.connections.values().any(|connection| connection.opened.is_some() && listens(connection.fleet))
+    barred && run.conn.is_some_and(|conn| record.is_ended_by_target(conn))
 }
 
 /// The entries that show that a stimulus was written, or why it was not.
@@ -253,9 +257,10 @@ fn stimulus_reached(
     fleet: &FleetPlan,
     member: u32,
     step: &StepPlan,
+    listens: bool,
 ) -> Result<Vec<Moment>, String> {
     let run = record.steps.get(&(fleet.name.as_str(), member, step.index)).ok_or("was never reached")?;
-    if is_stopped_by_target(plan, record, fleet, run) {
+    if listens && is_stopped_by_target(record, run) {
         return Ok(run.last().into_iter().collect());
     }
     let written = || written_since(record, run);
@@ -290,10 +295,10 @@ fn stimulus_reached(
 /// Bytes that were written on a step's connection since it began; `None` where it has none.
 fn written_since(record: &Record<'_>, run: &StepRun<'_>) -> Option<u64> {
     let (conn, since) = (run.conn?, run.started?);
-    let sent = record.transcript.iter().filter_map(|(id, entry)| match &entry.event {
-        Event::Sent(bytes) if bytes.conn == conn && id >= since.id => {
-            Some(bytes.len.unwrap_or(bytes.hex.len() as u64 / 2))
-        }
+    let all = record.bytes_of(conn);
+    let later = &all[all.partition_point(|id| *id < since.id)..];
+    let sent = later.iter().filter_map(|id| match &record.transcript.entries[id.0 as usize].event {
+        Event::Sent(bytes) => Some(bytes.len.unwrap_or(bytes.hex.len() as u64 / 2)),
         _ => None,
     });
     Some(sent.sum())

@@ -97,7 +97,7 @@ fn had_its_time(record: &Record<'_>, asked: &Crossing<'_>) -> bool {
         Some(_) => return false,
     };
     let hinders = |verb: &str| matches!(verb, "shutdown" | "stop-reading" | "reset");
-    let own = record.steps.values().filter(|step| step.conn == Some(asked.conn) && hinders(step.verb));
+    let own = record.steps_of(asked.conn).filter(|step| hinders(step.verb));
     let hindered = own.filter_map(|step| step.started).map(|moment| moment.at).min().unwrap_or(until);
     let in_time = record.in_time(connection.fleet, asked.moment.at, WITHIN, None);
     until.min(hindered).since(asked.moment.at) >= WITHIN && in_time == InTime::No

@@ -90,8 +90,9 @@ fn takeovers(expect: &Expect, record: &Record<'_>) -> Vec<Takeover> {
         let firsts = earlier.entry((later.client_id, later.user)).or_default();
         // Whoever has left stays away: a client that comes ten thousand times is not compared with all that it was before.
         firsts.retain(|first| !first.has_left(second));
-        let standing = firsts.iter().filter(|first| first.stands(second, later.connect));
-        found.extend(standing.map(|first| Takeover { first_conn: first.conn, first: first.accepted, second }));
+        // One that is taken over is judged by the log-in that did so; those after it show nothing new of it.
+        let taken = firsts.extract_if(.., |first| first.stands(second, later.connect));
+        found.extend(taken.map(|first| Takeover { first_conn: first.conn, first: first.accepted, second }));
         firsts.push(First::new(record, conn, second));
     }
     found
@@ -143,12 +144,11 @@ impl Takeover {
 
     /// The first client went on to be served on its own connection after the second was let in: no time of ours decides that.
     fn is_served(&self, record: &Record<'_>) -> bool {
-        let asked = record.packets().find(|c| c.conn == self.first_conn && c.sent && c.moment.id > self.second.id);
+        let mut later = record.packets_of(self.first_conn).skip_while(|c| c.moment.id <= self.second.id);
+        let asked = later.find(|c| c.sent);
         asked.is_some_and(|asked| {
             let answers = |kind: &str| matches!(kind, "pingresp" | "suback" | "puback" | "pubrec" | "unsuback");
-            record.packets().any(|c| {
-                c.conn == self.first_conn && !c.sent && c.moment.id > asked.moment.id && answers(&c.packet.kind)
-            })
+            later.any(|c| !c.sent && c.moment.id > asked.moment.id && answers(&c.packet.kind))
         })
     }
 
