@@ -65,7 +65,8 @@ pub struct Lab {
 /// How a lab ended.
 #[derive(Debug, Default)]
 pub struct Ending {
-    /// What was seen of the target while it was stopped: its end, and what it logged on the way. Times are those of the last round.
+    /// What was seen of the target since its last round and while it was stopped: its end, and what it logged on the way. Times are those
+    /// of a round, the last if nobody says otherwise.
     pub entries: Vec<Entry>,
 }
 
@@ -126,13 +127,26 @@ impl Lab {
 
     /// Stops a target that we have started; leaves nothing of it behind.
     #[must_use]
-    pub fn close(mut self) -> Ending {
+    pub fn close(self) -> Ending {
+        let last = self.began();
+        self.close_in(last)
+    }
+
+    /// As [`Lab::close`], with times of the round that began then.
+    #[must_use]
+    pub fn close_in(mut self, began: Time) -> Ending {
         drop(self.witness.take());
         let Some((process, _)) = &self.ours else { return Ending::default() };
         process.stop();
-        let mut ending = Ending { entries: in_round(self.observed.take(), self.zero) };
+        let mut ending = Ending { entries: in_round(self.observed.take(), began) };
         self.secrets.entries(&mut ending.entries);
         ending
+    }
+
+    /// When the last round began, in the lab's own time.
+    #[must_use]
+    pub fn began(&self) -> Time {
+        self.zero
     }
 
     /// Rounds that were played so far.

@@ -1,13 +1,19 @@
 //! A lab outlives its rounds: one start, many records, each whole by itself.
 mod support;
 
-use proofhouse_core::plan::{FleetPlan, Plan};
+use proofhouse_core::plan::{Expect, FleetPlan, Plan};
+use proofhouse_core::target::TargetSpec;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Event, Life, Transcript, Who, WitnessState};
-use proofhouse_core::value::Value;
+use proofhouse_core::value::{Fields, Value};
+use proofhouse_core::verdict::Verdict;
 use proofhouse_core::witness::is_witness;
 use proofhouse_live::Lab;
+use proofhouse_live::run::Runner;
 use support::*;
+
+/// Echoes, and dies of a signal of its own when it is asked to end.
+const DIES_AT_THE_END: &str = "signal.signal(signal.SIGTERM, lambda *_: os.abort())\n";
 
 const ECHOES: &str = "d = c.recv(65536)\nwhile d:\n    c.sendall(d)\n    d = c.recv(65536)";
 
@@ -74,5 +80,71 @@ fn a_lab_without_a_witness_plays_rounds_too() {
     let mut lab = Lab::open(&server(ECHOES), &plan, &registry(), &options()).unwrap();
     for _ in 0..2 {
         assert_eq!(received(&lab.round(&plan, header()).unwrap(), "f"), "abc");
+    }
+}
+
+/// A target that plays so many rounds, and first does what `prelude` says.
+fn kept(rounds: u32, prelude: &str) -> TargetSpec {
+    let mut target = server(ECHOES);
+    let spec = spec(&mut target);
+    spec.rounds = rounds;
+    for arg in &mut spec.args {
+        *arg = arg.replace("def talk(c):", &format!("{prelude}def talk(c):"));
+    }
+    target
+}
+
+fn crash_asked() -> Plan {
+    let no_crash = Expect { oracle: "no-crash".into(), of: vec![], keys: Fields::default() };
+    Plan { expects: vec![no_crash], ..watched() }
+}
+
+#[test]
+fn how_a_kept_target_ends_belongs_to_the_trial_that_was_played_in_it_last() {
+    let (registry, plan) = (registry(), crash_asked());
+    let runner = Runner::new(&registry, options());
+    let target = kept(100, DIES_AT_THE_END);
+    for _ in 0..2 {
+        let outcome = runner.outcome(plan.clone(), &target).unwrap();
+        assert_eq!(outcome.verdict(), Verdict::Pass, "{}", outcome.reason());
+    }
+    runner.end_waiting(Some(&target.digest));
+    assert!(runner.parted().is_empty(), "it still waits");
+    runner.end_waiting(None);
+    let parted = runner.parted();
+    let [parting] = parted.as_slice() else { panic!("one target ended, told were {}", parted.len()) };
+    assert!(parting.rounds == 2 && parting.why.contains("signal 6"), "{}", parting.why);
+    // Only what a fresh target shows counts, and this one shows it too.
+    let again = runner.after(parting, &target).unwrap();
+    assert_eq!(again.verdict(), Verdict::Fail, "{}", again.reason());
+    // A target that was well when it was played again leaves a suspicion.
+    let well = runner.after(parting, &kept(100, "")).unwrap();
+    assert_eq!(well.verdict(), Verdict::Inconclusive, "{}", well.reason());
+    assert!(runner.parted().is_empty(), "each is told once");
+}
+
+#[test]
+fn a_kept_target_that_ends_as_it_should_is_told_of_no_more() {
+    let (registry, plan) = (registry(), crash_asked());
+    let runner = Runner::new(&registry, options());
+    runner.outcome(plan, &kept(100, "unused_but_by_this_law = 4711\n")).unwrap();
+    assert!(!processes_with("unused_but_by_this_law").is_empty(), "it waits");
+    runner.end_waiting(None);
+    assert!(processes_with("unused_but_by_this_law").is_empty(), "nothing runs beside what needs quiet");
+    assert!(runner.parted().is_empty());
+}
+
+#[test]
+fn the_end_of_a_target_after_its_last_round_is_part_of_that_round() {
+    let (registry, plan) = (registry(), crash_asked());
+    let runner = Runner::new(&registry, options());
+    let target = kept(2, DIES_AT_THE_END);
+    assert_eq!(runner.outcome(plan.clone(), &target).unwrap().verdict(), Verdict::Pass, "it goes on");
+    let last = runner.outcome(plan.clone(), &target).unwrap();
+    assert_eq!(last.verdict(), Verdict::Fail, "{}", last.reason());
+    let clean = kept(2, "");
+    for _ in 0..2 {
+        let outcome = runner.outcome(plan.clone(), &clean).unwrap();
+        assert_eq!(outcome.verdict(), Verdict::Pass, "{}", outcome.reason());
     }
 }

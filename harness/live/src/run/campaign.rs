@@ -25,6 +25,7 @@ use super::trial::Runner;
 use super::turn::lanes;
 use crate::clock::Stopwatch;
 use crate::digest::sha256;
+use crate::error::RunError;
 
 /// One trial to be run.
 #[derive(Clone)]
@@ -229,10 +230,41 @@ impl Campaign<'_> {
         let none = Observed::new();
         let rest = jobs.iter().filter(|j| j.probe.is_none()).filter(open);
         let (quiet, crowd): (Vec<&Job>, Vec<&Job>) = rest.partition(|job| self.needs_quiet(job));
-        for (group, workers) in [(crowd, self.settings.jobs), (quiet, 1)] {
-            self.side_by_side(&lanes(group, |job| &job.target), workers, shared, |job| {
-                self.one(job, seen.get(&job.target.digest).unwrap_or(&none), shared);
-            });
+        let seen = |job: &Job| seen.get(&job.target.digest).unwrap_or(&none);
+        self.side_by_side(&lanes(crowd, |job| &job.target), self.settings.jobs, shared, |job| {
+            self.one(job, seen(job), shared);
+        });
+        self.part(None, jobs, &seen, shared);
+        self.side_by_side(&lanes(quiet, |job| &job.target), 1, shared, |job| {
+            self.part(Some(&job.target.digest), jobs, &seen, shared);
+            self.one(job, seen(job), shared);
+        });
+        // Replays that have to be alone are still to come.
+        self.part(None, jobs, &seen, shared);
+    }
+
+    /// Ends the targets that wait for another round, but those of one file, so that nothing runs beside what comes next. A trial after
+    /// which its target ended badly is played again in a fresh one, and its second line holds.
+    fn part<'o>(&self, but: Option<&str>, jobs: &[Job], seen: &dyn Fn(&Job) -> &'o Observed, shared: &Shared) {
+        self.runner.end_waiting(but);
+        for parting in self.runner.parted() {
+            let plan = &parting.plan;
+            let played = |job: &&Job| {
+                (&job.scenario.id, &job.case, job.seed) == (&plan.id, &plan.case, plan.seed)
+                    && (&job.target.name, &job.target.digest) == (&plan.target, &parting.target)
+            };
+            let job = jobs.iter().find(played).expect("what was played is a trial of this run");
+            // Its line comes first: whatever becomes of the replay, the pass stands no more.
+            let why = format!("its target ended badly after it, and it was not played again yet: {}", parting.why);
+            let end = End::outside(Verdict::NotRun, why);
+            let row = self.row(job, &end, Duration::ZERO);
+            if let Err(error) = self.keep(job, end, row, None, shared) {
+                shared.fail(error);
+            }
+            if !self.interrupted() && !shared.stop.load(Ordering::Relaxed) {
+                self.reporter.tell(Progress::Replays(1)); // one more than there were
+                self.play(job, shared, || self.attempt(job, seen(job), |_| self.runner.after(&parting, &job.target)));
+            }
         }
     }
 
@@ -248,9 +280,14 @@ impl Campaign<'_> {
 
     /// Runs one job and journals it. For a probe: whether the capability was there.
     fn one(&self, job: &Job, observed: &Observed, shared: &Shared) -> Option<bool> {
+        let outcome = |plan| self.runner.outcome(plan, &job.target);
+        self.play(job, shared, || self.attempt(job, observed, outcome))
+    }
+
+    fn play(&self, job: &Job, shared: &Shared, attempt: impl FnOnce() -> End) -> Option<bool> {
         self.reporter.tell(Progress::Started(job));
         let watch = Stopwatch::start();
-        let mut end = self.attempt(job, observed);
+        let mut end = attempt();
         if self.interrupted() && !matches!(end.judged, Judged::Rules(ref all) if has_fail(all)) {
             return None; // cut short by ourselves: says nothing, and a resume runs it again
         }
@@ -301,7 +338,7 @@ impl Campaign<'_> {
         if told { shared.settle() } else { Ok(()) }
     }
 
-    fn attempt(&self, job: &Job, observed: &Observed) -> End {
+    fn attempt(&self, job: &Job, observed: &Observed, outcome: impl FnOnce(Plan) -> Result<Outcome, RunError>) -> End {
         let gate = gate::gate(&job.scenario.needs, &job.target, observed);
         if let (Gate::NotApplicable(proof), None) = (&gate, &job.probe) {
             return End::outside(Verdict::NotApplicable, proof.clone());
@@ -311,7 +348,7 @@ impl Campaign<'_> {
             Err(PlanError::Unmet(what)) => return End::outside(Verdict::NotRun, what),
             Err(PlanError::Load(error)) => return End::outside(Verdict::Error, error.to_string()),
         };
-        match catch_unwind(AssertUnwindSafe(|| self.runner.outcome(plan, &job.target))) {
+        match catch_unwind(AssertUnwindSafe(|| outcome(plan))) {
             Ok(Ok(mut outcome)) => {
                 if let (Gate::Doubt(why), None) = (gate, &job.probe) {
                     gate::doubted(gate::NEEDS, &why, &mut outcome.judgements, self.runner.registry);

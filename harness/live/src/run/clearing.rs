@@ -9,7 +9,7 @@ use proofhouse_core::shared::{CLEARING, Residue, told};
 use proofhouse_core::target::TargetSpec;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::trial::Outcome;
-use proofhouse_core::verdict::Verdict;
+use proofhouse_core::verdict::{Judgement, Verdict};
 
 use super::trial::header;
 use crate::Lab;
@@ -25,6 +25,8 @@ pub(super) struct Rest {
     pub(super) why: String,
     /// What was seen of the last try.
     pub(super) transcript: Option<Transcript>,
+    /// The target broke down meanwhile, although all that it was sent is legal.
+    pub(super) broke: bool,
 }
 
 /// Clears what this round has left. `None`: nothing is left of it.
@@ -41,17 +43,30 @@ pub(super) fn clear(
 
 fn again(residue: Residue, plan: &Plan, target: &TargetSpec, registry: &Registry, lab: &mut Lab) -> Option<Rest> {
     let mut last = None;
+    let mut broke = false;
     for _ in 0..TRIES {
         let (why, transcript) = match play(&residue, plan, target, registry, lab) {
-            Ok(outcome) => (still_there(&residue, &outcome)?, Some(outcome.transcript)),
+            Ok(outcome) => {
+                let why = still_there(&residue, &outcome)?;
+                broke = outcome.judgements.iter().any(|judgement| is_breakdown(judgement, registry));
+                (why, Some(outcome.transcript))
+            }
             Err(why) => (why, None),
         };
         last = Some((why, transcript));
+        if broke {
+            break; // this is what is shown; the next try would meet nobody
+        }
     }
     let (why, transcript) = last.expect("it was tried at least once");
     let some: Vec<&str> = residue.names.iter().map(String::as_str).take(3).collect();
     let why = format!("{} left {} on the target, which could not be cleared: {why}", plan.id, some.join(", "));
-    Some(Rest { names: residue.names, why, transcript })
+    Some(Rest { names: residue.names, why, transcript, broke })
+}
+
+fn is_breakdown(judgement: &Judgement, registry: &Registry) -> bool {
+    judgement.verdict == Verdict::Fail
+        && registry.oracle(&judgement.oracle).is_some_and(|oracle| oracle.kind.is_breakdown())
 }
 
 fn play(

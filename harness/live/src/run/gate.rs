@@ -146,6 +146,9 @@ pub const RESIDUE: &str = "residue";
 /// Whose doubts leave nothing but trouble to be judged.
 pub const DOUBTS: [&str; 2] = [NEEDS, RESIDUE];
 
+/// Oracle name under which a trial says what failed in a target that others had used before it, and not in a fresh one.
+pub const REUSE: &str = "reuse";
+
 /// Id under which a trial says that what it left on its target could not be cleared.
 pub const CLEARING: &str = "clearing";
 

@@ -7,6 +7,7 @@ mod clearing;
 pub mod confirm;
 pub mod folder;
 pub mod gate;
+mod idle;
 pub mod journal;
 pub mod pack;
 pub mod reproduce;
@@ -16,4 +17,5 @@ pub mod trial;
 mod turn;
 
 pub use campaign::{Campaign, CampaignError, Job, Progress, Reporter, Settings, Wait};
+pub use idle::Parting;
 pub use trial::Runner;

@@ -10,12 +10,14 @@ use proofhouse_core::registry::{BuildPlan, Registry};
 use proofhouse_core::shared;
 use proofhouse_core::sim;
 use proofhouse_core::target::{TargetKind, TargetSpec};
+use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{Header, Transcript};
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::{Judgement, Verdict};
 
 use super::clearing::{self, Rest};
 use super::gate;
+use super::idle::{Idle, Parting, Waiting};
 use super::turn::{Turn, Turns};
 use crate::guard;
 use crate::process::observed::lock;
@@ -27,8 +29,8 @@ pub struct Runner<'a> {
     pub registry: &'a Registry,
     /// How live trials run.
     pub live: LiveOptions,
-    /// Targets that wait for their next round, by digest: those that are slow to start and say so.
-    labs: Mutex<BTreeMap<String, Vec<Lab>>>,
+    /// Targets that wait for their next round: those that are slow to start and say so.
+    waiting: Waiting,
     /// Whose turn it is where trials share a target.
     turns: Turns,
     /// What could not be cleared away, by target.
@@ -39,7 +41,7 @@ impl<'a> Runner<'a> {
     /// A runner without any target yet.
     #[must_use]
     pub fn new(registry: &'a Registry, live: LiveOptions) -> Runner<'a> {
-        Runner { registry, live, labs: Mutex::default(), turns: Turns::default(), left: Mutex::default() }
+        Runner { registry, live, waiting: Waiting::default(), turns: Turns::default(), left: Mutex::default() }
     }
 
     /// Runs a plan, and its control arm where it has one, and judges. A target with `reuse = "campaign"` may have played rounds
@@ -48,19 +50,39 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// When the target cannot be built, started or reached: says nothing about the target's behaviour.
     pub fn outcome(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
-        let Some(mut lab) = self.waiting(target) else { return self.first(plan, target) };
+        let Some(Idle { mut lab, last }) = self.waiting.take(&target.digest) else { return self.first(plan, target) };
         let before = lab.rounds();
-        let Ok((outcome, rest)) = self.in_lab(plan.clone(), target, &mut lab) else {
-            drop(lab.close()); // such a plan needs a target of its own
+        let Ok(played) = self.in_lab(plan.clone(), target, &mut lab) else {
+            self.waiting.part(&target.digest, Idle { lab, last }); // such a plan needs a target of its own
             return self.first(plan, target);
         };
-        let passed = passed(&outcome);
-        self.keep_or_close(target, lab, passed && rest.is_none());
-        if passed {
+        let outcome = self.kept_or_ended(target, lab, played);
+        if passed(&outcome) {
             return Ok(outcome);
         }
         let mut fresh = self.fresh(plan, target)?;
-        fresh.judgements.extend(leaked(&outcome, &fresh, before));
+        fresh.judgements.extend(failed(&outcome).and_then(|why| leaked(&why, &fresh, before)));
+        Ok(fresh)
+    }
+
+    /// Ends the targets that wait for another round, but those of one file.
+    pub fn end_waiting(&self, but: Option<&str>) {
+        self.waiting.end(but);
+    }
+
+    /// Trials whose target ended badly after they had passed; each is told once. They have to be played again in a fresh one.
+    #[must_use]
+    pub fn parted(&self) -> Vec<Parting> {
+        self.waiting.parted()
+    }
+
+    /// Plays a trial again in a fresh target: how that ends counts, and what its first one did stays a suspicion.
+    ///
+    /// # Errors
+    /// As [`Runner::outcome`].
+    pub fn after(&self, parting: &Parting, target: &TargetSpec) -> Result<Outcome, RunError> {
+        let mut fresh = self.fresh(parting.plan.clone(), target)?;
+        fresh.judgements.extend(leaked(&parting.why, &fresh, parting.rounds));
         Ok(fresh)
     }
 
@@ -91,10 +113,8 @@ impl<'a> Runner<'a> {
             return self.fresh(plan, target);
         }
         let mut lab = Lab::open(target, &plan, self.registry, &self.live)?;
-        let played = self.in_lab(plan, target, &mut lab);
-        let good = played.as_ref().is_ok_and(|(outcome, rest)| passed(outcome) && rest.is_none());
-        self.keep_or_close(target, lab, good);
-        played.map(|(outcome, _)| outcome)
+        let played = self.in_lab(plan, target, &mut lab)?;
+        Ok(self.kept_or_ended(target, lab, played))
     }
 
     /// Both arms on a target that others wait for too. What they leave there is gone before the next one begins.
@@ -103,7 +123,7 @@ impl<'a> Runner<'a> {
         let mut lab = Lab::open(target, &plan, self.registry, &self.live)?;
         let played = self.in_lab(plan, target, &mut lab);
         drop(lab.close());
-        let (mut outcome, rest) = played?;
+        let Played { mut outcome, rest, .. } = played?;
         if !passed(&outcome)
             && let Some(why) = self.not_its_own(target, &outcome)
         {
@@ -131,18 +151,20 @@ impl<'a> Runner<'a> {
     }
 
     /// Both arms, each cleared away behind it.
-    fn in_lab(&self, plan: Plan, target: &TargetSpec, lab: &mut Lab) -> Result<(Outcome, Option<Rest>), RunError> {
+    fn in_lab(&self, plan: Plan, target: &TargetSpec, lab: &mut Lab) -> Result<Played, RunError> {
         let transcript = lab.round(&plan, header(&plan, "live", "main"))?;
+        let mut began = lab.began();
         let mut held = vec![lab.take_memory()];
         let mut rest = clearing::clear(&plan, &transcript, target, self.registry, lab);
         let mut control = None;
         if let Some(arm) = plan.control_arm() {
             let seen = lab.round(&arm, header(&plan, "live", "control"))?;
+            began = lab.began();
             held.push(lab.take_memory());
             rest = rest.or(clearing::clear(&arm, &seen, target, self.registry, lab));
             control = Some(seen);
         }
-        Ok((self.judged(plan, transcript, control, held), rest))
+        Ok(Played { outcome: self.judged(plan, transcript, control, held), rest, began })
     }
 
     fn judged(&self, plan: Plan, transcript: Transcript, control: Option<Transcript>, held: Vec<Lease>) -> Outcome {
@@ -156,16 +178,23 @@ impl<'a> Runner<'a> {
         Ok(self.turns.take(approved.addrs().collect()))
     }
 
-    fn waiting(&self, target: &TargetSpec) -> Option<Lab> {
-        lock(&self.labs).get_mut(&target.digest)?.pop()
-    }
-
-    /// Keeps a target that is as good as new for its next round, or ends it after its last.
-    fn keep_or_close(&self, target: &TargetSpec, lab: Lab, good: bool) {
-        match good && lab.rounds() < rounds_max(target) {
-            true => lock(&self.labs).entry(target.digest.clone()).or_default().push(lab),
-            false => drop(lab.close()),
+    /// Keeps a target that is as good as new for its next round. After its last it is ended, and how it takes that belongs to the trial.
+    fn kept_or_ended(&self, target: &TargetSpec, lab: Lab, played: Played) -> Outcome {
+        let good = passed(&played.outcome) && played.rest.is_none();
+        if good && lab.rounds() < rounds_max(target) {
+            let last = played.outcome.plan.clone();
+            self.waiting.keep(&target.digest, Idle { lab, last });
+            return played.outcome;
         }
+        let Played { mut outcome, rest, began } = played;
+        let last = outcome.control.as_mut().unwrap_or(&mut outcome.transcript);
+        last.entries.extend(lab.close_in(began).entries);
+        outcome.judgements = judge_all(&outcome.plan, &outcome.transcript, outcome.control.as_ref(), self.registry);
+        if let Some(rest) = rest.filter(|rest| rest.broke) {
+            outcome.judgements.push(Judgement::inconclusive(gate::CLEARING, rest.why));
+            outcome.clearing = rest.transcript;
+        }
+        outcome
     }
 
     fn arm(&self, plan: &Plan, target: &TargetSpec, arm: &str) -> Result<(Transcript, Lease), RunError> {
@@ -196,6 +225,15 @@ impl<'a> Runner<'a> {
     }
 }
 
+/// A trial that was played in a lab which others may use too.
+struct Played {
+    outcome: Outcome,
+    /// What could not be cleared away behind it.
+    rest: Option<Rest>,
+    /// When its last arm began, in the lab's time.
+    began: Time,
+}
+
 /// Rounds that one start of this target may play.
 fn rounds_max(target: &TargetSpec) -> u32 {
     match &target.kind {
@@ -208,16 +246,21 @@ fn passed(outcome: &Outcome) -> bool {
     Verdict::all(outcome.judgements.iter().map(|judgement| judgement.verdict)) == Verdict::Pass
 }
 
+/// Why a trial did not go well in a target that others had used: what failed, or how it broke down as we cleared up behind it.
+fn failed(outcome: &Outcome) -> Option<String> {
+    let bad = |judgement: &&Judgement| judgement.verdict == Verdict::Fail || judgement.oracle == gate::CLEARING;
+    outcome.judgements.iter().find(bad).map(|judgement| judgement.reason.clone())
+}
+
 /// What failed in a target that had played rounds before, and not in a fresh one: a suspicion, and never more.
-fn leaked(before: &Outcome, fresh: &Outcome, rounds: u32) -> Option<Judgement> {
-    let failed = |outcome: &Outcome| {
-        outcome.judgements.iter().find(|judgement| judgement.verdict == Verdict::Fail).map(|one| one.reason.clone())
-    };
-    let reason = failed(before).filter(|_| failed(fresh).is_none())?;
+fn leaked(why: &str, fresh: &Outcome, rounds: u32) -> Option<Judgement> {
+    if fresh.judgements.iter().any(|judgement| judgement.verdict == Verdict::Fail) {
+        return None;
+    }
     let played = if rounds == 1 { "1 round".to_string() } else { format!("{rounds} rounds") };
     Some(Judgement::inconclusive(
-        "reuse",
-        format!("in a target that had played {played} before, and not in a fresh one: {reason}"),
+        gate::REUSE,
+        format!("in a target that had played {played} before, and not in a fresh one: {why}"),
     ))
 }
 
