@@ -154,9 +154,12 @@ impl Shared {
         Ok(self.journal.lock().expect("no worker panics while it writes").add(record)?)
     }
 
-    /// Before anything is shown that the journal says: puts it on disk, with whatever others have written meanwhile.
+    /// Before anything is shown that the journal says: puts it on disk, with whatever others have written meanwhile. What its lines speak
+    /// of comes first; nobody adds a line in between.
     pub(super) fn settle(&self) -> Result<(), CampaignError> {
-        Ok(self.journal.lock().expect("no worker panics while it writes").sync()?)
+        let mut journal = self.journal.lock().expect("no worker panics while it writes");
+        self.pack.sync()?;
+        Ok(journal.sync()?)
     }
 
     /// Keeps the first trouble and lets nobody begin anything new.
@@ -476,3 +479,23 @@ fn ended_by(panic: &(dyn std::any::Any + Send)) -> End {
 
 /// How the standard library says that the system gave it no thread.
 const NO_THREAD: &str = "failed to spawn thread";
+
+#[cfg(test)]
+mod tests {
+    use super::super::journal::FORMAT;
+    use super::*;
+
+    #[test]
+    fn what_a_shown_line_speaks_of_is_on_disk_with_it() {
+        let temp = tempfile::tempdir().unwrap();
+        Folder::at(temp.path()).create().unwrap();
+        let (journal, pack) = (Journal::create(temp.path()).unwrap(), Pack::open(temp.path()).unwrap());
+        let shared =
+            Shared { journal: Mutex::new(journal), pack, error: Mutex::default(), stop: AtomicBool::default() };
+        shared.pack.append(b"a member").unwrap();
+        shared.add(Record::Run { format: FORMAT, selection: String::new(), trials: 1 }).unwrap();
+        assert!(!shared.pack.is_synced(), "nothing is shown yet");
+        shared.settle().unwrap();
+        assert!(shared.pack.is_synced());
+    }
+}

@@ -21,8 +21,14 @@ pub const FILE: &str = "trials/passed.jsonl.gz";
 
 /// A pack that is being written.
 pub struct Pack {
-    file: Mutex<File>,
+    written: Mutex<Written>,
     path: PathBuf,
+}
+
+struct Written {
+    file: File,
+    /// Everything that was added is surely on disk.
+    synced: bool,
 }
 
 /// A trial as it was kept.
@@ -63,7 +69,7 @@ impl Pack {
             Ok(file)
         };
         match open() {
-            Ok(file) => Ok(Pack { file: Mutex::new(file), path }),
+            Ok(file) => Ok(Pack { written: Mutex::new(Written { file, synced: true }), path }),
             Err(error) => Err(FileError { path, error }),
         }
     }
@@ -77,16 +83,39 @@ impl Pack {
         let head = Head { trial: trial.into(), plan: outcome.plan.to_toml(), bytes: main.len() };
         let head = serde_json::to_string(&head).expect("text and numbers are always JSON");
         let control = outcome.control.as_ref().map(Transcript::to_jsonl).unwrap_or_default();
-        let member = gzip(format!("{head}\n{main}{control}").as_bytes());
-        let mut file = self.file.lock().expect("no worker panics while it writes");
-        let before = file.metadata().map(|m| m.len());
-        file.write_all(&member).map_err(|error| {
+        self.append(&gzip(format!("{head}\n{main}{control}").as_bytes()))
+    }
+
+    pub(super) fn append(&self, member: &[u8]) -> Result<(), FileError> {
+        let mut written = self.written.lock().expect("no worker panics while it writes");
+        written.synced = false;
+        let before = written.file.metadata().map(|m| m.len());
+        written.file.write_all(member).map_err(|error| {
             if let Ok(length) = before {
                 // A full disk can still shorten a file; if not, the torn end is cut when the run goes on.
-                let _ = file.set_len(length);
+                let _ = written.file.set_len(length);
             }
             FileError { path: self.path.clone(), error }
         })
+    }
+
+    /// Puts on disk what was added: before the lines of the journal that speak of it.
+    ///
+    /// # Errors
+    /// When the disk says no.
+    pub fn sync(&self) -> Result<(), FileError> {
+        let mut written = self.written.lock().expect("no worker panics while it writes");
+        if !written.synced {
+            written.file.sync_data().map_err(|error| FileError { path: self.path.clone(), error })?;
+            written.synced = true;
+        }
+        Ok(())
+    }
+
+    /// Whether everything that was added is on disk.
+    #[cfg(test)]
+    pub(super) fn is_synced(&self) -> bool {
+        self.written.lock().expect("no worker panics while it writes").synced
     }
 }
 

@@ -41,3 +41,14 @@ fn a_run_without_a_pack_has_no_packed_trials() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(Index::of(folder.path()).unwrap().get("trials/1-x-1").unwrap(), None);
 }
+
+#[test]
+fn what_was_added_is_on_disk_before_a_journal_may_speak_of_it() {
+    let (folder, _) = stored(&three());
+    let pack = Pack::open(folder.path()).unwrap();
+    assert!(pack.is_synced(), "nothing was added yet");
+    pack.append(&gzip(b"four\n")).unwrap();
+    assert!(!pack.is_synced());
+    pack.sync().unwrap();
+    assert!(pack.is_synced());
+}
