@@ -59,6 +59,9 @@ pub struct Finding {
     pub arm: Arm,
     /// How often it came again.
     pub replay: Repeats,
+    /// Why each of the other replays did not take place: such a one speaks neither for nor against it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_replayed: Vec<String>,
     /// Id in the attack catalogue.
     pub attack: String,
     /// Guidance rows.
@@ -96,7 +99,7 @@ impl fmt::Display for Standing {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Repeats {
-    /// There was no time for any replay.
+    /// No replay took place.
     NotReplayed,
     /// Every time, with the same transcript to the byte.
     Exact,

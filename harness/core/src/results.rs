@@ -91,8 +91,11 @@ pub struct FindingRow {
     pub guidance: Vec<String>,
     /// Id in the attack catalogue.
     pub attack: String,
-    /// `exact`, or `7 of 10`.
+    /// `exact`, or `7 of 10`: replays that took place.
     pub replay: Repeats,
+    /// Why each of the others did not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_replayed: Vec<String>,
     /// Folder of the finding, below the run's.
     pub path: String,
 }
@@ -122,6 +125,7 @@ impl FindingRow {
             guidance: f.guidance,
             attack: f.attack,
             replay: f.replay,
+            not_replayed: f.not_replayed,
         }
     }
 }

@@ -59,6 +59,7 @@ pub(crate) fn finding(scenario: &str, case: &str, level: Level) -> Finding {
         place: "connect/after-connack".into(),
         arm: proofhouse_core::verdict::Arm::Main,
         replay: Repeats::Exact,
+        not_replayed: Vec::new(),
         attack: "MC-03".into(),
         guidance: vec!["HRD-1".into()],
         cwe: vec![694],

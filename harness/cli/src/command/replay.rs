@@ -8,7 +8,6 @@ use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::PlanError;
 use proofhouse_core::seed::Seed;
-use proofhouse_core::verdict::{Judgement, Verdict};
 use proofhouse_live::run::Runner;
 use proofhouse_live::run::confirm;
 use proofhouse_live::run::journal::{Journal, JournalEntry, JournalError};
@@ -95,14 +94,17 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
         if interrupt.load(std::sync::atomic::Ordering::Relaxed) {
             return Ok(ExitCode::Interrupted);
         }
-        let Some(again) = confirm::replay(&runner, &plan, &target.spec, &stored.finding.signature) else {
-            if interrupt.load(std::sync::atomic::Ordering::Relaxed) {
-                return Ok(ExitCode::Interrupted);
-            }
-            return Err(Failure::new(ExitCode::NoTarget, format!("{} did not start", target.spec.name)));
+        let again = match confirm::replay(&runner, &plan, &target.spec, &stored.finding.signature) {
+            Ok(again) => again,
+            Err(_) if interrupt.load(std::sync::atomic::Ordering::Relaxed) => return Ok(ExitCode::Interrupted),
+            Err(why) => return Err(Failure::new(ExitCode::NoTarget, format!("{}: {why}", target.spec.name))),
         };
         let shown = again.violation.is_some();
-        undecided += u32::from(!shown && !was_judged(&again.outcome.judgements, &stored.finding.oracle));
+        undecided += u32::from(!shown && !confirm::was_judged(&again.outcome.judgements, &stored.finding.oracle));
+        if let Some(why) = again.void(&stored.finding.oracle) {
+            tell!("{nth:>4}  did not take place, and is not counted: {why}");
+            continue;
+        }
         another += u32::from(!shown && again.others.iter().any(|(oracle, _)| *oracle == stored.finding.oracle));
         let words = in_words(&again, &stored.finding.oracle);
         journal
@@ -140,12 +142,6 @@ fn in_words(again: &confirm::Replay, oracle: &str) -> String {
         (None, None, Some((rule, other))) => format!("not seen; but {rule}: {}", other.actual),
         (None, None, None) => "not seen".to_owned(),
     }
-}
-
-/// Whether the finding's own rule came to an answer. Where it did not, that nothing was seen says nothing.
-fn was_judged(judgements: &[Judgement], oracle: &str) -> bool {
-    let own = judgements.iter().filter(|j| j.oracle == oracle);
-    own.clone().next().is_none() || own.clone().any(|j| matches!(j.verdict, Verdict::Pass | Verdict::Fail))
 }
 
 /// Counts the lines that this command has written to the finding's own journal.

@@ -26,10 +26,14 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
     let stop = || interrupt.load(Ordering::Relaxed);
     let small = confirm::smallest(&runner, &plan, &target.spec, signature, args.budget, &stop);
     let again = confirm::replay(&runner, &small, &target.spec, signature);
-    let Some(again) = again.filter(|again| again.violation.is_some()) else {
-        let text = format!("{} does not reproduce now: nothing was changed", stored.finding.id);
-        return Err(Failure::new(ExitCode::Undecided, text));
+    let unchanged = |why: &str| {
+        let text = format!("{} does not reproduce now{why}: nothing was changed", stored.finding.id);
+        Failure::new(ExitCode::Undecided, text)
     };
+    let again = again.map_err(|why| unchanged(&format!(" ({why})")))?;
+    if again.violation.is_none() {
+        return Err(unchanged(""));
+    }
     let (before, after) = (plan.to_toml(), small.to_toml());
     let out = proofhouse_live::run::folder::Folder::at(&stored.folder);
     let mut finding = stored.finding.clone();

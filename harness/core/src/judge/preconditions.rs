@@ -117,6 +117,24 @@ fn check_stops(record: &Record<'_>, found: &mut Preconditions) {
     }
 }
 
+/// What of our own stood in the way of a trial: we were stopped, or met a limit of ours. A rule that found nothing in it has shown
+/// nothing.
+#[must_use]
+pub fn own_doing(plan: &Plan, transcript: &Transcript) -> Option<String> {
+    let record = Record::new(plan, transcript);
+    if let Some(long) = record.lateness.stopped() {
+        return Some(format!("we ourselves were stopped for {} ms", long.as_millis()));
+    }
+    let mut found = Preconditions::default();
+    check_record(&record, "", &mut found);
+    let limited = record.connections.keys().any(|conn| record.is_limited(*conn));
+    found
+        .gaps
+        .into_iter()
+        .next()
+        .or_else(|| limited.then(|| "our own limits kept a connection from standing".to_string()))
+}
+
 /// The first step that was not said, or control that was not met, for a limit that the target has announced: which, and where.
 #[must_use]
 pub fn announced_limit(plan: &Plan, transcript: &Transcript, registry: &Registry) -> Option<(String, EntryId)> {

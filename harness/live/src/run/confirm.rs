@@ -9,13 +9,14 @@ use std::time::Duration;
 use proofhouse_core::document::Located;
 use proofhouse_core::finding::{ENTRIES_MAX, Finding, Repeats, Signature, Standing, level};
 use proofhouse_core::ids::TrialNo;
+use proofhouse_core::judge::preconditions::own_doing;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::shrink::shrink;
 use proofhouse_core::target::{TargetKind, TargetSpec};
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::trial::Outcome;
-use proofhouse_core::verdict::Violation;
+use proofhouse_core::verdict::{Judgement, Verdict, Violation};
 
 use super::campaign::{Campaign, CampaignError, Job, Progress, Shared, Wait};
 use super::folder::Folder;
@@ -40,11 +41,34 @@ pub struct Replay {
     pub outcome: Outcome,
 }
 
-/// Runs `plan` once more and looks for `signature`. `None`: it did not take place, since the target did not start, or we ourselves
-/// panicked (which has then been printed).
+impl Replay {
+    /// Why this replay speaks neither for nor against a failure of `oracle`: the rule came to no answer, and we ourselves stood in its way.
+    #[must_use]
+    pub fn void(&self, oracle: &str) -> Option<String> {
+        if self.violation.is_some() || was_judged(&self.outcome.judgements, oracle) {
+            return None;
+        }
+        let Outcome { plan, transcript, control, .. } = &self.outcome;
+        let in_control = || control.as_ref().and_then(|control| own_doing(plan, control));
+        own_doing(plan, transcript).or_else(in_control)
+    }
+}
+
+/// Whether a rule came to an answer. Where it did not, that nothing was seen says nothing.
 #[must_use]
-pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: &Signature) -> Option<Replay> {
-    let mut outcome = catch_unwind(AssertUnwindSafe(|| runner.fresh(plan.clone(), target))).ok()?.ok()?;
+pub fn was_judged(judgements: &[Judgement], oracle: &str) -> bool {
+    let mut own = judgements.iter().filter(|j| j.oracle == oracle).peekable();
+    own.peek().is_none() || own.any(|j| matches!(j.verdict, Verdict::Pass | Verdict::Fail))
+}
+
+/// Runs `plan` once more and looks for `signature`.
+///
+/// # Errors
+/// Why it did not take place: the target did not start, or we ourselves panicked (which has then been printed).
+pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: &Signature) -> Result<Replay, String> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| runner.fresh(plan.clone(), target)));
+    let outcome = outcome.map_err(|_| "bug in Proofhouse: it panicked".to_string())?;
+    let mut outcome = outcome.map_err(|error| error.to_string())?;
     if let Some(capability) = plan.id.strip_prefix(PROBE) {
         let _ = gate::declaration(capability, target, &mut outcome.judgements, runner.registry);
     }
@@ -52,7 +76,7 @@ pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, signature: 
     let (mine, others): (Vec<Shown>, Vec<Shown>) = found.into_iter().partition(|shown| shown.signature == *signature);
     let violation = mine.into_iter().next().map(|shown| shown.violation);
     let others = others.into_iter().map(|shown| (shown.oracle, shown.violation)).collect();
-    Some(Replay { violation, others, digest: outcome.transcript.digest(), outcome })
+    Ok(Replay { violation, others, digest: outcome.transcript.digest(), outcome })
 }
 
 /// The smallest plan that still shows `signature`, asking at most `budget` times.
@@ -74,7 +98,7 @@ pub fn smallest(
         }
         let cut = Plan::read(&plan.id, &plan.case, plan.seed, tree.clone(), target, runner.registry);
         let Ok(cut) = cut else { return false };
-        let shown = replay(runner, &cut, target, signature).is_some_and(|r| r.violation.is_some());
+        let shown = replay(runner, &cut, target, signature).is_ok_and(|r| r.violation.is_some());
         if shown {
             best.replace(cut);
         }
@@ -140,7 +164,7 @@ impl Campaign<'_> {
         let kept = Folder::trial(job.n, &job.scenario.id, job.seed);
         let read = |which| self.folder.transcript(&kept, which).map_err(CampaignError::Other);
         let Some(transcript) = read("transcript")? else { return Ok(()) };
-        let finding = self.describe(job, &plan, suspicion, &suspicion.shown.violation, Repeats::NotReplayed, false);
+        let finding = self.describe(job, &plan, suspicion, &suspicion.shown.violation, &Counted::default());
         self.folder.keep_finding(
             &finding,
             &plan,
@@ -212,7 +236,13 @@ impl Campaign<'_> {
         let digest = sha256(plan.to_toml().as_bytes());
         let mut first: Option<String> = None;
         for (nth, came) in (1..).zip(self.replays(job, plan, suspicion, slots)) {
-            let Some(came) = came else { continue };
+            let came = match came {
+                Ok(came) => came,
+                Err(why) => {
+                    counted.others.push(why);
+                    continue;
+                }
+            };
             let exact = first.as_ref().is_some_and(|first| *first == came.digest);
             counted.exact = exact && (counted.ran == 1 || counted.exact);
             counted.ran += 1;
@@ -228,25 +258,27 @@ impl Campaign<'_> {
                 plan: digest.clone(),
             })?;
         }
-        // Two thirds of those asked for: a replay that did not take place agrees with nobody.
-        counted.confirmed = counted.ran > 0 && counted.agreed * 3 >= times * 2;
+        counted.confirmed = is_confirmed(counted.agreed, counted.ran, times);
         Ok(counted)
     }
 
-    /// The replays of one plan, side by side as far as there are places; `None` for each that did not take place.
-    fn replays(&self, job: &Job, plan: &Plan, suspicion: &Suspicion, slots: &Slots) -> Vec<Option<Came>> {
+    /// The replays of one plan, side by side as far as there are places; for each that did not take place, why.
+    fn replays(&self, job: &Job, plan: &Plan, suspicion: &Suspicion, slots: &Slots) -> Vec<Result<Came, String>> {
         let times = self.times(job) as usize;
         // One record is enough to show it, and each may be large.
         let shown = AtomicBool::new(false);
         let one = || {
             let _slot = slots.take();
             let again = if self.interrupted() {
-                None
+                Err("interrupted".to_string())
             } else {
                 replay(&self.runner, plan, &job.target, &suspicion.shown.signature)
             };
             self.reporter.tell(Progress::Replayed);
-            again.map(|again| Came::of(again, &shown))
+            again.and_then(|again| match again.void(&suspicion.shown.oracle) {
+                Some(why) => Err(why),
+                None => Ok(Came::of(again, &shown)),
+            })
         };
         std::thread::scope(|scope| {
             // Where the machine gives no thread, they come one after the other.
@@ -267,15 +299,10 @@ impl Campaign<'_> {
         counted: Counted,
         shared: &Shared,
     ) -> Result<(), CampaignError> {
-        let in_process = matches!(job.target.kind, TargetKind::InProcess { .. });
-        let replay = match (in_process, counted.exact && counted.agreed == counted.ran) {
-            (true, true) => Repeats::Exact,
-            _ => Repeats::Counted { agreed: counted.agreed, ran: counted.ran },
+        let Some((outcome, violation)) = &counted.shown else {
+            return self.unconfirmed_as(job, suspicion, &counted, shared);
         };
-        let Some((outcome, violation)) = counted.shown else {
-            return self.unconfirmed_as(job, suspicion, replay, shared);
-        };
-        let finding = self.describe(job, plan, suspicion, &violation, replay, counted.confirmed);
+        let finding = self.describe(job, plan, suspicion, violation, &counted);
         let text = reproduce(&finding, plan, &outcome.transcript, self);
         self.folder.keep_finding(&finding, plan, &outcome.transcript, outcome.control.as_ref(), &text)?;
         self.publish(job, &finding, shared)
@@ -286,13 +313,13 @@ impl Campaign<'_> {
         &self,
         job: &Job,
         suspicion: &Suspicion,
-        replay: Repeats,
+        counted: &Counted,
         shared: &Shared,
     ) -> Result<(), CampaignError> {
         let plan = self.plan(job).map_err(|_| gone(job))?;
         let kept = Folder::trial(job.n, &job.scenario.id, job.seed);
         let read = |which| self.folder.transcript(&kept, which).map_err(CampaignError::Other);
-        let finding = self.describe(job, &plan, suspicion, &suspicion.shown.violation, replay, false);
+        let finding = self.describe(job, &plan, suspicion, &suspicion.shown.violation, counted);
         if let Some(transcript) = read("transcript")? {
             let text = reproduce(&finding, &plan, &transcript, self);
             self.folder.keep_finding(&finding, &plan, &transcript, read("control")?.as_ref(), &text)?;
@@ -313,8 +340,7 @@ impl Campaign<'_> {
         plan: &Plan,
         suspicion: &Suspicion,
         violation: &Violation,
-        replay: Repeats,
-        confirmed: bool,
+        counted: &Counted,
     ) -> Finding {
         let about = &plan.about;
         let flaws = match &job.target.kind {
@@ -325,7 +351,7 @@ impl Campaign<'_> {
             format: 1,
             id: suspicion.shown.signature.id(),
             signature: suspicion.shown.signature.clone(),
-            verdict: if confirmed { Standing::Confirmed } else { Standing::Suspicion },
+            verdict: if counted.confirmed { Standing::Confirmed } else { Standing::Suspicion },
             kind: suspicion.shown.kind,
             level: level(suspicion.shown.kind, about.level, suspicion.shown.our_time),
             title: title(suspicion.shown.kind, violation, plan),
@@ -342,7 +368,8 @@ impl Campaign<'_> {
             actual: violation.actual.clone(),
             place: violation.place.clone(),
             arm: suspicion.shown.arm,
-            replay,
+            replay: counted.repeats(matches!(job.target.kind, TargetKind::InProcess { .. })),
+            not_replayed: counted.others.clone(),
             attack: about.attack.clone(),
             guidance: about.guidance.clone(),
             cwe: about.cwe.clone(),
@@ -389,6 +416,18 @@ struct Counted {
     exact: bool,
     confirmed: bool,
     shown: Option<(Outcome, Violation)>,
+    /// Why the others did not take place.
+    others: Vec<String>,
+}
+
+impl Counted {
+    fn repeats(&self, in_process: bool) -> Repeats {
+        match (self.ran, in_process && self.exact && self.agreed == self.ran) {
+            (0, _) => Repeats::NotReplayed,
+            (_, true) => Repeats::Exact,
+            _ => Repeats::Counted { agreed: self.agreed, ran: self.ran },
+        }
+    }
 }
 
 /// The failures that a run still waits for.
@@ -419,6 +458,11 @@ impl Waiting {
     }
 }
 
+/// Two thirds of the replays that took place show it, and never one alone where more were asked for.
+fn is_confirmed(agreed: u32, ran: u32, asked: u32) -> bool {
+    agreed >= asked.clamp(1, 2) && agreed * 3 >= ran * 2
+}
+
 fn job_of<'a>(jobs: &'a [Job], suspicion: &Suspicion) -> &'a Job {
     jobs.iter().find(|job| job.n == suspicion.trial).expect("a suspicion names a trial of this run")
 }
@@ -431,4 +475,17 @@ fn gone(job: &Job) -> CampaignError {
 fn reproduce(finding: &Finding, plan: &Plan, transcript: &Transcript, campaign: &Campaign<'_>) -> String {
     let decode = crate::run::reproduce::decode_as(plan, transcript, campaign.runner.registry);
     crate::run::reproduce::text(finding, campaign.folder.root(), &decode)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replay_that_did_not_take_place_speaks_neither_for_nor_against_a_finding() {
+        assert!(is_confirmed(2, 3, 3) && is_confirmed(2, 2, 3), "the third did not start");
+        assert!(!is_confirmed(1, 1, 3), "one of three that took place is too little");
+        assert!(!is_confirmed(1, 2, 3) && !is_confirmed(0, 0, 3) && !is_confirmed(6, 10, 10));
+        assert!(is_confirmed(7, 10, 10) && is_confirmed(1, 1, 1));
+    }
 }

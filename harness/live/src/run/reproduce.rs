@@ -35,7 +35,7 @@ pub fn text(finding: &Finding, run: &Path, decode: &BTreeSet<String>) -> String 
     let cwe = f.cwe.iter().map(|n| format!("CWE-{n}")).collect::<Vec<_>>().join(", ");
     format!(
         "# {title}\n\n\
-         - finding: {id} ({kind}, {level}), {verdict}, replay {replay}\n\
+         - finding: {id} ({kind}, {level}), {verdict}, replay {replay}{others}\n\
          - target: {target} {version}\n\
          - rule: {oracle}, {clause}\n\
          - weakness: {cwe}; {cvss}\n\n\
@@ -55,6 +55,7 @@ pub fn text(finding: &Finding, run: &Path, decode: &BTreeSet<String>) -> String 
         level = f.level,
         verdict = f.verdict,
         replay = f.replay,
+        others = others(f),
         target = f.target,
         version = or(&f.target_version, "(version unknown)"),
         oracle = f.oracle,
@@ -67,4 +68,10 @@ pub fn text(finding: &Finding, run: &Path, decode: &BTreeSet<String>) -> String 
         run = run.display(),
         folder = Folder::finding(f),
     )
+}
+
+/// Replays that did not take place, each with its reason.
+fn others(finding: &Finding) -> String {
+    let why = finding.not_replayed.join("; ");
+    if why.is_empty() { why } else { format!(" ({} did not take place: {why})", finding.not_replayed.len()) }
 }

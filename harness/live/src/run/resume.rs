@@ -192,13 +192,28 @@ fn settle(mut row: TrialRow, judgements: &[Judgement], findings: &[(TrialNo, Fin
         Some(confirmed) => row.reason = said_of(confirmed, judgements).unwrap_or(row.reason),
         None => {
             row.verdict = Verdict::Inconclusive;
-            row.reason = match mine.first().map(|finding| finding.replay) {
-                Some(Repeats::NotReplayed) | None => format!("not confirmed yet, go on with --resume ({})", row.reason),
-                Some(counted) => format!("flaky: {counted} ({})", row.reason),
-            };
+            row.reason = format!("{} ({})", unconfirmed(mine.first().copied()), row.reason);
         }
     }
     row
+}
+
+/// Why a failure is a suspicion and no finding.
+fn unconfirmed(finding: Option<&Finding>) -> String {
+    let others = finding.map_or(&[][..], |finding| &finding.not_replayed);
+    match (finding.map(|finding| finding.replay), others) {
+        (None | Some(Repeats::NotReplayed), []) => "not confirmed yet, go on with --resume".into(),
+        (None | Some(Repeats::NotReplayed), [why, ..]) => {
+            format!("unconfirmed: none of {} replays took place ({why}), go on with --resume", others.len())
+        }
+        (Some(counted), []) => format!("flaky: {counted}"),
+        (Some(counted @ Repeats::Counted { agreed, ran }), [why, ..]) if agreed == ran => {
+            format!("unconfirmed: {counted}, and {} replays did not take place ({why})", others.len())
+        }
+        (Some(counted), [why, ..]) => {
+            format!("flaky: {counted}, and {} replays did not take place ({why})", others.len())
+        }
+    }
 }
 
 /// Whether a trial shows this finding: it says so itself, by signature. Rows of older journals say rule and place only.

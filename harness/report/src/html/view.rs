@@ -1,5 +1,5 @@
 //! What the template of `report.html` is given: words and numbers, nothing to decide.
-use proofhouse_core::finding::{Repeats, Standing};
+use proofhouse_core::finding::{Finding as Stored, Repeats, Standing};
 use proofhouse_core::ids::TrialNo;
 use proofhouse_core::results::TrialRow;
 use proofhouse_core::severity::{FindingKind, Level};
@@ -220,7 +220,7 @@ fn finding(found: &Found, open: bool) -> Finding {
     let mut summary = vec![
         ("Rule", f.oracle.clone()),
         ("Clause", if f.clause.is_empty() { "a policy, no clause".into() } else { f.clause.clone() }),
-        ("Reproduced", reproduced(f.replay)),
+        ("Reproduced", reproduced(f)),
         ("Scenario", format!("{}{case} · seed {}", f.scenario, f.seed)),
         ("Target", format!("{} {}", f.target, f.target_version).trim().to_owned()),
         ("Attack", f.attack.clone()),
@@ -249,10 +249,14 @@ fn finding(found: &Found, open: bool) -> Finding {
     }
 }
 
-fn reproduced(replay: Repeats) -> String {
-    match replay {
+fn reproduced(f: &Stored) -> String {
+    let counted = match f.replay {
         Repeats::Exact => "exactly, byte for byte (simulation)".into(),
         counted => counted.to_string(),
+    };
+    match f.not_replayed.as_slice() {
+        [] => counted,
+        [why, ..] => visible(&format!("{counted}; {} did not take place: {why}", f.not_replayed.len())),
     }
 }
 

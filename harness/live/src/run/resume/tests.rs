@@ -93,3 +93,28 @@ fn of_two_lines_of_one_trial_the_later_holds() {
     assert_eq!(fold("r", &records).trials.len(), 1);
     assert_eq!(folded(&records).0, Verdict::Pass);
 }
+
+/// The same finding, with replays that did not take place.
+fn without(mut record: Record, why: &[&str]) -> Record {
+    if let Record::Finding { finding, .. } = &mut record {
+        finding.not_replayed = why.iter().map(|why| (*why).to_owned()).collect();
+    }
+    record
+}
+
+#[test]
+fn a_failure_none_of_whose_replays_took_place_is_unconfirmed_and_says_why() {
+    let never = without(finding("aa", "here", "inconclusive", "not replayed"), &["no start", "no start"]);
+    let (verdict, reason) = folded(&[trial(row(1, Verdict::Fail, &["aa"]), failing(&["here"])), never]);
+    assert_eq!(verdict, Verdict::Inconclusive);
+    assert!(
+        reason.starts_with("unconfirmed: none of 2 replays took place (no start), go on with --resume"),
+        "{reason}"
+    );
+    // One that came in every replay there was is not flaky; one that stayed away is.
+    for (replay, word) in [("1 of 1", "unconfirmed: 1 of 1"), ("0 of 1", "flaky: 0 of 1")] {
+        let found = without(finding("aa", "here", "inconclusive", replay), &["no start"]);
+        let (_, reason) = folded(&[trial(row(1, Verdict::Fail, &["aa"]), failing(&["here"])), found]);
+        assert!(reason.starts_with(word), "{reason}");
+    }
+}
