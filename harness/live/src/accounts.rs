@@ -297,11 +297,41 @@ pub fn secrets(given: &[Given]) -> Vec<String> {
     given.iter().filter_map(|account| secret(&account.password_env).ok()).collect()
 }
 
+/// Shortest password that is hidden: a shorter one is found by chance in what is none.
+const MASKED_MIN: usize = 4;
+
+/// Every password can be hidden wherever it is seen, and hides nothing else then: neither a user name nor a word that a scenario says
+/// itself (`words`). Masked, those would no longer be what rules look for. An empty password counts as none.
+///
+/// # Errors
+/// `Unmaskable`, for the first that cannot.
+pub fn maskable(given: &[Given], words: &str) -> Result<(), RunError> {
+    for account in given {
+        let Ok(password) = secret(&account.password_env) else { continue }; // whoever needs it says so
+        let why = unmaskable(&password, given, words);
+        if let Some(why) = why {
+            return Err(RunError::Unmaskable { variable: account.password_env.clone(), why: why.to_string() });
+        }
+    }
+    Ok(())
+}
+
+fn unmaskable(password: &str, given: &[Given], words: &str) -> Option<&'static str> {
+    if password.len() < MASKED_MIN {
+        return Some("has fewer than four characters, and many other words hold it");
+    }
+    if given.iter().any(|account| account.name.contains(password)) {
+        return Some("stands in a user name of the target file");
+    }
+    words.contains(password).then_some("is a word that this scenario says itself")
+}
+
 /// Gives parties the accounts that a remote target has: by name, else the first one left that may do the same.
 ///
 /// # Errors
 /// `Accounts` when there are too few, `Secret` when a password's variable is not set.
 pub fn assign(plan: &mut Plan, given: &[Given]) -> Result<(), RunError> {
+    maskable(given, &plan.to_toml())?;
     let needed = parties_in_use(plan);
     let mut left: Vec<&Given> = given.iter().collect();
     // Those that are called by name first, or an earlier party could take a later one's account.
@@ -336,12 +366,24 @@ fn parties_in_use(plan: &Plan) -> Vec<usize> {
 
 #[expect(clippy::disallowed_methods, reason = "a secret must not stand in a file: the target file names a variable")]
 fn secret(variable: &str) -> Result<String, RunError> {
-    std::env::var(variable).map_err(|_| RunError::Secret { variable: variable.to_string() })
+    let unset = || RunError::Secret { variable: variable.to_string() };
+    std::env::var(variable).ok().filter(|secret| !secret.is_empty()).ok_or_else(unset)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_that_hides_something_else_is_refused() {
+        let given = [Given { name: "tester".into(), password_env: String::new(), may: vec![] }];
+        let refused = |password: &str| unmaskable(password, &given, "topic = \"cmd/latest\"").is_some();
+        assert!(refused("tester"), "the user name itself");
+        assert!(refused("test"), "part of the name, and of a topic");
+        assert!(refused("latest"), "a word of the scenario");
+        assert!(refused("abc") && refused("\u{e9}a"), "three bytes are found anywhere");
+        assert!(!refused("tester1") && !refused("hunter2") && !refused("abcd"), "what holds a name is not in it");
+    }
 
     #[test]
     fn a_block_is_cut_once() {

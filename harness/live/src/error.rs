@@ -80,6 +80,13 @@ pub enum RunError {
         /// Name of the environment variable.
         variable: String,
     },
+    /// A password that cannot be hidden without hiding something else.
+    Unmaskable {
+        /// Name of the environment variable.
+        variable: String,
+        /// Why, without a word of it.
+        why: String,
+    },
     /// The plan of an arm could not be made.
     Plan(PlanError),
     /// An in-process target could not be built.
@@ -131,7 +138,8 @@ impl RunError {
             | RunError::Unreachable { .. }
             | RunError::Account { .. }
             | RunError::Command { .. }
-            | RunError::Secret { .. } => 5,
+            | RunError::Secret { .. }
+            | RunError::Unmaskable { .. } => 5,
             RunError::Accounts { .. } | RunError::Plan(PlanError::Unmet(_)) => 6,
             RunError::Io { .. } => 8,
             RunError::Interrupted => 130,
@@ -175,7 +183,14 @@ impl fmt::Display for RunError {
                 )
             }
             RunError::Secret { variable } => {
-                write!(f, "the environment variable {variable} (password_env of the target file) is not set")
+                write!(f, "the environment variable {variable} (password_env of the target file) is not set, or empty")
+            }
+            RunError::Unmaskable { variable, why } => {
+                write!(
+                    f,
+                    "the password in {variable} {why}: hiding it would hide that too, and what the rules see would be wrong; \
+                     give this account another password"
+                )
             }
             RunError::Plan(PlanError::Unmet(what)) => write!(f, "the target cannot run this: {what}"),
             RunError::Plan(PlanError::Load(mistake)) => {

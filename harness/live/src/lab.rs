@@ -330,7 +330,9 @@ pub(crate) fn run_held(
 /// # Errors
 /// As [`run_live`].
 pub fn preflight(target: &TargetSpec, registry: &Registry, options: &LiveOptions) -> Result<String, RunError> {
-    let secrets = Secrets::new(target.account.as_ref().map_or_else(Vec::new, |all| accounts::secrets(&all.given)));
+    let given = target.account.as_ref().map_or(&[][..], |all| &all.given);
+    accounts::maskable(given, "")?;
+    let secrets = Secrets::new(accounts::secrets(given));
     answers(target, registry, options, &secrets).map_err(|error| secrets.error(error))
 }
 
