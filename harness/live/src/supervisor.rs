@@ -66,7 +66,18 @@ struct Slot {
 struct State {
     begun: Option<Result<Pid, io::Error>>,
     ended: Option<Ended>,
+    /// Nothing is left of it, or nobody can say any more.
     gone: bool,
+    /// Its number, and its group's, may belong to somebody else by now.
+    reaped: bool,
+}
+
+impl State {
+    /// Whether the group has to be ended from here: the one who would have done it has ended. Once, since whoever inherits the group may
+    /// reap it at any time, and never after it was reaped.
+    fn is_left_to_us(&mut self, lost: bool) -> bool {
+        lost && !std::mem::replace(&mut self.reaped, true)
+    }
 }
 
 impl Supervisor {
@@ -173,7 +184,7 @@ impl Started {
                 id,
                 Box::new(move |state| {
                     state.ended.get_or_insert(how);
-                    state.gone = true;
+                    (state.gone, state.reaped) = (true, true);
                 }),
             ),
         };
@@ -258,8 +269,8 @@ impl Supervised {
             self.slot.change(|state| state.gone = true);
         }
         let gone = self.slot.wait(Some(grace + REST), |state| state.gone.then_some(state.ended));
-        if self.started.lost.load(Ordering::Relaxed) {
-            // The one who would have ended it has ended.
+        let lost = self.started.lost.load(Ordering::Relaxed);
+        if lock(&self.slot.state).is_left_to_us(lost) {
             let _ = kill_process_group(self.pid, Signal::KILL);
         }
         lock(&self.started.slots).remove(&self.id);
@@ -270,5 +281,28 @@ impl Supervised {
 impl Drop for Supervised {
     fn drop(&mut self) {
         self.end(Duration::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_that_may_belong_to_somebody_else_is_never_killed() {
+        let started = Started::default();
+        for id in [1, 2] {
+            lock(&started.slots).insert(id, Arc::default());
+        }
+        started.note(Told::Gone { id: 1, how: Ended::Code(0) });
+        started.lose();
+        let left = |id| {
+            let slot = lock(&started.slots)[&id].clone();
+            lock(&slot.state).is_left_to_us(true)
+        };
+        assert!(!left(1), "the supervisor had reaped it");
+        assert!(left(2), "nobody else ends it");
+        assert!(!left(2), "and once only");
+        assert!(!State::default().is_left_to_us(false), "that is the supervisor's work");
     }
 }
