@@ -62,7 +62,19 @@ fn stored_transcripts_are_judged_as_before() {
     let temp = tempfile::tempdir().unwrap();
     run(
         temp.path(),
-        &["run", "mqtt/mc-*", "--target", "reference", "--flaw", "keeps-both-sessions", "--out", "r", "-q"],
+        &[
+            "run",
+            "mqtt/mc-*",
+            "--target",
+            "reference",
+            "--flaw",
+            "keeps-both-sessions",
+            "--flaw",
+            "session-ignores-identity",
+            "--out",
+            "r",
+            "-q",
+        ],
     );
     expect_code(&run(temp.path(), &["judge", "r"]), 0);
     // One byte changed in a kept transcript is noticed.
@@ -73,6 +85,27 @@ fn stored_transcripts_are_judged_as_before() {
     std::fs::write(&transcript, b"not a transcript").unwrap();
     assert_eq!(code(&run(temp.path(), &["judge", "r"])), 7);
     std::fs::write(&transcript, whole).unwrap();
+    // Nor is anything judged that was not journalled: another plan, another target file, another control arm.
+    let arm = std::fs::read_dir(temp.path().join("r/trials")).unwrap().map(|entry| entry.unwrap().path());
+    let arm = arm.into_iter().map(|trial| trial.join("control.jsonl.gz")).find(|control| control.exists());
+    let plan = trial.join("plan.toml");
+    let target = temp.path().join("r/targets/reference.toml");
+    let changed = |text: &[u8]| [text, b"\n# changed\n"].concat();
+    for (file, what) in [(Some(plan), "the plan"), (Some(target), "the target file"), (arm, "the control arm")] {
+        let file = file.unwrap_or_else(|| panic!("no failing trial of this selection kept {what}"));
+        let before = std::fs::read(&file).unwrap();
+        let after = if what == "the control arm" { std::fs::read(&transcript).unwrap() } else { changed(&before) };
+        std::fs::write(&file, after).unwrap();
+        let out = run(temp.path(), &["judge", "r"]);
+        expect_code(&out, 7);
+        assert!(
+            common::stderr(&out).contains(&format!("{what} is not the one that was journalled")),
+            "{what}: {}",
+            common::stderr(&out)
+        );
+        std::fs::write(&file, before).unwrap();
+    }
+    expect_code(&run(temp.path(), &["judge", "r"]), 0);
     // Those that passed lie in one file; one that was torn off is missed, and the others are judged as before.
     let passed = temp.path().join("r/trials/passed.jsonl.gz");
     let bytes = std::fs::read(&passed).unwrap();

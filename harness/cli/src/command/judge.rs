@@ -9,14 +9,18 @@ use proofhouse_core::registry::Registry;
 use proofhouse_core::results::TrialRow;
 use proofhouse_core::scenario::PlanError;
 use proofhouse_core::seed::Seed;
+use proofhouse_core::target::TargetSpec;
+use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::{Judgement, Verdict};
+use proofhouse_live::digest::sha256;
 use proofhouse_live::run::folder::Folder;
 use proofhouse_live::run::gate;
 use proofhouse_live::run::journal::{Journal, JournalEntry};
-use proofhouse_live::run::pack::{Index, Kept};
+use proofhouse_live::run::pack::{Index, Kept as Trial};
 use proofhouse_live::run::resume::worst;
 
 use crate::args::Judge;
+use crate::asked::Asked;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::library;
@@ -30,21 +34,30 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
     let records = Journal::read(&args.run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
     let folder = Folder::at(&args.run);
     let passed = Index::of(&args.run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
-    let (mut same, mut other, mut dropped) = (0, 0, 0);
-    for (row, transcript, judgements) in latest(&records) {
-        if judgements.is_empty() {
+    let flaws = Asked::read(&args.run, ExitCode::BadFile)?.flaws;
+    let run = Kept { path: &args.run, flaws: &flaws, registry: &registry };
+    let (mut same, mut other, mut dropped, mut unsure) = (0, 0, 0, 0);
+    for line in latest(&records) {
+        if line.judgements.is_empty() {
             continue; // not run, not applicable or an error: there is no transcript to judge
         }
-        match again(&kept(&folder, &passed, row)?, &args.run, row, transcript, judgements, &registry)? {
-            None => dropped += 1,
-            Some(now) if now.0 == row.verdict => same += 1,
-            Some(now) => {
-                other += 1;
-                say!("{} was {}: {}", style::verdict(now.0), row.verdict.name(), now.1);
-            }
+        let Some(trial) = kept(&folder, &passed, line.row)? else {
+            dropped += 1;
+            continue;
+        };
+        unsure += u32::from(line.control.is_none() && trial.control.is_some());
+        let now = run.judge(&trial, &line)?;
+        if now.0 == line.row.verdict {
+            same += 1;
+        } else {
+            other += 1;
+            say!("{} was {}: {}", style::verdict(now.0), line.row.verdict.name(), now.1);
         }
     }
     say!("{same} trial(s) judged as before, {other} otherwise, {dropped} without a kept transcript");
+    if unsure > 0 {
+        say!("{unsure} control arm(s) could not be verified: this journal is older and holds no digest of them");
+    }
     Ok(if other > 0 {
         ExitCode::Unverified
     } else if dropped > 0 {
@@ -54,23 +67,45 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
     })
 }
 
-/// Rows, digests and judgements by number: a trial that was run again has a second line, which holds.
-fn latest(records: &[JournalEntry]) -> impl Iterator<Item = Judged<'_>> {
-    records.iter().filter_map(judged).map(|judged| (judged.0.n, judged)).collect::<BTreeMap<_, _>>().into_values()
+/// Lines by number: a trial that was run again has a second line, which holds.
+fn latest(records: &[JournalEntry]) -> impl Iterator<Item = Line<'_>> {
+    records.iter().filter_map(Line::of).map(|line| (line.row.n, line)).collect::<BTreeMap<_, _>>().into_values()
 }
 
-/// Row, digest of the transcript, and judgements.
-type Judged<'a> = (&'a TrialRow, &'a String, &'a Vec<Judgement>);
+/// What the journal says of a trial: its row, the digests of what it was judged from, and the judgements.
+struct Line<'a> {
+    row: &'a TrialRow,
+    plan: &'a str,
+    transcript: &'a str,
+    control: Option<&'a str>,
+    target: Option<&'a str>,
+    judgements: &'a [Judgement],
+}
 
-fn judged(record: &JournalEntry) -> Option<Judged<'_>> {
-    match record {
-        JournalEntry::Trial { row, transcript, judgements, .. } => Some((row, transcript, judgements)),
-        _ => None,
+impl Line<'_> {
+    fn of(record: &JournalEntry) -> Option<Line<'_>> {
+        let JournalEntry::Trial { row, plan, transcript, control, target, judgements, .. } = record else {
+            return None;
+        };
+        let (control, target) = (control.as_deref(), target.as_deref());
+        Some(Line { row, plan, transcript, control, target, judgements })
+    }
+
+    /// What is not what was journalled.
+    fn tampered(&self, trial: &Trial, target: &TargetSpec) -> Option<&'static str> {
+        let control = trial.control.as_ref().map(Transcript::digest).unwrap_or_default();
+        let differs = [
+            ("the plan", sha256(trial.plan.as_bytes()) != self.plan),
+            ("the transcript", trial.transcript.digest() != self.transcript),
+            ("the control arm", self.control.is_some_and(|before| before != control)),
+            ("the target file", self.target.is_some_and(|before| before != target.digest)),
+        ];
+        differs.into_iter().find(|(_, differs)| *differs).map(|(what, _)| what)
     }
 }
 
 /// A trial as the run kept it: in a folder of its own, or among those that passed.
-fn kept(folder: &Folder, passed: &Index, row: &TrialRow) -> Result<Option<Kept>, Failure> {
+fn kept(folder: &Folder, passed: &Index, row: &TrialRow) -> Result<Option<Trial>, Failure> {
     let trial = Folder::trial(row.n, &row.scenario, Seed(row.seed));
     let bad = |text: String| Failure::new(ExitCode::Unverified, text);
     let Some(transcript) = folder.transcript(&trial, "transcript").map_err(bad)? else {
@@ -79,40 +114,44 @@ fn kept(folder: &Folder, passed: &Index, row: &TrialRow) -> Result<Option<Kept>,
     let control = folder.transcript(&trial, "control").map_err(bad)?;
     let plan = folder.read(&format!("{trial}/plan.toml"));
     let plan = plan.map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
-    Ok(Some(Kept { plan, transcript, control }))
+    Ok(Some(Trial { plan, transcript, control }))
 }
 
-/// Judges one kept trial. `None`: its transcript was dropped (`--keep findings`).
-fn again(
-    kept: &Option<Kept>,
-    run: &Path,
-    row: &TrialRow,
-    digest: &str,
-    before: &[Judgement],
-    registry: &Registry,
-) -> Result<Option<(Verdict, String)>, Failure> {
-    let bad = |text: String| Failure::new(ExitCode::Unverified, text);
-    let trial = Folder::trial(row.n, &row.scenario, Seed(row.seed));
-    let Some(Kept { plan, transcript, control }) = kept else { return Ok(None) };
-    if transcript.digest() != digest {
-        return Err(bad(format!("{trial}: the transcript is not the one that was journalled")));
+/// What a run kept beside its trials.
+struct Kept<'a> {
+    path: &'a Path,
+    flaws: &'a [String],
+    registry: &'a Registry,
+}
+
+impl Kept<'_> {
+    /// Judges a trial again, from what was journalled and nothing else.
+    fn judge(&self, trial: &Trial, line: &Line<'_>) -> Result<(Verdict, String), Failure> {
+        let bad = |text: String| Failure::new(ExitCode::Unverified, text);
+        let Line { row, judgements: before, .. } = line;
+        let name = Folder::trial(row.n, &row.scenario, Seed(row.seed));
+        let target = library::kept(self.path, &row.target, self.flaws, self.registry)?;
+        let missing = || bad(format!("{}: the run kept no {}", self.path.display(), Folder::target(&row.target)));
+        let target = target.ok_or_else(missing)?.spec;
+        if let Some(what) = line.tampered(trial, &target) {
+            return Err(bad(format!("{name}: {what} is not the one that was journalled")));
+        }
+        let file = self.path.join(&name).join("plan.toml").display().to_string();
+        let tree = parse(&file, &trial.plan)?;
+        let plan = Plan::read(&row.scenario, &row.case, Seed(row.seed), tree, &target, self.registry);
+        let plan = plan.map_err(|error| match error {
+            PlanError::Load(error) => error.into(),
+            PlanError::Unmet(what) => bad(format!("{name}: {what}")),
+        })?;
+        let mut judged = judge_all(&plan, &trial.transcript, trial.control.as_ref(), self.registry);
+        if let Some(capability) = row.scenario.strip_prefix(gate::PROBE) {
+            let _ = gate::declaration(capability, &target, &mut judged, self.registry);
+        } else if let Some(doubt) = before.iter().find(|j| gate::DOUBTS.contains(&j.oracle.as_str())) {
+            gate::doubted(&doubt.oracle, &doubt.reason, &mut judged, self.registry);
+        }
+        // What was seen beside its record: what it left on its target, and what its target had done before in another one.
+        let beside = |j: &&Judgement| [gate::CLEARING, gate::REUSE].contains(&j.oracle.as_str());
+        judged.extend(before.iter().filter(beside).cloned());
+        Ok(worst(&judged))
     }
-    let kept = library::kept(run, &row.target, &[], registry)?;
-    let target =
-        kept.ok_or_else(|| bad(format!("{}: the run kept no {}", run.display(), Folder::target(&row.target))))?;
-    let tree = parse(&run.join(&trial).join("plan.toml").display().to_string(), plan)?;
-    let plan = Plan::read(&row.scenario, &row.case, Seed(row.seed), tree, &target.spec, registry);
-    let plan = plan.map_err(|error| match error {
-        PlanError::Load(error) => error.into(),
-        PlanError::Unmet(what) => bad(format!("{trial}: {what}")),
-    })?;
-    let mut judged = judge_all(&plan, transcript, control.as_ref(), registry);
-    if let Some(capability) = row.scenario.strip_prefix(gate::PROBE) {
-        let _ = gate::declaration(capability, &target.spec, &mut judged, registry);
-    } else if let Some(doubt) = before.iter().find(|j| gate::DOUBTS.contains(&j.oracle.as_str())) {
-        gate::doubted(&doubt.oracle, &doubt.reason, &mut judged, registry);
-    }
-    // What a trial left on its target was seen after its record had ended.
-    judged.extend(before.iter().filter(|j| j.oracle == gate::CLEARING).cloned());
-    Ok(Some(worst(&judged)))
 }

@@ -13,6 +13,7 @@ use proofhouse_core::results::{Results, TrialRow};
 use proofhouse_core::scenario::{PlanError, Scenario};
 use proofhouse_core::seed::Seed;
 use proofhouse_core::target::TargetSpec;
+use proofhouse_core::transcript::Transcript;
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::{Judgement, Verdict};
 
@@ -316,10 +317,11 @@ impl Campaign<'_> {
         observed: Option<bool>,
         shared: &Shared,
     ) -> Result<(), CampaignError> {
-        let (mut plan, mut transcript) = (String::new(), String::new());
+        let (mut plan, mut transcript, mut control) = (String::new(), String::new(), None);
         if let Some(outcome) = &end.outcome {
             plan = sha256(outcome.plan.to_toml().as_bytes());
             transcript = outcome.transcript.digest();
+            control = Some(outcome.control.as_ref().map(Transcript::digest).unwrap_or_default());
             match row.verdict {
                 Verdict::Pass => {
                     let trial = Folder::trial(job.n, &job.scenario.id, job.seed);
@@ -336,7 +338,8 @@ impl Campaign<'_> {
             Judged::Outside(..) => Vec::new(),
         };
         let told = !matches!(row.verdict, Verdict::Pass | Verdict::NotApplicable);
-        shared.add(JournalEntry::Trial { row, plan, transcript, judgements, observed })?;
+        let target = Some(job.target.digest.clone());
+        shared.add(JournalEntry::Trial { row, plan, transcript, control, target, judgements, observed })?;
         // What is told as a number only is not shown.
         if told { shared.settle() } else { Ok(()) }
     }
@@ -493,7 +496,7 @@ mod tests {
         let shared =
             Shared { journal: Mutex::new(journal), pack, error: Mutex::default(), stop: AtomicBool::default() };
         shared.pack.append(b"a member").unwrap();
-        shared.add(Record::Run { format: FORMAT, selection: String::new(), trials: 1 }).unwrap();
+        shared.add(JournalEntry::Run { format: FORMAT, selection: String::new(), trials: 1 }).unwrap();
         assert!(!shared.pack.is_synced(), "nothing is shown yet");
         shared.settle().unwrap();
         assert!(shared.pack.is_synced());

@@ -43,6 +43,12 @@ pub enum JournalEntry {
         plan: String,
         /// SHA-256 of the transcript.
         transcript: String,
+        /// The same of the control arm, empty where it has none; absent in older journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        control: Option<String>,
+        /// Digest of the target's file, with its planted flaws; absent in older journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
         /// Every rule's answer.
         judgements: Vec<Judgement>,
         /// For a probe: whether the capability was there. Absent: it could not decide, or the journal is an older one.

@@ -31,7 +31,8 @@ fn failing(places: &[&str]) -> Vec<Judgement> {
 }
 
 fn trial(row: TrialRow, judgements: Vec<Judgement>) -> JournalEntry {
-    JournalEntry::Trial { row, plan: String::new(), transcript: String::new(), judgements, observed: None }
+    let (plan, transcript) = (String::new(), String::new());
+    JournalEntry::Trial { row, plan, transcript, control: None, target: None, judgements, observed: None }
 }
 
 /// A finding as `finding.toml` has it: everything that is not asked here is empty.
@@ -95,8 +96,8 @@ fn of_two_lines_of_one_trial_the_later_holds() {
 }
 
 /// The same finding, with replays that did not take place.
-fn without(mut record: Record, why: &[&str]) -> Record {
-    if let Record::Finding { finding, .. } = &mut record {
+fn without(mut record: JournalEntry, why: &[&str]) -> JournalEntry {
+    if let JournalEntry::Finding { finding, .. } = &mut record {
         finding.not_replayed = why.iter().map(|why| (*why).to_owned()).collect();
     }
     record
