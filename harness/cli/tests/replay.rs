@@ -181,6 +181,32 @@ fn k_of_n_is_counted() {
     expect_code(&again, 100);
 }
 
+/// Starts twice, for the preflight and for the one trial.
+#[cfg(feature = "embedded")]
+#[test]
+fn replays_of_a_target_that_does_not_start_are_not_counted_against_a_finding() {
+    let temp = tempfile::tempdir().unwrap();
+    let count = temp.path().join("count");
+    let flaw = "if [ $((n % 3)) -eq 0 ]; then set -- --flaw keeps-both-sessions; fi";
+    assert!(FLAKY.contains(flaw));
+    let shell = FLAKY.replace(flaw, "if [ $n -gt 2 ]; then exit 3; fi; set -- --flaw keeps-both-sessions");
+    let shell = shell.replace("COUNT", count.to_str().unwrap());
+    std::fs::write(temp.path().join("twice.toml"), reference_in(&shell)).unwrap();
+    let words = ["run", "MC-03", "--case", "5", "--target", "twice.toml", "--out", "r", "-q", "--jobs", "1"];
+    expect_code(&run(temp.path(), &words), 6);
+    let results = results(&temp.path().join("r"));
+    let finding = &results["findings"][0];
+    assert_eq!(
+        (&finding["verdict"], &finding["replay"]),
+        (&"inconclusive".into(), &"not replayed".into()),
+        "{finding}"
+    );
+    let why = finding["not_replayed"].as_array().expect("each says why");
+    assert!(why.len() == 3 && why.iter().all(|why| why.as_str().unwrap().contains("exit code 3")), "{finding}");
+    let reason = results["trials"][0]["reason"].as_str().unwrap();
+    assert!(reason.starts_with("unconfirmed: none of 3 replays took place"), "{reason}");
+}
+
 /// Ends itself in every trial with another random word; the second time around by another signal, where `again` exists.
 #[cfg(feature = "embedded")]
 const ABORTS: &str = r#"BINARY serve reference --port {port} --accounts {accounts} --flaw exits-on-malformed; echo "panic: $(tr -dc a-z </dev/urandom | head -c 12)" >&2; if [ -e AGAIN ]; then kill -SEGV $$; fi; kill -ABRT $$"#;
