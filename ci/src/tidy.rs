@@ -230,27 +230,14 @@ fn arrows(root: &Path, wrong: &mut Vec<String>) {
 /// Words and wildcards of single protocols: what they mean stands in a row of that protocol, never in the engine.
 const PROTOCOL_WORDS: &[&str] = &["connect", "disconnect", "publish", "subscribe", "qos", "topic", "+", "#"];
 
-/// Where rights are still called by the verbs of one protocol. This list only gets shorter.
-const RIGHTS: &[&str] = &[
-    "harness/core/src/scenario/party.rs",
-    "harness/core/src/scenario/step.rs",
-    "harness/core/src/scenario/witness.rs",
-    "harness/core/src/target/read.rs",
-    "harness/core/src/vocabulary.rs",
-    "harness/core/src/vocabulary/target.rs",
-];
-
 /// The engine knows no protocol by its words either: no literal of `core` outside tests is one.
 fn protocols(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
     let engine = |p: &&PathBuf| p.starts_with("harness/core/src") && has_extension(p, "rs") && !is_test(p);
     for path in files.iter().filter(engine) {
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
-        let right = RIGHTS.iter().any(|known| path.as_path() == Path::new(known));
         for (line, word) in protocol_words(&text) {
-            if !(right && matches!(word, "publish" | "subscribe")) {
-                let place = path.display();
-                wrong.push(format!("{place}:{line}: {word:?} is a word of a protocol: ask its row (core::grammar)"));
-            }
+            let place = path.display();
+            wrong.push(format!("{place}:{line}: {word:?} is a word of a protocol: ask its row (core::protocol)"));
         }
     }
 }

@@ -22,6 +22,7 @@ pub const COAP: Protocol = Protocol {
     oracles: oracle::ORACLES,
     case_lists: cases::CASES,
     capabilities: CAPABILITIES,
+    rights: &[],
     dialog: dialog::dialog,
     describe: describe::describe,
     class,

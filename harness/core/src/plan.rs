@@ -147,7 +147,7 @@ impl Network {
 pub struct Party {
     /// Name in the scenario.
     pub name: String,
-    /// Rights: (`publish` or `subscribe`, filter).
+    /// Rights: (right, filter).
     pub may: Vec<(String, String)>,
     /// User name on the target.
     pub user: String,

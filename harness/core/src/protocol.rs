@@ -68,6 +68,17 @@ pub struct Capability {
     pub doc: &'static str,
 }
 
+/// What a party may be allowed to do, each time on a filter: `publish = ["site/#"]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Right {
+    /// As `may`, `grant` and `revoke` write it.
+    pub name: &'static str,
+    /// One line for `explain`.
+    pub doc: &'static str,
+    /// The filter on which the witness has it: its own corner, that no scenario uses.
+    pub witness: &'static str,
+}
+
 /// Builds a fleet that speaks this protocol; an administrator speaks none.
 pub type NewCrowd = fn(&FleetPlan, &Plan, Option<&Protocol>) -> Box<dyn Crowd>;
 /// Begins the protocol's side of a scripted connection of one member, by its identity.
@@ -100,6 +111,8 @@ pub struct Protocol {
     pub case_lists: &'static [CaseList],
     /// What targets may be able to do.
     pub capabilities: &'static [Capability],
+    /// What parties may be allowed to do. Two protocols that call a right the same mean the same.
+    pub rights: &'static [Right],
     /// The protocol's side of one scripted connection.
     pub dialog: NewDialog,
     /// Reads a stream for the transcript: one per connection and direction.

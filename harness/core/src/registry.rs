@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::actor::Actor;
 use crate::oracle::Oracle;
 use crate::plan::Plan;
-use crate::protocol::{Behaviour, CaseList, Protocol};
+use crate::protocol::{Behaviour, CaseList, Protocol, Right};
 use crate::seed::Seed;
 
 /// The lists.
@@ -69,6 +69,18 @@ impl Registry {
             .iter()
             .chain(self.protocol(protocol).into_iter().flat_map(|p| p.behaviours))
             .find(|b| b.name == name)
+    }
+
+    /// What parties may be allowed to do, in all protocols; each right once.
+    #[must_use]
+    pub fn rights(&self) -> Vec<&'static Right> {
+        let mut all: Vec<&'static Right> = Vec::new();
+        for right in self.protocols.iter().flat_map(|p| p.rights) {
+            if !all.iter().any(|known| known.name == right.name) {
+                all.push(right);
+            }
+        }
+        all
     }
 
     /// The named list of cases.

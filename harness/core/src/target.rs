@@ -1,4 +1,5 @@
 //! The system under test, as its target file describes it.
+use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -115,10 +116,8 @@ pub struct AccountSpec {
     pub add: Option<Change>,
     /// Deletes one.
     pub remove: Option<Change>,
-    /// Gives the right to publish.
-    pub grant_publish: Option<Change>,
-    /// Gives the right to subscribe.
-    pub grant_subscribe: Option<Change>,
+    /// How each right is given: every right of the protocols that the target speaks, and what else its file gives. `None`: it does not say.
+    pub grants: BTreeMap<String, Option<Change>>,
     /// Makes a running target read the changes.
     pub reload: Option<Reload>,
     /// Accounts that a remote target gives.
@@ -159,7 +158,7 @@ pub struct Given {
     pub name: String,
     /// Environment variable that holds the password: a secret.
     pub password_env: String,
-    /// Rights: (`publish` or `subscribe`, filter).
+    /// Rights: (right, filter).
     pub may: Vec<(String, String)>,
 }
 
@@ -245,7 +244,7 @@ impl TargetSpec {
             None => false,
         };
         match capability {
-            "admin.grant" | "admin.revoke" => works(&account.grant_publish) && works(&account.grant_subscribe),
+            "admin.grant" | "admin.revoke" => !account.grants.is_empty() && account.grants.values().all(works),
             "admin.rekey" => works(&account.add) && works(&account.remove),
             "admin.remove" => works(&account.remove),
             _ => false,
@@ -257,8 +256,8 @@ impl AccountSpec {
     /// Whether it says how accounts are changed, and not only which there are.
     #[must_use]
     pub fn changes(&self) -> bool {
-        let changes = [&self.add, &self.remove, &self.grant_publish, &self.grant_subscribe];
-        changes.into_iter().any(Option::is_some) || self.reload.is_some()
+        let mut changes = [&self.add, &self.remove].into_iter().chain(self.grants.values());
+        changes.any(Option::is_some) || self.reload.is_some()
     }
 }
 

@@ -159,6 +159,7 @@ pub const PROTOCOL: Protocol = Protocol {
     grammar: &Grammar::NONE,
     case_lists: &[],
     capabilities: &[],
+    rights: &[],
     dialog: |_, _, _| panic!("this protocol has no scripts"),
     describe: |_, _| panic!("nobody reads the packets of this protocol"),
     class: |_, _, _, _| None,

@@ -2,7 +2,10 @@
 //!
 //! The reader does not use these tables. Laws beside them hold both to the same keys and the same words, so that neither knows
 //! one that the other does not. Keys of verbs, behaviours and oracles stand with their rows, see [`crate::registry`].
+use alloc::vec::Vec;
+
 use crate::key::Kind;
+use crate::registry::Registry;
 
 mod scenario;
 mod target;
@@ -87,7 +90,7 @@ pub struct Table {
 }
 
 /// Which keys a table may hold beside its own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum More {
     /// None.
     Nothing,
@@ -95,21 +98,32 @@ pub enum More {
     Anything,
     /// Those of the verb, behaviour or oracle that the key of this name names.
     Of(&'static str, Sort),
+    /// Names of rows.
+    Rows(fn(&Registry) -> Vec<Word>),
+}
+
+impl Table {
+    /// Its keys, with those that are names of rows.
+    #[must_use]
+    pub fn words(&self, registry: &Registry) -> Vec<Word> {
+        let rows = if let More::Rows(rows) = self.more { rows(registry) } else { Vec::new() };
+        self.keys.iter().copied().chain(rows).collect()
+    }
 }
 
 /// Tables that stand in scenario files, outermost first, each once.
 #[must_use]
-pub fn scenario_tables() -> alloc::vec::Vec<&'static Table> {
+pub fn scenario_tables() -> Vec<&'static Table> {
     below(&SCENARIO)
 }
 
 /// Tables that stand in target files, outermost first, each once.
 #[must_use]
-pub fn target_tables() -> alloc::vec::Vec<&'static Table> {
+pub fn target_tables() -> Vec<&'static Table> {
     below(&TARGET)
 }
 
-fn below(top: &'static Table) -> alloc::vec::Vec<&'static Table> {
+fn below(top: &'static Table) -> Vec<&'static Table> {
     let mut all = alloc::vec![top];
     let mut at = 0;
     while let Some(table) = all.get(at).copied() {
@@ -143,11 +157,9 @@ const PERCENT: Shape = Shape::One(Kind::Percent);
 const ANY: Shape = Shape::One(Kind::Any);
 
 /// Rights of a party.
-static MAY: Table = Table {
-    what: "rights",
-    keys: &[
-        may("publish", Shape::Texts, "topics, with wildcards, to which it may publish"),
-        may("subscribe", Shape::Texts, "topics, with wildcards, which it may read"),
-    ],
-    more: More::Nothing,
-};
+static MAY: Table = Table { what: "rights", keys: &[], more: More::Rows(|registry| rights(registry, Shape::Texts)) };
+
+/// A key for each right that a protocol knows.
+fn rights(registry: &Registry, shape: Shape) -> Vec<Word> {
+    registry.rights().into_iter().map(|right| may(right.name, shape, right.doc)).collect()
+}

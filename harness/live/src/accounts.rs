@@ -181,7 +181,7 @@ impl Accounts {
         grant: &'g str,
     ) -> Result<(&'s Change, &'g str, Party), String> {
         let (verb, filter) =
-            grant.split_once(' ').ok_or_else(|| format!("a right reads \"publish site/#\", not {grant:?}"))?;
+            grant.split_once(' ').ok_or_else(|| format!("a right reads \"RIGHT FILTER\", not {grant:?}"))?;
         let change = grant_of(spec, verb).ok_or_else(|| format!("the target file has no account.grant.{verb}"))?;
         Ok((change, filter, self.party(party)?))
     }
@@ -232,12 +232,8 @@ fn is_file(change: &Change) -> bool {
     matches!(change, Change::Append { .. })
 }
 
-fn grant_of<'a>(spec: &'a AccountSpec, verb: &str) -> Option<&'a Change> {
-    match verb {
-        "publish" => spec.grant_publish.as_ref(),
-        "subscribe" => spec.grant_subscribe.as_ref(),
-        _ => None,
-    }
+fn grant_of<'a>(spec: &'a AccountSpec, right: &str) -> Option<&'a Change> {
+    spec.grants.get(right)?.as_ref()
 }
 
 fn command(by: &Supervisor, words: &[String], dir: &Path) -> Result<(), String> {

@@ -1,5 +1,5 @@
 //! The row by which the engine knows MQTT.
-use proofhouse_core::protocol::{Capability, Protocol, Transport};
+use proofhouse_core::protocol::{Capability, Protocol, Right, Transport};
 use proofhouse_core::shared::Shared;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
@@ -17,6 +17,7 @@ pub const MQTT: Protocol = Protocol {
     oracles: oracle::ORACLES,
     case_lists: cases::CASES,
     capabilities: CAPABILITIES,
+    rights: RIGHTS,
     dialog: dialog::dialog,
     describe: describe::describe,
     class,
@@ -49,6 +50,16 @@ const CAPABILITIES: &[Capability] = &[
     can("admin.rekey", None, "passwords can be changed while the target runs"),
     can("admin.remove", None, "accounts can be deleted while the target runs"),
     can("admin.restart", None, "the target can be stopped and started again with what it keeps on disk"),
+];
+
+/// What a broker lets a party do: by topic filters, with wildcards.
+const RIGHTS: &[Right] = &[
+    Right {
+        name: "publish",
+        doc: "the right to publish, by topics with wildcards",
+        witness: behaviour::WITNESS_FILTER,
+    },
+    Right { name: "subscribe", doc: "the right to read, by topics with wildcards", witness: behaviour::WITNESS_FILTER },
 ];
 
 /// `ok` and `refused` of a reason: below 0x80 or not; a 3.1.1 CONNACK refuses with any code but 0. In a list all must be so.

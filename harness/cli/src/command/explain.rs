@@ -143,7 +143,7 @@ fn in_process(scenario: &Scenario, registry: &Registry) -> String {
 fn key(id: &str, registry: &Registry, known: &mut Vec<String>) -> bool {
     let mut said = false;
     for table in scenario_tables().into_iter().chain(target_tables()) {
-        said |= key_of_table(id, table, known);
+        said |= key_of_table(id, table, registry, known);
     }
     let verbs = script::VERBS.iter().chain(registry.protocols.iter().flat_map(|p| p.verbs));
     let behaviours = script::BEHAVIOURS.iter().chain(registry.protocols.iter().flat_map(|p| p.behaviours));
@@ -161,13 +161,14 @@ fn key(id: &str, registry: &Registry, known: &mut Vec<String>) -> bool {
     said
 }
 
-fn key_of_table(id: &str, table: &Table, known: &mut Vec<String>) -> bool {
-    known.extend(table.keys.iter().map(|word| word.name.to_owned()));
-    let Some(word) = table.keys.iter().find(|word| word.name == id) else { return false };
+fn key_of_table(id: &str, table: &Table, registry: &Registry, known: &mut Vec<String>) -> bool {
+    let words = table.words(registry);
+    known.extend(words.iter().map(|word| word.name.to_owned()));
+    let Some(word) = words.iter().find(|word| word.name == id) else { return false };
     let required = if word.required { ", required" } else { "" };
     say!("{}  key of {}: {} ({}{required})", bold(id), table.what, word.doc, stands(&word.shape));
     if let Shape::Table(inner) | Shape::List(inner) | Shape::Named(inner) = word.shape {
-        for word in inner.keys {
+        for word in inner.words(registry) {
             say!("  {:<20} {}", word.name, word.doc);
         }
     }

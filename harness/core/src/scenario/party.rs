@@ -7,6 +7,7 @@ use super::context::{Context, Stop};
 use super::names::NOBODY;
 use crate::document::{Keys, Located, Mistake, Pair, Span};
 use crate::plan::{FleetPlan, Party};
+use crate::registry::Registry;
 use crate::target::Given;
 use crate::value::hex;
 
@@ -19,7 +20,7 @@ pub(super) fn read(table: Option<&mut Located>, cx: &Context<'_>) -> Result<Vec<
         if key == NOBODY {
             return Err(Mistake::new(*key_span, "nobody has no rights: as = \"nobody\" sends no credentials"));
         }
-        let may = rights(Keys::of(value, "a party")?)?;
+        let may = rights(Keys::of(value, "a party")?, cx.trial.registry)?;
         if let Some(party) = parties.iter_mut().find(|party| party.name == *key) {
             party.may = may;
         }
@@ -43,17 +44,17 @@ fn party(name: &str, cx: &Context<'_>) -> Party {
     Party { name: name.to_string(), may: Vec::new(), user: name.to_string(), password: hex(&password) }
 }
 
-fn rights(mut keys: Keys<'_>) -> Result<Vec<(String, String)>, Mistake> {
-    let may = keys.table("may")?.map(may).transpose()?.unwrap_or_default();
+fn rights(mut keys: Keys<'_>, registry: &Registry) -> Result<Vec<(String, String)>, Mistake> {
+    let may = keys.table("may")?.map(|keys| may(keys, registry)).transpose()?.unwrap_or_default();
     keys.finish()?;
     Ok(may)
 }
 
-/// `{ publish = ["site/#"], subscribe = ["cmd/#"] }`.
-pub(crate) fn may(mut keys: Keys<'_>) -> Result<Vec<(String, String)>, Mistake> {
+/// `{ publish = ["site/#"], subscribe = ["cmd/#"] }`, with the rights that protocols know.
+pub(crate) fn may(mut keys: Keys<'_>, registry: &Registry) -> Result<Vec<(String, String)>, Mistake> {
     let mut all = Vec::new();
-    for right in ["publish", "subscribe"] {
-        all.extend(keys.texts(right)?.into_iter().map(|(filter, _)| (right.to_string(), filter)));
+    for right in registry.rights() {
+        all.extend(keys.texts(right.name)?.into_iter().map(|(filter, _)| (right.name.to_string(), filter)));
     }
     keys.finish()?;
     Ok(all)

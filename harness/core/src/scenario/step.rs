@@ -10,6 +10,7 @@ use crate::ids::{BindId, MarkId};
 use crate::part::Part;
 use crate::plan::{Alternative, StepPlan};
 use crate::protocol::{Protocol, Verb};
+use crate::registry::Registry;
 use crate::script::VERBS;
 use crate::spread;
 use crate::time::Duration;
@@ -69,7 +70,7 @@ fn keys(value: &mut Located, index: u16, speaker: &Speaker<'_>, cx: &Context<'_>
     let wait = wait.map(|wait| keys.need("for", wait)).transpose()?.unwrap_or(Duration::ZERO);
     let skip = keys.truth("skip")?.unwrap_or(false);
     let (fields, mut uses) = own_keys(&mut keys, verb, cx)?;
-    says_something(&name, &keys, &any, &fields)?;
+    says_something(&name, &keys, &any, &fields, cx.trial.registry)?;
     let answered = any.iter().flat_map(|one| &one.fields).flat_map(|(_, values)| values);
     for value in answered {
         refer(value, keys.span(), cx, &mut uses)?;
@@ -181,19 +182,35 @@ fn refer(value: &Value, span: Span, cx: &Context<'_>, uses: &mut Vec<(String, Bi
 }
 
 /// Steps that would do nothing at all are slips of the pen.
-fn says_something(verb: &str, keys: &Keys<'_>, any: &[Alternative], fields: &Fields) -> Result<(), Mistake> {
+fn says_something(
+    verb: &str,
+    keys: &Keys<'_>,
+    any: &[Alternative],
+    fields: &Fields,
+    registry: &Registry,
+) -> Result<(), Mistake> {
     let missing = |what: &str| Err(Mistake::new(keys.span(), what));
     match verb {
         "expect" if any.is_empty() => missing("expect awaits nothing: say what in any = [..]"),
         "send" if fields.find("hex").is_none() && fields.find("frame").is_none() => {
             missing("send says nothing: give it hex = \"..\" or frame = { .. }")
         }
-        "grant" | "revoke" => match fields.text("grant").and_then(|grant| grant.split_once(' ')) {
-            Some(("publish" | "subscribe", filter)) if !filter.is_empty() => Ok(()),
-            _ => Err(Mistake::new(keys.span_of("grant"), "a right reads \"publish site/#\" or \"subscribe cmd/#\"")),
-        },
+        "grant" | "revoke" => right(fields.text("grant"), keys.span_of("grant"), registry),
         "rekey" | "remove" if fields.find("party").is_none() => missing("missing key \"party\""),
         _ => Ok(()),
+    }
+}
+
+/// A right as `grant` and `revoke` write it: its name, a space, its filter.
+fn right(grant: Option<&str>, span: Span, registry: &Registry) -> Result<(), Mistake> {
+    let known = || registry.rights().into_iter().map(|right| right.name);
+    match grant.and_then(|grant| grant.split_once(' ')) {
+        Some((name, filter)) if !filter.is_empty() && known().any(|right| right == name) => Ok(()),
+        Some((name, filter)) if !filter.is_empty() => Err(Mistake::unknown(span, "right", name, known())),
+        _ => {
+            let forms: Vec<String> = known().map(|name| format!("\"{name} FILTER\"")).collect();
+            Err(Mistake::new(span, format!("a right reads {}", forms.join(" or "))))
+        }
     }
 }
 

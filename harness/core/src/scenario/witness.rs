@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::document::{Located, Node};
+use crate::protocol::Right;
 use crate::registry::Registry;
 use crate::value::{Fields, Value};
 
@@ -19,8 +20,8 @@ pub(super) fn add(tree: &mut Located, registry: &Registry) {
         insert(tree, "fleet", &name, one.fleet());
     }
     if !missing.is_empty() && tree.find("party").and_then(|parties| parties.find(NAME)).is_none() {
-        let own = || Value::List(alloc::vec![Value::from("proofhouse/#")]);
-        let may = Fields(alloc::vec![("publish".to_string(), own()), ("subscribe".to_string(), own())]);
+        let own = |right: &Right| (right.name.to_string(), Value::List(alloc::vec![Value::from(right.witness)]));
+        let may = Fields(registry.rights().into_iter().map(own).collect());
         insert(tree, "party", NAME, Fields(alloc::vec![("may".to_string(), may.into())]));
     }
 }

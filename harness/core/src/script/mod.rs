@@ -82,7 +82,7 @@ const STOP: &[Key] = &[Key { name: "resume", kind: Kind::Bool, doc: "true: read 
 const PARTY: &[Key] = &[Key { name: "party", kind: Kind::Text, doc: "the party by name" }];
 const RIGHT: &[Key] = &[
     Key { name: "party", kind: Kind::Text, doc: "the party by name" },
-    Key { name: "grant", kind: Kind::Text, doc: "the right as `publish site/#` or `subscribe cmd/#`" },
+    Key { name: "grant", kind: Kind::Text, doc: "the right as `may` calls it, a space, and its filter" },
 ];
 
 /// The members of a scripted fleet, in the order of their identities.

@@ -1,4 +1,5 @@
 //! Every key of a target file. Templates stay text: whoever starts the target fills them in.
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -21,7 +22,7 @@ pub(super) fn spec(name: &str, text: &str, tree: &mut Located, registry: &Regist
     let spec = TargetSpec {
         name: name.to_string(),
         kind: kind(&mut keys, registry, &endpoints)?,
-        account: keys.table("account")?.map(account).transpose()?,
+        account: keys.table("account")?.map(|keys| account(keys, &endpoints, registry)).transpose()?,
         known: keys.list("known")?.iter_mut().map(known).collect::<Result<_, _>>()?,
         digest: digest(text),
         owner: keys.text("owner")?,
@@ -308,23 +309,35 @@ fn resources(keys: &mut Keys<'_>) -> Result<Fields, Mistake> {
     }
 }
 
-fn account(mut keys: Keys<'_>) -> Result<AccountSpec, Mistake> {
-    let (mut publish, mut subscribe) = (None, None);
-    if let Some(mut grant) = keys.table("grant")? {
-        publish = grant.table("publish")?.map(change).transpose()?;
-        subscribe = grant.table("subscribe")?.map(change).transpose()?;
-        grant.finish()?;
-    }
+fn account(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> Result<AccountSpec, Mistake> {
     let spec = AccountSpec {
         add: keys.table("add")?.map(change).transpose()?,
         remove: keys.table("remove")?.map(change).transpose()?,
-        grant_publish: publish,
-        grant_subscribe: subscribe,
+        grants: grants(keys.table("grant")?, endpoints, registry)?,
         reload: keys.table("reload")?.map(reload).transpose()?,
-        given: keys.list("given")?.iter_mut().map(given).collect::<Result<_, _>>()?,
+        given: keys.list("given")?.iter_mut().map(|one| given(one, registry)).collect::<Result<_, _>>()?,
     };
     keys.finish()?;
     Ok(spec)
+}
+
+/// `{ publish = { run = [..] } }`: how rights are given, and which ones are not.
+fn grants(
+    table: Option<Keys<'_>>,
+    endpoints: &[Endpoint],
+    registry: &Registry,
+) -> Result<BTreeMap<String, Option<Change>>, Mistake> {
+    let spoken = endpoints.iter().filter_map(|endpoint| registry.protocol(&endpoint.protocol));
+    let mut all: BTreeMap<String, Option<Change>> =
+        spoken.flat_map(|row| row.rights).map(|right| (right.name.to_string(), None)).collect();
+    let Some(mut table) = table else { return Ok(all) };
+    for right in registry.rights() {
+        if let Some(keys) = table.table(right.name)? {
+            all.insert(right.name.to_string(), Some(change(keys)?));
+        }
+    }
+    table.finish()?;
+    Ok(all)
 }
 
 /// `{ run = [..] }` or `{ append = "..", to = "{file}" }`.
@@ -374,14 +387,14 @@ fn reload(mut keys: Keys<'_>) -> Result<Reload, Mistake> {
     Ok(Reload { signal, run, done, within })
 }
 
-fn given(value: &mut Located) -> Result<Given, Mistake> {
+fn given(value: &mut Located, registry: &Registry) -> Result<Given, Mistake> {
     let mut keys = Keys::of(value, "an account")?;
     let name = keys.text("name")?;
     let password_env = keys.text("password_env")?;
     let given = Given {
         name: keys.need("name", name)?,
         password_env: keys.need("password_env", password_env)?,
-        may: keys.table("may")?.map(rights).transpose()?.unwrap_or_default(),
+        may: keys.table("may")?.map(|keys| rights(keys, registry)).transpose()?.unwrap_or_default(),
     };
     keys.finish()?;
     Ok(given)

@@ -74,7 +74,7 @@ fn every_key_is_read_and_templates_stay_text() {
     );
     assert_eq!(process.version.as_ref().map(|(_, pattern)| pattern.as_str()), Some("version (\\S+)"));
     let account = spec.account.as_ref().expect("accounts");
-    assert!(matches!(&account.grant_publish, Some(Change::Append { to, .. }) if to == "{acl}"));
+    assert!(matches!(&account.grants["publish"], Some(Change::Append { to, .. }) if to == "{acl}"));
     assert_eq!(account.reload.as_ref().and_then(|reload| reload.done.as_deref()), Some("again"));
     assert_eq!(account.given[0].may, [("publish".to_string(), "x/#".to_string())]);
     assert_eq!((spec.digest.len(), spec.endpoints[1].client, spec.known.len()), (64, true, 1));
@@ -105,6 +105,9 @@ fn a_target_claims_what_it_says_and_what_follows() {
         .expect("loads");
     assert!(!silent.claims("admin.revoke"), "nothing makes the running target read its files again");
     assert!(silent.claims("admin.remove"), "a command speaks for itself");
+    let half =
+        load(&PLAIN.replace("grant.subscribe = { append = \"r {filter}\\n\", to = \"{acl}\" }\n", "")).expect("loads");
+    assert!(!half.claims("admin.revoke"), "of the two rights of its protocol it gives one");
     let denied = load(&PLAIN.replace("acl = \"no rights\"", "\"admin.revoke\" = \"it forgets\"")).expect("loads");
     assert_eq!((denied.claims("admin.revoke"), denied.lacks("admin.revoke")), (false, Some("it forgets")));
 }
@@ -124,6 +127,7 @@ fn only_an_endpoint_and_a_program_are_required() {
 
 #[test]
 fn mistakes_have_their_place() {
+    refuses("grant.publish ", "grant.publsih ", "unknown key \"publsih\"; did you mean \"publish\"?");
     refuses("program =", "programm =", "t.toml:5:1: unknown key \"programm\"; did you mean \"program\"?");
     refuses("\"process\"", "\"proces\"", "t.toml:2:10: unknown kind \"proces\"; did you mean \"process\"?");
     refuses("protocol = \"stub\"", "protocol = \"stubb\"", "unknown protocol \"stubb\"");

@@ -1,5 +1,5 @@
 //! Keys of target files.
-use super::{ANY, DURATION, INT, MAY, More, Shape, Sort, TEXT, Table, may, must};
+use super::{ANY, DURATION, INT, MAY, More, Shape, Sort, TEXT, Table, may, must, rights};
 
 /// A target file.
 pub static TARGET: Table = Table {
@@ -91,14 +91,8 @@ static ACCOUNT: Table = Table {
     more: More::Nothing,
 };
 
-static GRANT: Table = Table {
-    what: "grants",
-    keys: &[
-        may("publish", Shape::Table(&CHANGE), "gives the right to publish"),
-        may("subscribe", Shape::Table(&CHANGE), "gives the right to subscribe"),
-    ],
-    more: More::Nothing,
-};
+static GRANT: Table =
+    Table { what: "grants", keys: &[], more: More::Rows(|registry| rights(registry, Shape::Table(&CHANGE))) };
 
 static CHANGE: Table = Table {
     what: "a change",

@@ -43,8 +43,11 @@ fn with_accounts() -> TargetSpec {
     target.account = Some(AccountSpec {
         add: append("{name}:{password}\n", "{users}"),
         remove: None,
-        grant_publish: append("{name} w {filter}\n", "{acl}"),
-        grant_subscribe: append("{name} r {filter}\n", "{acl}"),
+        grants: [
+            ("publish".into(), append("{name} w {filter}\n", "{acl}")),
+            ("subscribe".into(), append("{name} r {filter}\n", "{acl}")),
+        ]
+        .into(),
         reload: Some(proofhouse_core::target::Reload {
             signal: Some("HUP".into()),
             run: None,

@@ -6,7 +6,7 @@ mod telemetry;
 pub(crate) mod tests;
 mod witness;
 
-pub(crate) use witness::TOPICS as WITNESS_TOPICS;
+pub(crate) use witness::{FILTER as WITNESS_FILTER, TOPICS as WITNESS_TOPICS};
 
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::FleetPlan;

@@ -15,7 +15,9 @@ use proofhouse_core::time::Time;
 use crate::codec::{QoS, ReasonCode};
 use crate::session::{Backoff, Client, Event, Message, Profile};
 
-/// What the witness's topics begin with: its party may publish and subscribe `proofhouse/#`.
+/// What the witness's party may publish to and read.
+pub(crate) const FILTER: &str = "proofhouse/#";
+/// What all topics of the witness begin with.
 pub(crate) const TOPICS: &str = "proofhouse/";
 /// The witness's own topic.
 pub(crate) const TOPIC: &str = "proofhouse/witness";

@@ -47,11 +47,11 @@ impl Maker<'_> {
 
     fn table(&self, table: &Table) -> Value {
         let mut properties: Map<String, Value> =
-            table.keys.iter().map(|word| (word.name.to_owned(), self.word(word))).collect();
+            table.words(self.registry).iter().map(|word| (word.name.to_owned(), self.word(word))).collect();
         let required: Vec<&str> = table.keys.iter().filter(|word| word.required).map(|word| word.name).collect();
         let mut schema = json!({ "type": "object", "required": required });
         match table.more {
-            More::Nothing => schema["additionalProperties"] = false.into(),
+            More::Nothing | More::Rows(_) => schema["additionalProperties"] = false.into(),
             More::Anything => {}
             More::Of(by, sort) => {
                 let rows = self.rows(sort);

@@ -277,7 +277,9 @@ fn an_administrator_speaks_of_known_parties_and_whole_rights() {
         error(&admin("{ do = \"revoke\", party = \"fo\", grant = \"subscribe a/#\" }"))
             .contains("unknown party \"fo\"")
     );
-    assert!(error(&admin("{ do = \"revoke\", party = \"foe\", grant = \"read a/#\" }")).contains("a right reads"));
+    let revoked = |right: &str| admin(&alloc::format!("{{ do = \"revoke\", party = \"foe\", grant = \"{right}\" }}"));
+    assert!(error(&revoked("subscrib a/#")).contains("unknown right \"subscrib\"; did you mean \"subscribe\"?"));
+    assert!(error(&revoked("subscribe ")).contains("a right reads \"publish FILTER\" or \"subscribe FILTER\""));
     assert!(error(&admin("{ do = \"hello\" }")).contains("unknown step \"hello\""));
     assert!(error(&admin("{ do = \"remove\" }")).contains("missing key \"party\""));
 }

@@ -1,5 +1,6 @@
 //! A protocol that says hello, and a target that speaks it.
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 
 use super::*;
 use crate::actor::Crowd;
@@ -7,7 +8,7 @@ use crate::grammar::Grammar;
 use crate::key::{Key, Kind};
 use crate::oracle::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, StepPlan};
-use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Protocol, Transport, Verb};
+use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Protocol, Right, Transport, Verb};
 use crate::severity::FindingKind;
 use crate::target::{AccountSpec, Endpoint, Given};
 use crate::testing;
@@ -98,6 +99,11 @@ fn matrix(version: &str) -> Vec<CaseRow> {
     rows
 }
 
+const RIGHTS: &[Right] = &[
+    Right { name: "publish", doc: "to speak", witness: "proofhouse/#" },
+    Right { name: "subscribe", doc: "to listen", witness: "proofhouse/#" },
+];
+
 const STUB: Protocol = Protocol {
     name: "stub",
     versions: &["1", "2"],
@@ -107,6 +113,7 @@ const STUB: Protocol = Protocol {
     oracles: ORACLES,
     case_lists: &[CaseList { name: "stub.matrix", rows: matrix }],
     capabilities: &[Capability { name: "sessions", probe: None, doc: "" }],
+    rights: RIGHTS,
     grammar: &GRAMMAR,
     check,
     ..testing::PROTOCOL
@@ -185,7 +192,6 @@ pub(super) fn target() -> TargetSpec {
 pub(super) fn given(names: &[&str]) -> TargetSpec {
     let account = |name: &&str| Given { name: (*name).into(), password_env: "X".into(), may: Vec::new() };
     let given = names.iter().map(account).collect();
-    let account =
-        AccountSpec { add: None, remove: None, grant_publish: None, grant_subscribe: None, reload: None, given };
+    let account = AccountSpec { add: None, remove: None, grants: BTreeMap::new(), reload: None, given };
     TargetSpec { account: Some(account), ..target() }
 }
