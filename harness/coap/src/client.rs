@@ -28,6 +28,8 @@ const HEARD_MAX: (u32, u32) = (256, 4 * 256);
 /// The largest body that is put together out of blocks.
 const BODY_MAX: usize = 1 << 20;
 const ECHO: OptionNumber = OptionNumber(252);
+/// Requests of chosen message ids that are remembered, so that copies of them can be told from new ones.
+const CHOSEN_MAX: usize = 16;
 /// Bytes of an Empty message.
 const EMPTY_LEN: usize = 4;
 
@@ -52,6 +54,14 @@ pub struct Client {
     heard: Recent,
     due: VecDeque<Vec<u8>>,
     last_con: Option<u16>,
+    chosen: VecDeque<Chosen>,
+}
+
+/// A request whose message id was chosen: asked once more, it is a copy of what was said.
+struct Chosen {
+    asked: Fields,
+    /// With the Echo by which the server took it, where it was challenged, and under the message id of that.
+    said: Fields,
 }
 
 /// A request until its last response, or a ping until its RST.
@@ -98,6 +108,7 @@ impl Client {
             heard: Recent::new(HEARD_MAX.0, HEARD_MAX.1),
             due: VecDeque::new(),
             last_con: None,
+            chosen: VecDeque::new(),
         }
     }
 
@@ -119,7 +130,9 @@ impl Client {
         self.mid
     }
 
-    /// Says a request: message id and token are given where the frame has none. Yields the frame as it was said.
+    /// Says a request: message id and token are given where the frame has none. Yields the frame as it was said. What was asked
+    /// before under the same message id and token is repeated as the server took it, and proves nothing anew: a retransmission is no
+    /// other request.
     ///
     /// # Errors
     /// A field that cannot be written.
@@ -128,9 +141,10 @@ impl Client {
             let token = Token::letters(self.rng.next(), TOKEN_LEN);
             frame.set("token", names::token(token));
         }
+        let echoed = self.is_copy(&mut frame);
         let rising = if manners.blocks { cut(&mut frame, manners)? } else { None };
         self.give_mid(&mut frame);
-        let mut exchange = Exchange { manners, rising, ..Exchange::new(token_of(&frame), frame) };
+        let mut exchange = Exchange { manners, rising, echoed, ..Exchange::new(token_of(&frame), frame) };
         self.say(now, &mut exchange, out)?;
         let frame = exchange.request.clone();
         if !self.mute {
@@ -138,6 +152,22 @@ impl Client {
             self.exchanges.push(exchange);
         }
         Ok(frame)
+    }
+
+    /// Whether a request of a chosen message id was asked before; then it becomes what was said for it.
+    fn is_copy(&mut self, frame: &mut Fields) -> bool {
+        if frame.find("mid").is_none() {
+            return false;
+        }
+        if let Some(chosen) = self.chosen.iter().find(|chosen| chosen.asked == *frame) {
+            *frame = chosen.said.clone();
+            return true;
+        }
+        if self.chosen.len() == CHOSEN_MAX {
+            self.chosen.pop_front();
+        }
+        self.chosen.push_back(Chosen { asked: frame.clone(), said: frame.clone() });
+        false
     }
 
     /// Says an Empty CON; yields its message id.
@@ -291,10 +321,14 @@ impl Client {
 
     /// Says the next request of an exchange: at once where nothing else has to be said, else with the next tick.
     fn go_on(&mut self, now: Time, mut exchange: Exchange, reply: &mut Vec<u8>) {
+        let before = exchange.mid();
         exchange.request.set("mid", u32::from(self.fresh_mid()));
         let mut datagram = Vec::new();
         if self.say(now, &mut exchange, &mut datagram).is_err() {
             return; // what was said once can be said again
+        }
+        if exchange.echoed {
+            self.proven(before, &exchange.request);
         }
         if reply.is_empty() {
             reply.extend_from_slice(&datagram);
@@ -302,6 +336,17 @@ impl Client {
             self.due.push_back(datagram);
         }
         self.exchanges.push(exchange);
+    }
+}
+
+impl Client {
+    /// The request of this message id was challenged, and is said with the Echo that it was given.
+    fn proven(&mut self, mid: u16, request: &Fields) {
+        let of = |said: &Fields| said.int("mid") == Some(i64::from(mid)) && said.find("token") == request.find("token");
+        let challenged = |chosen: &&mut Chosen| of(&chosen.said) && chosen.said.find("echo").is_none();
+        if let Some(chosen) = self.chosen.iter_mut().find(challenged) {
+            chosen.said = request.clone();
+        }
     }
 }
 

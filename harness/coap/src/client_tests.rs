@@ -83,6 +83,23 @@ fn empty(of: Message<'_>) -> Vec<u8> {
 const GET: &str = "request message=con code=0.01 method=get mid=257 token=aa path=/";
 
 #[test]
+fn a_copy_repeats_what_the_server_took_and_proves_nothing_anew() {
+    let polite = Manners { echo: true, ..Manners::default() };
+    let challenge = |mid| message(Kind::Ack, Code::UNAUTHORIZED, mid, |writer| writer.option(ECHO, &[1, 2]), b"");
+    let chosen: &[(&str, Value)] = &[("code", "post".into()), ("mid", Value::Int(7))];
+    let mut desk = Desk::new();
+    assert_eq!(desk.ask(chosen, polite), "request message=con code=0.02 method=post mid=7 token=aa path=/");
+    let (proven, told) = desk.hear(&challenge(7));
+    assert!(proven.contains("mid=257") && proven.contains("echo=") && told.is_empty(), "{proven}");
+    desk.hear(&plain(Kind::Ack, Code::CHANGED, 257));
+    assert_eq!(desk.ask(chosen, polite), proven, "the copy is of the request that was taken");
+    let (reply, told) = desk.hear(&challenge(257));
+    assert_eq!((reply.as_str(), told.len()), ("", 1), "a challenge of a copy is its answer");
+    let other: &[(&str, Value)] = &[("code", "post".into()), ("mid", Value::Int(7)), ("token", "bb".into())];
+    assert!(!desk.ask(other, polite).contains("echo"), "another token is another request");
+}
+
+#[test]
 fn a_con_is_repeated_four_times_with_pauses_that_double_and_then_given_up() {
     let mut desk = Desk::new();
     assert_eq!(desk.ask(&[], Manners::default()), GET);
