@@ -130,6 +130,25 @@ fn a_server_that_has_nothing_to_show_serves_and_one_that_fails_does_not() {
 }
 
 #[test]
+fn a_witness_that_is_told_of_a_failure_asks_again_in_the_same_round() {
+    let busy: Serve = |to| answer(to, Code::SERVICE_UNAVAILABLE, |writer| writer, b"");
+    let for_a_second: Serve =
+        |to| answer(to, Code::SERVICE_UNAVAILABLE, |writer| writer.uint(OptionNumber::MAX_AGE, 1), b"");
+    for (serve, rtt) in [(busy, 206), (for_a_second, 1_006)] {
+        let mut stage = stage("witness", &[], serve);
+        stage.serve = yes;
+        let stage = stage.pass(rtt - 3);
+        assert_eq!(stage.stage.witnessed()[0], WitnessState::Served { rtt: rtt * 1_000_000, late: 0 });
+    }
+    let always = stage("witness", &[], busy).pass(5_000);
+    assert_eq!(
+        always.stage.witnessed(),
+        [WitnessState::Missed { waited: 5_000_000_000, late: 0 }],
+        "nothing else is a miss"
+    );
+}
+
+#[test]
 fn a_challenged_witness_proves_its_address() {
     let challenge: Serve = |to| match to.options().has(OptionNumber(252)) {
         true => yes(to),

@@ -3,7 +3,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::record::{Moment, Record};
+use super::record::{Crossing, Moment, Record};
 use super::rule::{Needs, Oracle};
 use super::thrown_out::{self, Loss};
 use crate::key::{Key, Kind};
@@ -149,7 +149,12 @@ fn served_before(record: &Record<'_>, witness: &str, at: Time) -> Option<Moment>
 /// Nothing shows why a target is silent, so hangs of different stimuli stay apart: the place is the stimulus and whom it does not serve.
 fn violation(plan: &Plan, record: &Record<'_>, witness: &str, silence: &Silence, deadline: Duration) -> Violation {
     let (started, after) = culprit(record, silence.until);
-    let how = if silence.thrown_out { "it was thrown out, and not served" } else { "no answer to the witness" };
+    let meanwhile = |c: &Crossing<'_>| !c.sent && c.moment.at >= silence.from && c.moment <= silence.until;
+    let how = match silence.thrown_out {
+        true => "it was thrown out, and not served",
+        false if record.packets_by(witness, 0).iter().any(meanwhile) => "answers to the witness, but no service",
+        false => "no answer to the witness",
+    };
     let lasted = silence.until.at.since(silence.from).as_millis();
     Violation {
         expected: format!("the witness is served within {} ms", deadline.as_millis()),
