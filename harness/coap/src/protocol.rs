@@ -32,7 +32,13 @@ pub const COAP: Protocol = Protocol {
 };
 
 /// The messages of CoAP, as far as rules of every protocol ask about them. There are no sessions: nothing begins or ends one.
-static GRAMMAR: Grammar = Grammar { protocol: "coap", resource, covers, ..Grammar::NONE };
+static GRAMMAR: Grammar =
+    Grammar { protocol: "coap", resource, covers, busy, ..Grammar::NONE };
+
+/// Too Many Requests \[RFC 8516\], Service Unavailable \[RFC 7252 §5.9.3.4\].
+pub(crate) fn busy(packet: &Packet) -> bool {
+    matches!(packet.fields.text("code"), Some("4.29" | "5.03"))
+}
 
 /// Uri-Path segments joined by `/`, without the slash that a path begins with: filters name segments.
 fn resource(packet: &Packet) -> Option<String> {

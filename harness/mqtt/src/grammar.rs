@@ -20,7 +20,18 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     covers: matches,
     kind,
     limit,
+    busy,
 };
+
+/// Server unavailable or busy, quota exceeded, message rate too high, connection rate exceeded: nothing of it is about what was said.
+fn busy(packet: &Packet) -> bool {
+    let reason = packet.fields.int("reason");
+    match packet.kind.as_str() {
+        "connack" => matches!(reason, Some(0x03 | 0x88 | 0x89 | 0x97 | 0x9F)),
+        "disconnect" => matches!(reason, Some(0x89 | 0x96 | 0x97 | 0x9F)),
+        _ => false,
+    }
+}
 
 /// Unavailable, busy, shutting down, taken over, a quota, an administrator, elsewhere, or connected for long enough. In 3.1.1, a
 /// CONNACK with 3: unavailable.

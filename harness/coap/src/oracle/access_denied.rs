@@ -13,6 +13,8 @@ use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
 
+use crate::protocol::busy;
+
 use super::exchanges::{Exchange, code, exchanges, is_listed, is_success};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -47,7 +49,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         .filter(|exchange| protected.as_ref().is_none_or(|list| is_listed(&exchange.path(), list)))
         .collect();
     let (mut violations, mut evidence, mut silent) = (Vec::<Violation>::new(), Vec::new(), None);
-    let busy = |exchange: &&Exchange<'_>| exchange.responses.iter().any(|(_, packet)| code(packet) == "5.03");
+    let busy = |exchange: &&Exchange<'_>| exchange.responses.iter().any(|(_, packet)| busy(packet));
     for exchange in &asked {
         evidence.push(exchange.asked);
         match exchange.responses.iter().find(|(_, packet)| is_success(packet) || is_failure(packet)) {
@@ -68,7 +70,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::fail(ORACLE.id, violations);
     }
     if let Some(busy) = asked.iter().find(busy) {
-        let why = format!("{} {} came to a server without time for it (5.03)", busy.method(), busy.path());
+        let why = format!("{} {} came to a server without time for it", busy.method(), busy.path());
         return Judgement::inconclusive(ORACLE.id, why);
     }
     // Silence is a refusal only where the request is known to have arrived at somebody who still answers.

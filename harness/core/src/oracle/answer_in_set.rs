@@ -55,6 +55,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 Some((run, moment, StepState::Unmet)) if late_is_open && ran_out(run, moment, step) => {
                     open =
                         open.or(Some(format!("{} had no answer in our time, and no clause names one: it", run.name())));
+                Some((run, _, StepState::Unmet | StepState::Barred)) if record.was_turned_away(run) => {
+                    let why = format!("{} was turned away by a target without time ({})", run.name(), run.detail);
+                    open = open.or(Some(format!("{why}: it")));
+                }
                 }
                 // What follows a wrong answer follows from it: one violation a member.
                 Some((run, moment, state)) if is_wrong(&record, run, state) => {

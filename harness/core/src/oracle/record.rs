@@ -309,6 +309,17 @@ impl<'a> Record<'a> {
             && !self.steps.range(own).any(|(_, step)| attacked(step))
     }
 
+    /// Whether the target refused this step for want of time or quota: that says nothing about what was asked.
+    #[must_use]
+    pub fn was_turned_away(&self, run: &StepRun<'_>) -> bool {
+        let (Some(conn), Some((ended, state))) = (run.conn, run.ended) else { return false };
+        let Some(connection) = self.connections.get(&conn) else { return false };
+        // A step that could not be said any more was refused with what came before it.
+        let from = run.started.filter(|_| state != StepState::Barred);
+        let own = |c: &Crossing<'_>| !c.sent && c.moment <= ended && from.is_none_or(|from| c.moment >= from);
+        self.packets_of(conn).any(|c| own(&c) && (connection.grammar.busy)(c.packet))
+    }
+
     /// Whether any bytes left a member on this connection at or after `since`.
     #[must_use]
     pub fn sent_since(&self, conn: u32, since: Time) -> Option<Moment> {

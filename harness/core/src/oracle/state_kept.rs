@@ -55,13 +55,17 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let (firsts, lasts) = (answers(plan, &record, before), answers(plan, &record, after));
     let steady = named("steady").map(|mark| answers(plan, &record, mark)).unwrap_or_default();
-    let (mut violations, mut evidence) = (Vec::new(), Vec::new());
+    let (mut violations, mut evidence, mut open) = (Vec::new(), Vec::new(), None);
     for (member, last) in &lasts {
         // Both are by rising member.
         let own = firsts.binary_search_by_key(member, |(of, _)| *of).ok();
         let first = own.map(|at| &firsts[at]).or(firsts.first());
         let Some((_, first)) = first else { continue };
         let moments = [first.answer.moment, last.answer.moment];
+        if is_busy(&record, last) {
+            open = Some("the request after the attack was turned away by a target without time for it");
+            continue;
+        }
         let again = steady.iter().find(|(of, _)| of == member).map(|(_, again)| again);
         match difference(expect, first, again, last) {
             None => evidence.extend(ids(moments)),
@@ -76,6 +80,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);
+    }
+    if let Some(why) = open {
+        return Judgement::inconclusive(ORACLE.id, why);
     }
     if evidence.is_empty() {
         return Judgement::inconclusive(ORACLE.id, "the two steps were not both answered");
@@ -99,6 +106,12 @@ fn exchange<'a>(record: &Record<'a>, run: &StepRun<'_>) -> Option<Exchange<'a>> 
     let own = || record.packets_of(conn).filter(|c| c.moment >= began && c.moment <= ended);
     let answer = own().rfind(|c| !c.sent)?;
     Some(Exchange { request: own().find(|c| c.sent).map(|c| c.packet), answer })
+}
+
+/// The target had no time for whoever asked: its answer is about no request.
+fn is_busy(record: &Record<'_>, exchange: &Exchange<'_>) -> bool {
+    let connection = record.connections.get(&exchange.answer.conn);
+    connection.is_some_and(|connection| (connection.grammar.busy)(exchange.answer.packet))
 }
 
 /// The first field in which the answers differ: its name, and both values. What was not the same twice before the attack is not

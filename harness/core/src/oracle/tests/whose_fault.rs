@@ -59,6 +59,23 @@ fn a_legal_client_that_the_target_throws_out_is_a_failure_of_the_rule_that_prote
 }
 
 #[test]
+fn whoever_is_turned_away_by_a_target_without_time_shows_no_wrong_answer() {
+    let answered = |kind: &str, state: StepState| {
+        let mut film = begun_three(SET);
+        attacked(&mut film).at(2_000);
+        if state != StepState::Barred {
+            film.step("victim", 0, 1, Some(2), StepState::Started).sent(2, "hello", &[]);
+        }
+        film.at(2_001).got(2, kind, &[]).close(2, By::Peer).step("victim", 0, 1, Some(2), state).served();
+        film.judge(&answer_in_set::ORACLE)
+    };
+    for state in [StepState::Unmet, StepState::Barred] {
+        assert_says(&answered("busy", state), Verdict::Inconclusive, "turned away");
+        assert_eq!(answered("refused", state).verdict, Verdict::Fail);
+    }
+}
+
+#[test]
 fn whoever_attacked_on_a_connection_may_be_thrown_out() {
     let text = THREE.replace("{ do = \"hello\" }, {", "{ do = \"hello\", part = \"stimulus\" }, {");
     let mut film = Film::new(plan(&format!("{text}{SET}")));

@@ -124,6 +124,7 @@ static GRAMMAR: Grammar = Grammar {
     protocol: "stub",
     resource: |packet| packet.fields.text("topic").map(ToString::to_string),
     leaving: &["bye"],
+    busy: |packet| packet.kind == "busy",
     own_reason: |packet| packet.fields.truth("own") == Some(true),
     covers: |filter, topic| match filter.strip_suffix("/#") {
         Some(top) => topic.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
