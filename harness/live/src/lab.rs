@@ -29,7 +29,7 @@ use crate::mask::Secrets;
 use crate::options::LiveOptions;
 use crate::ping::{self, Echo};
 use crate::process::observed::Observed;
-use crate::process::{Process, Workplace};
+use crate::process::{Door, Process, Workplace};
 use crate::witness::{self, Witness};
 
 /// How often a target is started when somebody else takes its port.
@@ -264,7 +264,8 @@ impl Base<'_> {
         if self.plan.fleets.iter().any(|fleet| fleet.authenticated) {
             accounts.prepare(self.options)?;
         }
-        let process = Process::start(spec, place, lab.observed.clone(), &self.secrets, self.options)?;
+        let doors = Door::all(target, &lab.approved, &self.registry);
+        let process = Process::start(spec, doors, place, lab.observed.clone(), &self.secrets, self.options)?;
         lab.ours = Some((process, accounts));
         Ok(lab)
     }
@@ -345,8 +346,9 @@ fn answers(
     match &target.kind {
         TargetKind::Process(spec) => again(options, || {
             let place = Arc::new(Workplace::new(spec, &target.endpoints, options)?);
-            guard::approve(target, &options.i_own, |text| place.fill(text))?;
-            let process = Process::start(spec, place, Observed::default(), secrets, options)?;
+            let approved = guard::approve(target, &options.i_own, |text| place.fill(text))?;
+            let doors = Door::all(target, &approved, registry);
+            let process = Process::start(spec, doors, place, Observed::default(), secrets, options)?;
             Ok(process.version().to_string())
         }),
         TargetKind::Remote => {

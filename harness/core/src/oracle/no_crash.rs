@@ -9,9 +9,10 @@ use super::traceback::{self, Traceback};
 use crate::admin::Order;
 use crate::ids::EntryId;
 use crate::plan::{Expect, Plan};
+use crate::recorder::SERVERS_ENDED;
 use crate::severity::FindingKind;
 use crate::time::Time;
-use crate::transcript::{Entry, Event, Life, Transcript};
+use crate::transcript::{Entry, Event, Life, Transcript, Who};
 use crate::verdict::{Judgement, Violation};
 
 pub(crate) const ORACLE: Oracle = Oracle {
@@ -27,8 +28,16 @@ pub(crate) const ORACLE: Oracle = Oracle {
 
 fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
+    if let Some(why) = to_the_background(&record) {
+        return Judgement::inconclusive(ORACLE.id, why);
+    }
     if let Some(violation) = crash(plan, transcript) {
         return Judgement::fail(ORACLE.id, alloc::vec![violation]);
+    }
+    if let Some(ended) = servers_ended(transcript) {
+        let why =
+            format!("{ended} of the processes that served when the target was ready have ended, and others serve");
+        return Judgement::inconclusive(ORACLE.id, why);
     }
     let since = record.attack().map_or(Time::ZERO, |(_, last)| last.at);
     match record.served_after(since) {
@@ -41,6 +50,25 @@ fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             Judgement::inconclusive(ORACLE.id, "no end was seen, but nobody was served after the last stimulus either")
         }
     }
+}
+
+/// A first process that ends in order while others go on serving is no crash: it has gone to the background, and we watch the wrong one.
+fn to_the_background(record: &Record<'_>) -> Option<String> {
+    let (death, _) = death(record.transcript)?;
+    let ended = &record.transcript.entries[death.id.0 as usize].event;
+    let in_order = *ended == Event::Life(Life::Exited { code: 0 });
+    (in_order && record.served_after(death.at).is_some()).then(|| {
+        String::from("the first process ended with exit code 0, and the target serves on: run it in the foreground, or its end is unseen")
+    })
+}
+
+/// How many processes of the target ended although it lives: a supervisor of its own has put others in their place.
+fn servers_ended(transcript: &Transcript) -> Option<u64> {
+    let count = |entry: &Entry| match &entry.event {
+        Event::Gauge { name, value } if entry.who == Who::Target && name == SERVERS_ENDED => Some(*value),
+        _ => None,
+    };
+    transcript.entries.iter().filter_map(count).max()
 }
 
 /// The place is what repeats: how it ended, and why where a stack trace shows it. Its last words are not: they hold what was sent,

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use procfs::process::{FDTarget, LimitValue, Process, all_processes};
 
 use super::diag;
+use super::door::Door;
 
 /// One look at all members of a group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -92,6 +93,29 @@ fn owner(group: i32, found: &BTreeSet<diag::Inode>) -> Listener {
     } else {
         Listener::Stranger
     }
+}
+
+/// A process, told from a later one of the same number by when it began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Server {
+    pid: i32,
+    began: u64,
+}
+
+impl Server {
+    /// Whether it still runs.
+    pub(super) fn lives(self) -> bool {
+        let stat = Process::new(self.pid).and_then(|process| process.stat());
+        stat.is_ok_and(|stat| stat.starttime == self.began && !matches!(stat.state, 'Z' | 'X'))
+    }
+}
+
+/// The members that hold the sockets at these doors, but for the leader: whoever waits for him learns of his end anyway.
+pub(super) fn servers(leader: i32, doors: &[Door]) -> Vec<Server> {
+    let held: BTreeSet<diag::Inode> = doors.iter().flat_map(|door| door.sockets()).collect();
+    let serves = |process: &Process| process.pid != leader && sockets(process).iter().any(|inode| held.contains(inode));
+    let server = |process: Process| Some(Server { pid: process.pid, began: process.stat().ok()?.starttime });
+    members(leader).filter(serves).filter_map(server).collect()
 }
 
 /// The leader and what descends from him, by number.

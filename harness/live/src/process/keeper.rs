@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use proofhouse_core::recorder::SERVERS_ENDED;
 use proofhouse_core::time::nanos;
 use proofhouse_core::transcript::{Event, Life};
 use rustix::process::Pid;
 
 use super::Ended;
 use super::cpu_wait::CpuWait;
-use super::group::{Usage, exiting, usage};
+use super::group::{Server, Usage, exiting, usage};
 use super::log::LogBook;
 use super::observed::{Observed, lock};
 use crate::clock::Stopwatch;
@@ -43,6 +44,9 @@ pub(super) struct Keeper {
 struct State {
     /// Dropped to end the sampler.
     sampler: Option<Sender<()>>,
+    /// Its other processes that served when it was ready, and how many of them have ended since.
+    servers: Vec<Server>,
+    gone: usize,
     /// We are the ones who end it.
     stopping: bool,
     ended: Option<Ended>,
@@ -57,18 +61,34 @@ impl Keeper {
         observed: &Observed,
     ) -> Result<Arc<Keeper>, RunError> {
         let (sampler, bell) = mpsc::channel();
-        let state = Mutex::new(State { sampler: Some(sampler), stopping: false, ended: None });
+        let state =
+            Mutex::new(State { sampler: Some(sampler), servers: Vec::new(), gone: 0, stopping: false, ended: None });
         let keeper = Arc::new(Keeper { child, first_line: log.lines(), state });
         for stream in streams {
             read(log, stream)?;
         }
-        sample(keeper.pid(), observed.clone(), bell)?;
+        sample(Arc::clone(&keeper), observed.clone(), bell)?;
         wait(Arc::clone(&keeper), observed.clone())?;
         Ok(keeper)
     }
 
     pub(super) fn pid(&self) -> Pid {
         self.child.pid()
+    }
+
+    /// From now on, ends of these are told.
+    pub(super) fn watch(&self, servers: Vec<Server>) {
+        lock(&self.state).servers = servers;
+    }
+
+    /// Tells how many of the watched have ended, whenever there are more.
+    fn count_servers(&self, observed: &Observed) {
+        let mut state = lock(&self.state);
+        let gone = state.servers.iter().filter(|server| !server.lives()).count();
+        if gone > state.gone && !state.stopping {
+            state.gone = gone;
+            gauge(observed, SERVERS_ENDED, gone as u64);
+        }
     }
 
     pub(super) fn first_line(&self) -> u64 {
@@ -83,6 +103,7 @@ impl Keeper {
     pub(super) fn stop(&self, observed: &Observed) {
         // An end that nobody has noticed yet is the target's own, not ours.
         self.notice(observed, self.settled());
+        self.count_servers(observed);
         let mut state = lock(&self.state);
         if std::mem::replace(&mut state.stopping, true) {
             return;
@@ -141,8 +162,8 @@ fn begin(what: &str, work: impl FnOnce() + Send + 'static) -> Result<(), RunErro
     thread::Builder::new().spawn(work).map(drop).map_err(RunError::io(format!("start {what}")))
 }
 
-fn sample(pid: Pid, observed: Observed, bell: mpsc::Receiver<()>) -> Result<(), RunError> {
-    let group = pid.as_raw_nonzero().get();
+fn sample(keeper: Arc<Keeper>, observed: Observed, bell: mpsc::Receiver<()>) -> Result<(), RunError> {
+    let group = keeper.pid().as_raw_nonzero().get();
     begin("the sampler of the target", move || {
         let mut wait = CpuWait::new(group);
         for look in 1_u32.. {
@@ -154,6 +175,7 @@ fn sample(pid: Pid, observed: Observed, bell: mpsc::Receiver<()>) -> Result<(), 
             }
             if look % USAGE == 0 {
                 gauge_usage(&observed, usage(group));
+                keeper.count_servers(&observed);
             }
         }
     })

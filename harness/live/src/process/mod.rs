@@ -3,6 +3,7 @@
 pub(crate) mod command;
 mod cpu_wait;
 mod diag;
+mod door;
 pub mod group;
 mod keeper;
 pub mod log;
@@ -24,6 +25,7 @@ use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use self::command::run as run_command;
+pub(crate) use self::door::Door;
 use self::keeper::Keeper;
 use self::log::LogBook;
 use self::observed::{Observed, lock};
@@ -54,6 +56,7 @@ impl fmt::Display for Ended {
 /// A running target. Stopped when dropped.
 pub struct Process {
     spec: ProcessSpec,
+    doors: Vec<Door>,
     place: Arc<Workplace>,
     log: Arc<LogBook>,
     observed: Observed,
@@ -68,6 +71,7 @@ impl Process {
     /// `TargetMissing`, `DiedAtStart`, `NotReady`, `PortInUse` (worth another try with other ports), `Interrupted`.
     pub(crate) fn start(
         spec: &ProcessSpec,
+        doors: Vec<Door>,
         place: Arc<Workplace>,
         observed: Observed,
         secrets: &Secrets,
@@ -76,11 +80,12 @@ impl Process {
         let log = Arc::new(LogBook::new(observed.clone(), secrets.clone()));
         let version = version(spec, &place, options)?;
         let turn = options.host.turns().take(|| options.interrupted()).ok_or(RunError::Interrupted)?;
+        ready::vacant(&doors)?;
         let keeper = spawn(spec, &place, &log, &observed, options)?;
-        let process = Process { spec: spec.clone(), place, log, observed, keeper: Mutex::new(keeper), version };
+        let process = Process { spec: spec.clone(), doors, place, log, observed, keeper: Mutex::new(keeper), version };
         process.observed.life(Life::Started { version: process.version.clone() });
         ready::wait(&process, options, Some(turn))?;
-        process.observed.life(Life::Ready);
+        process.is_ready();
         Ok(process)
     }
 
@@ -94,8 +99,15 @@ impl Process {
         *lock(&self.keeper) = keeper;
         self.observed.life(Life::Started { version: self.version.clone() });
         ready::wait(self, options, None)?;
-        self.observed.life(Life::Ready);
+        self.is_ready();
         Ok(())
+    }
+
+    /// From now on, whoever of it serves is watched.
+    fn is_ready(&self) {
+        self.observed.life(Life::Ready);
+        let servers = group::servers(self.group(), &self.doors);
+        lock(&self.keeper).watch(servers);
     }
 
     /// Asks the whole group to end, then ends it. Returns when nothing of it is left and its log is read. A second call does nothing.
@@ -148,6 +160,11 @@ impl Process {
     #[must_use]
     pub fn group(&self) -> i32 {
         lock(&self.keeper).pid().as_raw_nonzero().get()
+    }
+
+    /// The ports that it is to serve.
+    fn doors(&self) -> &[Door] {
+        &self.doors
     }
 
     fn spec(&self) -> &ProcessSpec {

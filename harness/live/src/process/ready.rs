@@ -5,6 +5,7 @@ use std::time::Duration;
 use proofhouse_core::target::Ready;
 use regex_lite::Regex;
 
+use super::door::Door;
 use super::group::{Listener, bound, listener};
 use super::patience::Patience;
 use super::turns::Turn;
@@ -28,8 +29,31 @@ const NAP: Duration = Duration::from_millis(10);
 /// How many log lines an error shows.
 const TAIL: usize = 10;
 
+/// Nobody may be where the target is to speak: whoever is there already would be taken for it.
+///
+/// # Errors
+/// `PortInUse`.
+pub(super) fn vacant(doors: &[Door]) -> Result<(), RunError> {
+    let watch = Stopwatch::start();
+    while let Some(taken) = doors.iter().find(|door| door.is_open()) {
+        // A target that was stopped just now may be a moment in leaving.
+        if watch.elapsed() >= STRANGER {
+            return Err(RunError::PortInUse { port: taken.port });
+        }
+        sleep(NAP);
+    }
+    Ok(())
+}
+
 /// Waits until the probe of the target file succeeds; gives the turn back as soon as the start is no work any more.
 pub(super) fn wait(process: &Process, options: &LiveOptions, turn: Option<Turn<'_>>) -> Result<(), RunError> {
+    // Time and log lines show no socket: nothing is asked of a target that has none.
+    let doors = process.doors();
+    let open = || doors.iter().all(Door::is_open);
+    let and_open = match doors {
+        [] => String::new(),
+        [first, ..] => format!(", and a socket on port {}", first.port),
+    };
     let limit = process.spec().ready_within;
     let poll = |probe: &str, limit, ready: Ask<'_>| poll(process, options, turn, probe, limit, ready);
     match &process.spec().ready {
@@ -46,13 +70,14 @@ pub(super) fn wait(process: &Process, options: &LiveOptions, turn: Option<Turn<'
         }
         Ready::After(time) => {
             let watch = Stopwatch::start();
-            poll("time to pass", limit.max(*time + NAP), &mut || Ok(watch.left(*time).is_zero()))
+            let mut passed = || Ok(watch.left(*time).is_zero() && open());
+            poll(&format!("time to pass{and_open}"), limit + *time, &mut passed)
         }
         Ready::Log(pattern) => {
             let regex = Regex::new(pattern)
                 .map_err(|error| RunError::Build(format!("ready = {{ log = {pattern:?} }}: {error}")))?;
-            let mut found = || Ok(process.log().wait_for(&regex, process.first_line(), NAP, || false));
-            poll(&format!("a log line that matches {pattern:?}"), limit, &mut found)
+            let found = || process.log().wait_for(&regex, process.first_line(), NAP, || false);
+            poll(&format!("a log line that matches {pattern:?}{and_open}"), limit, &mut || Ok(found() && open()))
         }
         Ready::Coap(address) => {
             let address = process.place().fill(address);

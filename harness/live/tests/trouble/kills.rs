@@ -66,7 +66,7 @@ fn folders_of(pid: u32) -> Vec<std::path::PathBuf> {
 fn helper_that_starts_targets() {
     let mut options = options();
     options.supervisor = helper("helper_that_supervises");
-    let mut target = shell("setsid sleep 86392 & sleep 86392 & exec sleep 86392");
+    let mut target = without_socket(shell("setsid sleep 86392 & sleep 86392 & exec sleep 86392"));
     spec(&mut target).ready = Ready::After(Duration::from_millis(5));
     spec(&mut target).version =
         Some((["sh", "-c", "sleep 0.02; echo 86392"].map(String::from).to_vec(), r"(\d+)".into()));
@@ -112,7 +112,7 @@ fn a_thousand_kills_at_any_moment_leave_nothing_behind() {
 fn what_a_target_puts_outside_its_group_is_gone_after_the_run() {
     let mut options = options();
     options.supervisor = helper("helper_that_supervises");
-    let mut target = shell("setsid sleep 86391 & exec sleep 86391");
+    let mut target = without_socket(shell("setsid sleep 86391 & exec sleep 86391"));
     spec(&mut target).ready = Ready::After(Duration::from_millis(300));
     preflight(&target, &registry(), &options).unwrap();
     assert_eq!(processes_with("86391").len(), 1, "the one that left the group");
@@ -124,7 +124,7 @@ fn what_a_target_puts_outside_its_group_is_gone_after_the_run() {
 fn a_supervisor_that_was_killed_is_our_trouble_and_another_takes_its_place() {
     let mut options = options();
     options.supervisor = ["sh", "-c", "exit 0"].map(String::from).to_vec();
-    let mut target = shell("exec sleep 86390");
+    let mut target = without_socket(shell("exec sleep 86390"));
     spec(&mut target).ready = Ready::After(Duration::from_millis(5));
     let error = preflight(&target, &registry(), &options).unwrap_err();
     assert!(error.exit_code() == 8 && error.to_string().contains("supervisor"), "{error}");

@@ -44,6 +44,12 @@ fn gone(needle: &str) -> bool {
     false
 }
 
+/// A target that serves nothing: where it speaks, we would listen.
+fn without_socket(mut target: proofhouse_core::target::TargetSpec) -> proofhouse_core::target::TargetSpec {
+    target.endpoints[0].client = true;
+    target
+}
+
 const ACCEPTS: &str = "while c.recv(65536): pass";
 
 #[test]
@@ -81,7 +87,7 @@ fn a_target_that_is_never_ready_is_given_up_and_stopped() {
 
 #[test]
 fn a_log_line_can_show_readiness_and_a_missing_one_cannot() {
-    let mut target = shell("echo 'now: ready=7'; sleep 86398");
+    let mut target = without_socket(shell("echo 'now: ready=7'; sleep 86398"));
     spec(&mut target).ready = Ready::Log(r"ready=\d".into());
     preflight(&target, &registry(), &options()).unwrap();
     spec(&mut target).ready = Ready::Log(r"ready=x".into());
@@ -286,7 +292,7 @@ fn a_version_command_that_does_not_answer_is_not_the_targets_fault() {
 fn the_version_is_read_once_a_run() {
     let count = tempfile::NamedTempFile::new().unwrap();
     let say = format!("echo x >> {}; echo version 7", count.path().display());
-    let mut target = shell("exec sleep 86388");
+    let mut target = without_socket(shell("exec sleep 86388"));
     spec(&mut target).ready = Ready::After(Duration::from_millis(5));
     spec(&mut target).version = Some((vec!["sh".into(), "-c".into(), say], r"version (\d+)".into()));
     let options = options();
@@ -315,4 +321,57 @@ fn the_target_and_its_folder_are_gone_after_a_trial() {
     assert!(folder.contains("proofhouse-target-") && !std::path::Path::new(folder).exists(), "{folder}");
     assert!(gone("86393"));
     let _ = Who::Target;
+}
+
+#[test]
+fn whoever_is_there_already_is_not_taken_for_the_target() {
+    let stranger = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = stranger.local_addr().unwrap();
+    for ready in [Ready::After(Duration::from_millis(5)), Ready::Log("here".into())] {
+        let mut target = shell("echo here; exec sleep 86387");
+        target.endpoints[0].address = address.to_string();
+        spec(&mut target).ready = ready;
+        let error = preflight(&target, &registry(), &options()).unwrap_err();
+        assert!(matches!(error, RunError::PortInUse { port } if port == address.port()), "{error}");
+    }
+    // The same port of the other transport is another door.
+    let mut target = over_datagrams(python(&BINDS.replace("int(sys.argv[1])", &address.port().to_string())));
+    target.endpoints[0].address = address.to_string();
+    spec(&mut target).ready = Ready::After(Duration::from_millis(5));
+    preflight(&target, &registry(), &options()).unwrap();
+}
+
+const BINDS: &str = "import socket, sys, time\ntime.sleep(0.3)\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('127.0.0.1', int(sys.argv[1])))\ntime.sleep(99)";
+
+#[test]
+fn time_and_log_lines_make_nobody_ready_who_listens_nowhere() {
+    for ready in [Ready::After(Duration::from_millis(5)), Ready::Log("here".into())] {
+        let mut target = shell("echo here; exec sleep 86386");
+        spec(&mut target).ready = ready;
+        spec(&mut target).ready_within = Duration::from_millis(200);
+        let error = preflight(&target, &registry(), &options()).unwrap_err();
+        assert!(matches!(error, RunError::NotReady { .. }), "{error}");
+        assert!(error.to_string().contains("a socket on port"), "{error}");
+    }
+    let mut late = over_datagrams(python(BINDS));
+    spec(&mut late).ready = Ready::After(Duration::from_millis(5));
+    preflight(&late, &registry(), &options()).unwrap();
+}
+
+#[test]
+fn the_end_of_a_process_that_served_is_told_although_another_takes_its_place() {
+    let ends = |body: &str| {
+        let program = format!(
+            "import os, socket, sys, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('127.0.0.1', int(sys.argv[1])))\n\
+             while True:\n  if os.fork() == 0:\n    while True:\n      d, a = s.recvfrom(99)\n      s.sendto(b'y', a)\n      {body}\n  os.wait()"
+        );
+        let talker = grams("f", 0, 1, &[("say", "78".into()), ("hear", int(1)), ("close-after-ms", int(500))]);
+        let transcript = run(&plan(vec![talker]), &over_datagrams(python(&program))).unwrap();
+        events(&transcript, |e| match &e.event {
+            Event::Gauge { name, value } if name == proofhouse_core::recorder::SERVERS_ENDED => Some(*value),
+            _ => None,
+        })
+    };
+    assert_eq!(ends("os._exit(1)"), [1]);
+    assert_eq!(ends("pass"), [0; 0]);
 }

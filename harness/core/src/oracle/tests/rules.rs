@@ -190,6 +190,31 @@ fn the_deadline_of_no_hang_is_the_one_that_the_scenario_names() {
         film.at(7_000).witness(WitnessState::Served { rtt, late: 0 });
         assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
     }
+#[test]
+fn a_first_process_that_ends_in_order_while_others_serve_on_is_no_crash() {
+    let ended = |how: Life, served: bool| {
+        let mut film = begun("");
+        film.at(1_200).life(how);
+        if served {
+            film.at(2_000).served();
+        }
+        film.judge(&no_crash::ORACLE)
+    };
+    assert_says(&ended(Life::Exited { code: 0 }, true), Verdict::Inconclusive, "in the foreground");
+    assert_eq!(ended(Life::Exited { code: 0 }, false).verdict, Verdict::Fail);
+    assert_eq!(ended(Life::Exited { code: 1 }, true).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_process_that_served_and_ended_is_not_made_good_by_the_next() {
+    let mut film = begun("");
+    film.at(1_200).gauge("servers-ended", 1).at(2_000).served();
+    assert_says(&film.judge(&no_crash::ORACLE), Verdict::Inconclusive, "1 of the processes that served");
+    let mut film = begun("");
+    film.at(1_200).gauge("threads", 1).at(2_000).served();
+    assert_eq!(film.judge(&no_crash::ORACLE).verdict, Verdict::Pass);
+}
+
 }
 
 #[test]
