@@ -1,4 +1,4 @@
-//! A server that is right and slow is right: time alone makes no failure.
+//! A server that is right and slow is right, and one that is wrong and slow is wrong: time alone makes no failure, and hides none.
 mod rig;
 
 use std::collections::VecDeque;
@@ -9,23 +9,32 @@ use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::seed::Seed;
 use proofhouse_core::time::Time;
 use proofhouse_core::verdict::Verdict;
-use rig::{files, judged_behind, load, reference, registry};
+use rig::{files, judged_behind, load, reference, registry, run};
 
 /// Longer than the 2 s after which most clients repeat themselves, so that most requests come twice and are answered twice.
 const DELAY: Duration = Duration::from_millis(2_600);
+/// Longer than the 1 s of silence that most scenarios take for an answer, and as long as nobody repeats himself.
+const HIDING: Duration = Duration::from_millis(1_200);
+/// The notification that is reset is not the last any more when it is heard of so late: the flaw is not hit.
+const UNHIT: &str = "rst-matched-by-mid-only";
 const SEEDS: u64 = 3;
 const DUE: TimerId = TimerId(u32::MAX);
 
 /// Says everything later.
 struct Slow {
     inner: Box<dyn Actor>,
+    delay: Duration,
     out: Outbox,
     due: VecDeque<(Time, Conn, Vec<u8>)>,
 }
 
 impl Slow {
     fn behind(inner: Box<dyn Actor>) -> Box<dyn Actor> {
-        Box::new(Slow { inner, out: Outbox::new(), due: VecDeque::new() })
+        Box::new(Slow { inner, delay: DELAY, out: Outbox::new(), due: VecDeque::new() })
+    }
+
+    fn hiding(inner: Box<dyn Actor>) -> Box<dyn Actor> {
+        Box::new(Slow { inner, delay: HIDING, out: Outbox::new(), due: VecDeque::new() })
     }
 }
 
@@ -38,8 +47,8 @@ impl Actor for Slow {
         for act in &acts {
             match act {
                 Act::Send(conn, start, end) => {
-                    self.due.push_back((now + DELAY, *conn, bytes[*start..*end].to_vec()));
-                    out.wake(now + DELAY, DUE);
+                    self.due.push_back((now + self.delay, *conn, bytes[*start..*end].to_vec()));
+                    out.wake(now + self.delay, DUE);
                 }
                 Act::Wake(at, id) => out.wake(*at, *id),
                 Act::Note(note) => out.note(note.clone()),
@@ -52,6 +61,10 @@ impl Actor for Slow {
             let Some((_, conn, bytes)) = self.due.pop_front() else { break };
             out.datagram(conn, |buffer| buffer.extend_from_slice(&bytes));
         }
+    }
+
+    fn held(&self) -> u64 {
+        self.inner.held()
     }
 }
 
@@ -75,4 +88,25 @@ fn a_server_that_answers_after_two_and_a_half_seconds_fails_no_scenario() {
     }
     assert!(failed.is_empty(), "{} of {all} fail:\n{}", failed.len(), failed.join("\n"));
     assert!(passed * 10 >= all * 9, "{passed} of {all} pass: slowness alone leaves too much open");
+}
+
+#[test]
+fn no_flaw_passes_since_its_answers_come_after_the_silence() {
+    let registry = registry();
+    let mut wrong = Vec::new();
+    for (id, file) in files(&["coap"]) {
+        let scenario = load(&id, &file, &registry);
+        for flaw in scenario.twins.iter().map(|(flaw, _)| flaw).filter(|flaw| *flaw != UNHIT) {
+            let target = reference(&scenario, &[flaw], &registry);
+            let seen = |case: &str| run(&scenario, case, Seed(1), &target, &registry).verdict() == Verdict::Fail;
+            for case in scenario.cases.iter().filter(|case| seen(&case.name)) {
+                let plan = scenario.plan(&case.name, Seed(1), &target, &registry).expect("it plans on its reference");
+                let outcome = judged_behind(plan, &target, &registry, &Slow::hiding);
+                if outcome.verdict() == Verdict::Pass {
+                    wrong.push(format!("{id} [{}] --flaw {flaw}", case.name));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} flaws pass:\n{}", wrong.len(), wrong.join("\n"));
 }

@@ -33,7 +33,7 @@ pub const COAP: Protocol = Protocol {
 
 /// The messages of CoAP, as far as rules of every protocol ask about them. There are no sessions: nothing begins or ends one.
 static GRAMMAR: Grammar =
-    Grammar { protocol: "coap", resource, covers, busy, ..Grammar::NONE };
+    Grammar { protocol: "coap", resource, covers, interim: |packet| packet.kind == "ack", busy, ..Grammar::NONE };
 
 /// Too Many Requests \[RFC 8516\], Service Unavailable \[RFC 7252 §5.9.3.4\].
 pub(crate) fn busy(packet: &Packet) -> bool {

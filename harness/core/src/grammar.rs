@@ -22,6 +22,8 @@ pub struct Grammar {
     pub covers: fn(filter: &str, resource: &str) -> bool,
     /// Type of a packet, with what else tells packets of one type apart. Part of signatures: never a number of one trial.
     pub kind: fn(&Packet) -> String,
+    /// Acknowledgement that promises an answer, and is none.
+    pub interim: fn(&Packet) -> bool,
     /// Rate limit or overload: the peer refuses whoever asks just now, whatever is asked.
     pub busy: fn(&Packet) -> bool,
     /// Whether a field of an answer tells a limit that the server has announced: in the answer itself, or in one of those before it.
@@ -38,6 +40,7 @@ impl Grammar {
         resource: |_| None,
         covers: |filter, resource| filter == resource,
         kind: |packet| packet.kind.clone(),
+        interim: |_| false,
         busy: |_| false,
         limit: |_, _, _| false,
     };

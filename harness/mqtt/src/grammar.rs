@@ -20,6 +20,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     covers: matches,
     kind,
     limit,
+    interim: |_| false,
     busy,
 };
 

@@ -60,7 +60,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 place: format!("{} {}/{}", exchange.method(), exchange.path(), class(packet)),
                 entries: ids([exchange.asked, *moment]),
             }),
-            None if exchange.responses.is_empty() && exchange.reset.is_none() => {
+            None if exchange.is_unanswered() => {
                 silent = silent.max(Some(exchange.asked));
             }
             None => evidence.extend(exchange.responses.iter().map(|(moment, _)| *moment).chain(exchange.reset)),
@@ -68,6 +68,13 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);
+    }
+    let unheard = |exchange: &Exchange<'_>| {
+        let why = exchange.is_unanswered().then(|| exchange.unheard(&record)).flatten()?;
+        Some(format!("{} {} {why}", exchange.method(), exchange.path()))
+    };
+    if let Some(why) = asked.iter().find_map(unheard) {
+        return Judgement::inconclusive(ORACLE.id, why);
     }
     if let Some(busy) = asked.iter().find(busy) {
         let why = format!("{} {} came to a server without time for it", busy.method(), busy.path());

@@ -14,6 +14,8 @@ pub(super) struct Exchange<'a> {
     pub(super) request: &'a Packet,
     /// Responses with its token on its association, in order; repeated ones too.
     pub(super) responses: Vec<(Moment, &'a Packet)>,
+    /// An Empty ACK of its message id: a response follows \[RFC 7252 §5.2.2\].
+    pub(super) acked: Option<Moment>,
     /// A RST of its message id.
     pub(super) reset: Option<Moment>,
 }
@@ -32,7 +34,8 @@ pub(super) fn exchanges<'a>(record: &Record<'a>) -> Vec<Exchange<'a>> {
                 if !repeated {
                     by_token.insert((conn, token.to_string()), all.len());
                     by_mid.insert((conn, mid), all.len());
-                    all.push(Exchange { conn, asked: moment, request: packet, responses: Vec::new(), reset: None });
+                    let (responses, acked, reset) = (Vec::new(), None, None);
+                    all.push(Exchange { conn, asked: moment, request: packet, responses, acked, reset });
                 }
             }
             (false, "response", Some(token)) => {
@@ -40,9 +43,11 @@ pub(super) fn exchanges<'a>(record: &Record<'a>) -> Vec<Exchange<'a>> {
                     all[*at].responses.push((moment, packet));
                 }
             }
-            (false, "rst", _) => {
+            (false, "rst" | "ack", _) => {
                 if let Some(at) = by_mid.get(&(conn, mid)) {
-                    all[*at].reset = Some(moment);
+                    let exchange = &mut all[*at];
+                    let kept = if packet.kind == "rst" { &mut exchange.reset } else { &mut exchange.acked };
+                    *kept = Some(moment);
                 }
             }
             _ => {}
@@ -52,6 +57,21 @@ pub(super) fn exchanges<'a>(record: &Record<'a>) -> Vec<Exchange<'a>> {
 }
 
 impl Exchange<'_> {
+    /// Neither response nor RST came.
+    pub(super) fn is_unanswered(&self) -> bool {
+        self.responses.is_empty() && self.reset.is_none()
+    }
+
+    /// Why it is not known that no answer would have come: one was promised, or we stopped listening before the target answers others.
+    pub(super) fn unheard(&self, record: &Record<'_>) -> Option<String> {
+        if self.acked.is_some() {
+            return Some(String::from("was acknowledged, and the response that follows was not waited for"));
+        }
+        let closed = record.connections.get(&self.conn).and_then(|connection| connection.closed);
+        let until = closed.map_or(record.end, |(moment, ..)| moment.at);
+        record.hides_an_answer(until.since(self.asked.at)).map(|why| alloc::format!("was not answered, but {why}"))
+    }
+
     /// The path that was asked for.
     pub(super) fn path(&self) -> String {
         path(self.request)

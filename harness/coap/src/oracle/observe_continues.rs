@@ -116,7 +116,9 @@ fn fate(
         let actual = format!("a {} without Observe ended the observation", code(packet));
         return Fate::Broken { actual, place: "ended", moments: [first, moment] };
     }
-    let next = watch.fresh.iter().find(|moment| **moment > last).copied();
+    // What was under way when the attack arrived is no sign of life after it.
+    let arrived = last.at + record.slowest_control().unwrap_or_default();
+    let next = watch.fresh.iter().find(|moment| **moment > last && moment.at >= arrived).copied();
     let fleet = record.connections.get(&exchange.conn).map_or("", |connection| connection.fleet);
     match (record.in_time(fleet, last.at, within, next.map(|moment| moment.at)), next) {
         (InTime::Yes, Some(next)) => Fate::Continues([last, next]),

@@ -66,6 +66,8 @@ struct Account {
     last: Option<Moment>,
     sent: Flow,
     received: Flow,
+    /// What came when its window was over.
+    late: Flow,
     evidence: Vec<Moment>,
     proven: bool,
 }
@@ -146,7 +148,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         };
         return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }
-    undecided(&record, &accounts, window).map_or_else(
+    let why = undecided(&record, &accounts, window).or_else(|| answered_late(&accounts, floor, most));
+    why.map_or_else(
         || {
             let evidence = ids(accounts.values().flat_map(|a| a.evidence.iter().copied()));
             Judgement::pass(ORACLE.id, evidence, format!("of {} addresses the worst got {told}", accounts.len()))
@@ -169,8 +172,19 @@ fn undecided(record: &Record<'_>, accounts: &BTreeMap<u32, Account>, window: Dur
     let silent = accounts.values().all(|account| account.received.datagrams == 0);
     let last = accounts.values().filter_map(|account| account.last).max()?;
     let reached = record.served_after(last.at).is_some();
-    (silent && !reached)
-        .then(|| String::from("no address was answered, and the witness was not served after the last request"))
+    if silent && !reached {
+        return Some(String::from("no address was answered, and the witness was not served after the last request"));
+    }
+    silent.then(|| record.hides_an_answer(window)).flatten()
+}
+
+/// Who had had no answer when its window was over, or no more than an acknowledgement, and then got more than it may: the window
+/// was too short to see that.
+fn answered_late(accounts: &BTreeMap<u32, Account>, floor: u64, most: f64) -> Option<String> {
+    let unanswered = |account: &&Account| account.received.payload <= floor;
+    let late = |account: &&Account| account.late.payload as f64 > most * account.sent.payload.max(1) as f64;
+    let many = accounts.values().filter(unanswered).filter(late).count();
+    (many > 0).then(|| format!("{many} addresses were answered after the window, and with more than they may get"))
 }
 
 fn factor_max(expect: &Expect) -> f64 {
@@ -245,7 +259,13 @@ impl Sockets {
 
 impl Account {
     fn take(&mut self, moment: Moment, bytes: &Bytes, sent: bool, window: Duration) {
-        if self.first.is_some_and(|first| moment.at > first.at + window) || self.first.is_none() && !sent {
+        if self.first.is_none() && !sent {
+            return;
+        }
+        if self.first.is_some_and(|first| moment.at > first.at + window) {
+            if !sent {
+                self.late.add(bytes);
+            }
             return;
         }
         if sent {

@@ -48,17 +48,20 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         for (member, step) in asked(fleet) {
             let run = record.steps.get(&(fleet.name.as_str(), member, step.index));
             match run.and_then(|run| run.ended.map(|(moment, state)| (run, moment, state))) {
+                Some((run, _, StepState::Met)) if let Some(why) = too_short(&record, run, step) => {
+                    open = open.or(Some(format!("{}: {why}: it", run.name())));
+                }
                 Some((_, moment, StepState::Met)) => met.push(moment),
                 Some((run, _, StepState::Unmet)) if let Some(why) = record.excuse(run) => {
                     open = open.or(Some(format!("{} {why}: it", run.name())));
                 }
-                Some((run, moment, StepState::Unmet)) if late_is_open && ran_out(run, moment, step) => {
-                    open =
-                        open.or(Some(format!("{} had no answer in our time, and no clause names one: it", run.name())));
                 Some((run, _, StepState::Unmet | StepState::Barred)) if record.was_turned_away(run) => {
                     let why = format!("{} was turned away by a target without time ({})", run.name(), run.detail);
                     open = open.or(Some(format!("{why}: it")));
                 }
+                Some((run, moment, StepState::Unmet)) if late_is_open && ran_out(run, moment, step) => {
+                    open =
+                        open.or(Some(format!("{} had no answer in our time, and no clause names one: it", run.name())));
                 }
                 // What follows a wrong answer follows from it: one violation a member.
                 Some((run, moment, state)) if is_wrong(&record, run, state) => {
@@ -82,6 +85,15 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             Judgement::pass(ORACLE.id, ids(met), reason)
         }
     }
+}
+
+/// Why the silence that met a step is none: the target may take longer to answer than we have listened.
+fn too_short(record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Option<String> {
+    let silence = step.any.iter().filter_map(|alternative| alternative.silence).min()?;
+    let (started, (ended, _)) = (run.started?, run.ended?);
+    // What is met before that was met by a packet.
+    let silent = ended.at.since(started.at) >= silence;
+    silent.then(|| record.hides_an_answer(record.listened(run)?)).flatten()
 }
 
 /// Whether nothing decided it but the end of the time that the step gives: no wrong answer came, and the connection stood.

@@ -5,14 +5,14 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::index::Index;
-use super::lateness::Lateness;
+use super::lateness::{Lateness, tolerance};
 use super::window::Window;
 use crate::connection::Close;
 use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::part::Part;
 use crate::plan::Plan;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use crate::transcript::{By, Entry, Event, Packet, StepState, Transcript, Who, WitnessState};
 
 /// An entry and its time.
@@ -307,6 +307,36 @@ impl<'a> Record<'a> {
             |step: &StepRun<'_>| step.conn == run.conn && step.part == Some(Part::Stimulus) && step.was_said();
         run.conn.is_some_and(|conn| self.is_ended_by_target(conn))
             && !self.steps.range(own).any(|(_, step)| attacked(step))
+    }
+
+    /// The longest that the target took to answer a control of this trial: what it says now may have been under way for as long.
+    #[must_use]
+    pub fn slowest_control(&self) -> Option<Duration> {
+        let asks = |step: &&StepRun<'_>| step.part == Some(Part::Control) && writes(step.verb);
+        let took = |step: &StepRun<'_>| match step.ended? {
+            (ended, StepState::Met) => Some(ended.at.since(step.started?.at)),
+            _ => None,
+        };
+        self.steps.values().filter(asks).filter_map(took).max()
+    }
+
+    /// Why a silence of this length shows nothing: the target took as long to answer a control of the same trial.
+    #[must_use]
+    pub fn hides_an_answer(&self, silence: Duration) -> Option<String> {
+        let slowest = self.slowest_control()?;
+        (silence <= slowest + tolerance(slowest)).then(|| {
+            let [silence, slowest] = [silence, slowest].map(|long| long.as_millis());
+            format!("{silence} ms of silence show nothing where a control took {slowest} ms")
+        })
+    }
+
+    /// How long this step's connection was listened to from when the step began: until the last later step on it was met.
+    #[must_use]
+    pub fn listened(&self, run: &StepRun<'_>) -> Option<Duration> {
+        let met = |step: &StepRun<'_>| step.ended.filter(|(_, state)| *state == StepState::Met);
+        let later = self.steps_of(run.conn?).filter(|step| step.index >= run.index && step.member == run.member);
+        let until = later.filter_map(met).map(|(moment, _)| moment.at).max()?;
+        Some(until.since(run.started?.at))
     }
 
     /// Whether the target refused this step for want of time or quota: that says nothing about what was asked.

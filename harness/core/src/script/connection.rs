@@ -9,6 +9,7 @@ use crate::plan::Segments;
 use crate::protocol::{Dialog, Transport};
 use crate::time::{Duration, Time};
 
+use super::hush::Hush;
 use super::inbox::Inbox;
 
 /// Datagrams that a dialog may have due at one moment; what is more waits for the next.
@@ -43,6 +44,8 @@ struct Pace {
 pub(super) struct Connection {
     pub(super) state: State,
     pub(super) inbox: Inbox,
+    /// Steps on it that were met by silence.
+    pub(super) hushes: Vec<Hush>,
     /// Bytes that arrived on it.
     pub(super) heard: u64,
     /// Some step has already said how it ended.
@@ -71,6 +74,7 @@ impl Connection {
             transport,
             state: State::Fresh,
             inbox: Inbox::default(),
+            hushes: Vec::new(),
             heard: 0,
             told: false,
             deaf: false,

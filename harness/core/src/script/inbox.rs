@@ -100,6 +100,16 @@ impl Inbox {
         dropped
     }
 
+    /// Packets that came so far.
+    pub(super) fn came(&self) -> u64 {
+        self.came
+    }
+
+    /// What has come after so many packets.
+    pub(super) fn since(&self, came: u64) -> impl Iterator<Item = &Unread> {
+        self.iter().filter(move |unread| unread.nth > came)
+    }
+
     pub(super) fn get(&self, at: usize) -> Option<&Unread> {
         self.unread.get(at)
     }

@@ -7,6 +7,7 @@
 mod admin;
 mod connection;
 mod fill;
+mod hush;
 mod inbox;
 mod matching;
 mod member;

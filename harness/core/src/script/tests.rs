@@ -108,7 +108,7 @@ fn read(line: &str) -> Packet {
     Packet { kind, fields, malformed }
 }
 
-const GRAMMAR: Grammar = Grammar { opening: &["connect"], ..Grammar::NONE };
+const GRAMMAR: Grammar = Grammar { opening: &["connect"], interim: |packet| packet.kind == "wait", ..Grammar::NONE };
 
 const TOY: Protocol = Protocol {
     dialog: |_, _, _| Box::new(Toy { held: vec![], pinged: false, refs: vec![] }),

@@ -59,6 +59,28 @@ fn a_server_that_has_no_time_neither_refuses_nor_grants() {
 }
 
 #[test]
+fn an_acknowledgement_promises_a_response_and_is_no_refusal() {
+    let mut film = answered(["4.01", ""]);
+    film.at(1_001).got(2, "ack", &[("mid", Value::Int(7))]);
+    assert_says(&film.at(5_000).served().judge(&access_denied::ORACLE), Verdict::Inconclusive, "PUT /secret was ack");
+    let mut film = answered(["4.01", "4.03"]);
+    film.at(1_002).got(2, "ack", &[("mid", Value::Int(7))]);
+    assert_eq!(film.at(5_000).served().judge(&access_denied::ORACLE).verdict, Verdict::Pass);
+}
+
+#[test]
+fn silence_shows_nothing_where_the_server_takes_as_long_to_answer_a_control() {
+    let controlled = |millis: u64| {
+        let mut film = answered(["4.01", ""]);
+        film.open("honest", 0, 3).at(100).step("honest", 0, 0, Some(3), StepState::Started);
+        film.at(100 + millis).step("honest", 0, 0, Some(3), StepState::Met);
+        film.at(3_000).close(2, By::Us).at(9_000).served().judge(&access_denied::ORACLE)
+    };
+    assert_says(&controlled(2_000), Verdict::Inconclusive, "2000 ms of silence show nothing");
+    assert_eq!(controlled(1_800).verdict, Verdict::Pass);
+}
+
+#[test]
 fn silence_counts_only_where_the_witness_was_served_afterwards() {
     let film = answered(["4.01", ""]);
     assert_says(&film.judge(&access_denied::ORACLE), Verdict::Inconclusive, "witness was not served");

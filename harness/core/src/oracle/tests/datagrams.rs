@@ -99,6 +99,37 @@ fn silence_to_strangers_passes_only_where_the_witness_was_served_afterwards() {
 }
 
 #[test]
+fn silence_to_strangers_shows_nothing_where_a_control_took_as_long_as_the_window() {
+    let answered = |millis: u64| {
+        let mut film = Film::new(plan(&format!("{TWO}{RULE}")));
+        film.at(0).open("witness", 0, 90).served().open("honest", 0, 1).step(
+            "honest",
+            0,
+            0,
+            Some(1),
+            StepState::Started,
+        );
+        film.at(millis).step("honest", 0, 0, Some(1), StepState::Met);
+        film.at(12_000).open_from("foe", 0, 5, STRANGER).datagram(5, true, 20, &[]).at(30_000).served();
+        film.judge(&ORACLE)
+    };
+    assert_says(&answered(10_000), Verdict::Inconclusive, "10000 ms of silence show nothing");
+    assert_eq!(answered(9_000).verdict, Verdict::Pass);
+}
+
+#[test]
+fn who_was_answered_only_after_the_window_and_with_too_much_is_left_open() {
+    let late = |acked: &[(u64, usize)], len| {
+        let answers = [acked, &[(11_500, len)]].concat();
+        reflected(RULE, &answers, 20_000).judge(&ORACLE)
+    };
+    assert_says(&late(&[], 61), Verdict::Inconclusive, "1 addresses were answered after the window");
+    assert_says(&late(&[(1_001, 4)], 61), Verdict::Inconclusive, "after the window");
+    assert_eq!(late(&[], 60).verdict, Verdict::Pass);
+    assert_eq!(late(&[(1_001, 30)], 61).verdict, Verdict::Pass, "it had its answer");
+}
+
+#[test]
 fn where_nobody_sent_anything_nothing_is_decided() {
     let mut film = Film::new(plan(&format!("{TWO}{RULE}")));
     film.at(20_000).served();

@@ -17,6 +17,40 @@ fn closes(at: u64, by: By) -> Judgement {
 }
 
 #[test]
+fn silence_is_an_answer_only_where_we_listened_longer_than_a_control_took() {
+    let text = r#"
+[fleet.foe]
+behaviour = "script"
+step = [
+  { do = "hello", expect = { type = "welcome" }, part = "control" },
+  { do = "send", hex = "00", part = "stimulus" },
+  { do = "expect", any = [{ type = "refused" }, { silence = "1s" }], within = "2s" },
+  { do = "hello", expect = { type = "welcome" }, part = "control" },
+]
+"#;
+    let judged = |control: u64, silent: u64, behind: Option<u64>| {
+        let mut film = Film::new(plan(&format!("{text}[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n")));
+        film.at(0).open("foe", 0, 1).step("foe", 0, 0, Some(1), StepState::Started);
+        film.at(control).step("foe", 0, 0, Some(1), StepState::Met).met("foe", 0, 1, 1);
+        film.step("foe", 0, 2, Some(1), StepState::Started);
+        film.at(control + silent).step("foe", 0, 2, Some(1), StepState::Met);
+        film.step("foe", 0, 3, Some(1), StepState::Started);
+        if let Some(behind) = behind {
+            film.at(control + silent + behind).step("foe", 0, 3, Some(1), StepState::Met);
+        }
+        film.judge(&answer_in_set::ORACLE)
+    };
+    assert_says(&judged(1_200, 1_000, None), Verdict::Inconclusive, "1000 ms of silence show nothing");
+    assert_eq!(judged(800, 1_000, None).verdict, Verdict::Pass);
+    assert_eq!(
+        judged(1_200, 1_000, Some(1_200)).verdict,
+        Verdict::Pass,
+        "the answer to a later request came meanwhile"
+    );
+    assert_eq!(judged(1_200, 500, None).verdict, Verdict::Pass, "a packet met it");
+}
+
+#[test]
 fn a_connection_may_be_closed_up_to_the_tolerance_of_its_time_and_not_one_nanosecond_later() {
     assert_says(&closes(6_100_000_000, By::Peer), Verdict::Pass, "1 of 1");
     assert_says(&closes(6_100_000_001, By::Peer), Verdict::Fail, "still open 5s after say");
@@ -157,6 +191,31 @@ fn an_end_that_we_asked_for_is_no_crash() {
 }
 
 #[test]
+fn a_first_process_that_ends_in_order_while_others_serve_on_is_no_crash() {
+    let ended = |how: Life, served: bool| {
+        let mut film = begun("");
+        film.at(1_200).life(how);
+        if served {
+            film.at(2_000).served();
+        }
+        film.judge(&no_crash::ORACLE)
+    };
+    assert_says(&ended(Life::Exited { code: 0 }, true), Verdict::Inconclusive, "in the foreground");
+    assert_eq!(ended(Life::Exited { code: 0 }, false).verdict, Verdict::Fail);
+    assert_eq!(ended(Life::Exited { code: 1 }, true).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_process_that_served_and_ended_is_not_made_good_by_the_next() {
+    let mut film = begun("");
+    film.at(1_200).gauge("servers-ended", 1).at(2_000).served();
+    assert_says(&film.judge(&no_crash::ORACLE), Verdict::Inconclusive, "1 of the processes that served");
+    let mut film = begun("");
+    film.at(1_200).gauge("threads", 1).at(2_000).served();
+    assert_eq!(film.judge(&no_crash::ORACLE).verdict, Verdict::Pass);
+}
+
+#[test]
 fn without_a_witness_after_the_attack_nobody_knows_whether_the_target_lives() {
     assert_says(&begun("").judge(&no_crash::ORACLE), Verdict::Inconclusive, "nobody was served");
     assert_says(&begun("").judge(&no_hang::ORACLE), Verdict::Inconclusive, "not served");
@@ -190,31 +249,6 @@ fn the_deadline_of_no_hang_is_the_one_that_the_scenario_names() {
         film.at(7_000).witness(WitnessState::Served { rtt, late: 0 });
         assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
     }
-#[test]
-fn a_first_process_that_ends_in_order_while_others_serve_on_is_no_crash() {
-    let ended = |how: Life, served: bool| {
-        let mut film = begun("");
-        film.at(1_200).life(how);
-        if served {
-            film.at(2_000).served();
-        }
-        film.judge(&no_crash::ORACLE)
-    };
-    assert_says(&ended(Life::Exited { code: 0 }, true), Verdict::Inconclusive, "in the foreground");
-    assert_eq!(ended(Life::Exited { code: 0 }, false).verdict, Verdict::Fail);
-    assert_eq!(ended(Life::Exited { code: 1 }, true).verdict, Verdict::Fail);
-}
-
-#[test]
-fn a_process_that_served_and_ended_is_not_made_good_by_the_next() {
-    let mut film = begun("");
-    film.at(1_200).gauge("servers-ended", 1).at(2_000).served();
-    assert_says(&film.judge(&no_crash::ORACLE), Verdict::Inconclusive, "1 of the processes that served");
-    let mut film = begun("");
-    film.at(1_200).gauge("threads", 1).at(2_000).served();
-    assert_eq!(film.judge(&no_crash::ORACLE).verdict, Verdict::Pass);
-}
-
 }
 
 #[test]

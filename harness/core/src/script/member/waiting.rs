@@ -11,6 +11,7 @@ use crate::plan::{Alternative, StepPlan};
 use crate::protocol::{Answers, Awaits};
 use crate::script::connection::{Connection, State};
 use crate::script::fill::Fill;
+use crate::script::hush::Hush;
 use crate::script::matching::{self, Sight, Wanted, brief, close_name, span};
 use crate::script::saw;
 use crate::time::{Duration, Time};
@@ -129,7 +130,9 @@ impl Member {
 
     pub(super) fn hear(&mut self, conn: Conn, bytes: &[u8], now: Time, out: &mut Outbox) {
         let Some(at) = self.connections.iter().position(|connection| connection.is(conn)) else { return };
+        let came = self.connections[at].inbox.came();
         let dropped = self.connections[at].hear(bytes, now, out);
+        self.hear_after_silence(at, came, out);
         self.connections[at].tick(now, dialog_timer(at), out);
         if self.program.link_of(self.at) != at {
             return;
@@ -138,6 +141,22 @@ impl Member {
         waiting.next = waiting.next.saturating_sub(dropped);
         self.read(now, out);
         self.break_silence(out);
+    }
+
+    /// What has come since `came` may answer a step that silence had met before: then the step was met too early.
+    fn hear_after_silence(&mut self, at: usize, came: u64, out: &mut Outbox) {
+        let program = self.program.clone();
+        let canary = |id| program.canary(id);
+        let (class, interim) = (program.class(), program.fleet.grammar.interim);
+        let conn = self.connections[at].conn();
+        let Connection { inbox, hushes, .. } = &mut self.connections[at];
+        for unread in inbox.since(came) {
+            hushes.retain_mut(|hush| {
+                let Some((state, detail)) = hush.hear(unread, class, &canary, interim) else { return true };
+                out.note(Note::Step { index: hush.index, conn, state, detail });
+                state != StepState::Unmet
+            });
+        }
     }
 
     /// A step that awaits nothing but silence is unmet with the first packet that is meant for it.
@@ -247,6 +266,9 @@ impl Member {
         let lasted = |length: &Duration| quiet && waiting.written && now >= waiting.began + *length;
         let silence = any.iter().filter_map(|a| a.silence).find(lasted);
         if let (Some(length), false) = (silence, self.connection().deaf || self.connection().inbox.dropped > 0) {
+            let said = waiting.view.floor..=self.connection().inbox.spoken;
+            let hush = Hush { index: step.index, said, any: any.to_vec(), doubted: false };
+            self.connections[program.link_of(self.at)].hushes.push(hush);
             return self.met(alloc::format!("{} of silence", span(length)), out);
         }
         if now < waiting.until {

@@ -32,6 +32,44 @@ fn silence_counts_from_the_end_of_the_packet_before_however_segments_are_cut() {
     new().hear(four[0]).hear(four[1]).hear(four[2]).check(3, Unmet, "gift n=3 instead of 1s of silence");
 }
 
+/// What became of a step last.
+fn last_of(stage: &Stage, index: u16) -> (StepState, String) {
+    let of = |note: &Note| match note {
+        Note::Step { index: i, state, detail, .. } if *i == index => Some((*state, detail.clone())),
+        _ => None,
+    };
+    stage.notes().filter_map(of).last().expect("it was begun")
+}
+
+#[test]
+fn a_wrong_answer_that_comes_after_the_silence_breaks_it_still_and_a_right_one_does_not() {
+    let answer = || alternative(&[("type", &["answer".into()]), ("code", &[Value::Int(4)])]);
+    let refused = vec![answer(), silence(1)];
+    let heard = |any: &Vec<Alternative>, lines: &[&str]| {
+        let steps = vec![tell("a"), expect(any.clone()), ask(1)];
+        let stage = Stage::new(steps).opened().pass(1);
+        stage.check(1, Met, "1s of silence");
+        let stage = lines.iter().fold(stage, |stage, line| stage.hear(line)).hear("answer id=1");
+        assert!(stage.finished(), "the steps behind it go on");
+        last_of(&stage, 1)
+    };
+    let broken = "answer re=a code=2, after the silence, instead of answer code=4 or 1s of silence";
+    assert_eq!(heard(&refused, &["answer re=a code=2"]), (Unmet, broken.into()));
+    assert_eq!(heard(&refused, &["answer re=a code=4"]).0, Met);
+    assert_eq!(heard(&refused, &["noise", "gift re=a", "echo re=a", "answer re=b code=2"]).0, Met, "not its answers");
+    assert_eq!(heard(&refused, &["wait re=a"]).0, Cut, "what was promised may be right");
+    assert_eq!(heard(&refused, &["wait re=a", "answer re=a code=4"]).0, Met);
+    assert_eq!(heard(&refused, &["wait re=a", "answer re=a code=2"]).0, Unmet);
+    assert_eq!(heard(&vec![silence(1)], &["wait re=a"]).0, Unmet, "no answer at all was allowed");
+}
+
+#[test]
+fn what_comes_after_the_script_has_ended_breaks_its_silence_too() {
+    let stage = Stage::new(vec![tell("a"), expect(vec![silence(1)])]).opened().pass(1);
+    assert!(stage.finished());
+    assert_eq!(last_of(&stage.hear("answer re=a"), 1).0, Unmet);
+}
+
 #[test]
 fn half_a_packet_is_no_silence() {
     let mut stage = Stage::new(vec![step("open"), expect(vec![silence(1)])]).opened();
