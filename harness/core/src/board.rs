@@ -40,7 +40,7 @@ pub enum News {
 ///
 /// A trial has three parts. In the opening only witnesses act, until each has spoken. Then everybody acts, until all that end have
 /// ended or the limit is reached. Then comes the last word: [`Board::last_word`] says when, runners freeze the attack and ask every
-/// witness, and the trial is over once each of them has answered for a round that began after that.
+/// witness, and the trial is over once each of them has answered for a round that began after that, and for its newcomer.
 pub struct Board {
     fleets: Vec<Roster>,
     marks: Vec<Mark>,
@@ -58,6 +58,8 @@ struct Witness {
     spoke: bool,
     /// It was served, or missed, a round trip that began after it was asked for its last word.
     answered: bool,
+    /// The newcomer of its last word has not been served yet, nor given up.
+    awaits: bool,
 }
 
 /// Everybody else waits at most this long for the witness's first word: a target that does not serve it is attacked all the same.
@@ -136,13 +138,17 @@ impl Board {
     /// A witness has something to say. It is its last word if it was asked for that, and the round trip began afterwards.
     pub fn witness(&mut self, now: Time, fleet: u16, state: WitnessState) {
         let Some(witness) = self.witnesses.iter_mut().find(|witness| witness.fleet == fleet) else { return };
+        if state.is_of_newcomer() {
+            witness.awaits = state == WitnessState::Knocks && self.asked.is_some();
+            return;
+        }
         witness.spoke = true;
         let Some(asked) = self.asked else { return };
         witness.answered |= match state {
             WitnessState::Served { rtt: took, .. } | WitnessState::Missed { waited: took, .. } => {
                 now.0.saturating_sub(took) >= asked.0
             }
-            WitnessState::Lost => false,
+            _ => false,
         };
     }
 
@@ -173,7 +179,8 @@ impl Board {
     /// The attack is over and every witness has had its last word, or there is none.
     #[must_use]
     pub fn over(&self, now: Time) -> bool {
-        self.asked.is_some_and(|at| self.witnesses.iter().all(|one| one.answered) || now >= at + WITNESS_LAST)
+        self.asked
+            .is_some_and(|at| self.witnesses.iter().all(|one| one.answered && !one.awaits) || now >= at + WITNESS_LAST)
     }
 
     /// Somebody who ends has not finished: at the plan's limit, that is worth an entry. False where all fleets are endless.
@@ -238,7 +245,7 @@ impl Board {
 
 impl Witness {
     fn new(fleet: u16) -> Witness {
-        Witness { fleet, spoke: false, answered: false }
+        Witness { fleet, spoke: false, answered: false, awaits: false }
     }
 }
 
@@ -370,6 +377,15 @@ mod tests {
         assert!(!over_after(&[], 110));
         assert!(over_after(&[(110, served(10 * MS))], 110));
         assert!(!over_after(&[(110, served(11 * MS))], 110), "that round trip began too early");
+    }
+
+    #[test]
+    fn a_trial_is_over_once_the_newcomer_was_decided_too() {
+        let (knocks, round) = ((100, WitnessState::Knocks), (105, served(MS)));
+        assert!(!over_after(&[knocks, round], 200));
+        assert!(over_after(&[knocks, round, (190, WitnessState::Unheard)], 200));
+        assert!(!over_after(&[knocks, (104, WitnessState::Welcomed { took: 1 })], 200), "the round is owed still");
+        assert!(over_after(&[knocks, round], 10_100), "it is stuck, and that is our own fault");
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub mod lateness;
 mod log_injection;
 mod memory_bounded;
 pub(crate) mod never_at;
+mod newcomer;
 pub(crate) mod no_crash;
 pub(crate) mod no_hang;
 mod no_slowdown;

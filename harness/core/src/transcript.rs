@@ -137,6 +137,32 @@ pub enum WitnessState {
     },
     /// Refused or thrown out.
     Lost,
+    /// A newcomer asks to be served: a client that the target has never heard of. What becomes of it follows.
+    Knocks,
+    /// The newcomer was served.
+    Welcomed {
+        /// Nanoseconds since it knocked.
+        took: u64,
+    },
+    /// The newcomer had no answer within the deadline.
+    Ignored {
+        /// Nanoseconds waited.
+        waited: u64,
+        /// Nanoseconds that we ourselves were late.
+        late: u64,
+    },
+    /// Nobody listened where the newcomer came.
+    Unheard,
+    /// The newcomer was told that it is not served, or its connection was ended without a word: there may be a limit.
+    TurnedAway,
+}
+
+impl WitnessState {
+    /// Whether this is about a newcomer, and not about a round trip of the witness itself.
+    #[must_use]
+    pub fn is_of_newcomer(self) -> bool {
+        !matches!(self, WitnessState::Served { .. } | WitnessState::Missed { .. } | WitnessState::Lost)
+    }
 }
 
 /// Who was late by our own fault, or by that of a machine that had no time for it.

@@ -163,7 +163,9 @@ fn is_shown(event: &Event) -> bool {
     match event {
         Event::Life(life) => !matches!(life, Life::Log { .. } | Life::Stopped),
         Event::Step { state, .. } => state.went_wrong(),
-        Event::Witness(state) => !matches!(state, WitnessState::Served { .. }),
+        Event::Witness(state) => {
+            !matches!(state, WitnessState::Served { .. } | WitnessState::Knocks | WitnessState::Welcomed { .. })
+        }
         Event::Grant { .. } | Event::Gauge { .. } | Event::Calibration { .. } | Event::Bound { .. } => false,
         Event::Finished | Event::Totals(_) => false,
         _ => true,
@@ -311,6 +313,13 @@ fn aside(event: &Event) -> String {
             format!("witness unanswered for {} ms", waited / 1_000_000)
         }
         Event::Witness(WitnessState::Lost) => "witness lost".into(),
+        Event::Witness(WitnessState::Knocks) => "a newcomer comes".into(),
+        Event::Witness(WitnessState::Welcomed { took }) => format!("newcomer served in {} ms", took / 1_000_000),
+        Event::Witness(WitnessState::Ignored { waited, .. }) => {
+            format!("newcomer unanswered for {} ms", waited / 1_000_000)
+        }
+        Event::Witness(WitnessState::Unheard) => "nobody listens to a newcomer".into(),
+        Event::Witness(WitnessState::TurnedAway) => "newcomer turned away".into(),
         Event::Gauge { name, value } | Event::Calibration { name, value } => format!("{name} {value}"),
         Event::Grant { party, grant, allow } => {
             format!("{party} {} {grant}", if *allow { "may" } else { "may no longer" })

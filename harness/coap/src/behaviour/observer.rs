@@ -47,7 +47,7 @@ struct Observer {
 pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let shared = Arc::new(fleet.clone());
     let observer = |identity| {
-        let mut socket = Socket::new(&shared, plan, identity, 0, TICK);
+        let mut socket = Socket::new(&shared, plan.seed, identity, 0, TICK);
         socket.client.mute = fleet.keys.truth("ack") == Some(false);
         let shared = shared.clone();
         Observer { socket, shared, token: String::new(), heard: 0, opened: 0, end: None, over: false }

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use proofhouse_core::actor::Outbox;
 use proofhouse_core::connection::CloseHow;
 use proofhouse_core::ids::{Conn, TimerId};
-use proofhouse_core::plan::{FleetPlan, Plan};
+use proofhouse_core::plan::FleetPlan;
+use proofhouse_core::seed::Seed;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::Fields;
@@ -27,8 +28,8 @@ pub(super) struct Socket {
 
 impl Socket {
     /// The `nth` association of a member.
-    pub(super) fn new(fleet: &Arc<FleetPlan>, plan: &Plan, identity: u32, nth: u32, timer: TimerId) -> Socket {
-        let child = plan.seed.child(&format!("coap/{}/{identity}", fleet.name), 0);
+    pub(super) fn new(fleet: &Arc<FleetPlan>, seed: Seed, identity: u32, nth: u32, timer: TimerId) -> Socket {
+        let child = seed.child(&format!("coap/{}/{identity}", fleet.name), 0);
         let mut rng = child.stream("association", u64::from(nth));
         let mid = rng.below(0x1_0000) as u16;
         let client = Client::new(rng, mid);

@@ -202,7 +202,7 @@ impl Sweep {
     fn open(&mut self, out: &mut Outbox) {
         let nth = self.sockets.len() as u32;
         let shared = &self.shared;
-        let mut socket = Socket::new(&shared.fleet, &shared.plan, self.identity, nth, TimerId(FIRST + nth));
+        let mut socket = Socket::new(&shared.fleet, shared.plan.seed, self.identity, nth, TimerId(FIRST + nth));
         socket.client.mute = shared.mute && self.phase != Phase::Discovering;
         socket.open(nth, out);
         if let Some(conn) = socket.conn {

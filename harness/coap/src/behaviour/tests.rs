@@ -168,6 +168,32 @@ fn a_lost_datagram_is_repeated_and_no_answer_within_5_s_is_missed() {
     assert_eq!(stage.stage.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
 }
 
+fn newcomers(stage: &Stage) -> Vec<WitnessState> {
+    stage.stage.witnessed().into_iter().filter(|state| state.is_of_newcomer()).collect()
+}
+
+#[test]
+fn a_newcomer_asks_once_from_a_port_of_its_own() {
+    let mut stage = stage("witness", &[], yes);
+    stage.input(Input::Ask);
+    assert!(matches!(newcomers(&stage)[..], [WitnessState::Knocks, WitnessState::Welcomed { .. }]));
+    assert_eq!((stage.sources.len(), stage.open.len(), stage.said.len()), (2, 1, 3), "opened, left open, and requests");
+}
+
+#[test]
+fn a_newcomer_that_is_told_to_come_later_is_turned_away_and_one_that_finds_nobody_is_unheard() {
+    let mut busy = stage("witness", &[], yes);
+    busy.serve = |to| answer(to, Code::SERVICE_UNAVAILABLE, |writer| writer, b"");
+    busy.input(Input::Ask);
+    assert_eq!(newcomers(&busy), [WitnessState::Knocks, WitnessState::TurnedAway]);
+    let mut dead = stage("witness", &[], yes);
+    dead.serve = mute;
+    dead.input(Input::Ask);
+    let newcomer = *dead.open.last_key_value().unwrap().0;
+    dead.input(Input::Closed(newcomer, Close::Refused));
+    assert_eq!(newcomers(&dead), [WitnessState::Knocks, WitnessState::Unheard]);
+}
+
 #[test]
 fn a_witness_that_finds_nobody_says_so_and_comes_back() {
     let stage = stage("witness", &[], yes).refused();

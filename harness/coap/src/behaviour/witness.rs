@@ -10,11 +10,13 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Crowd, Input, Outbox};
-use proofhouse_core::behaviour::witness::{Heard, Service, Witness};
+use proofhouse_core::behaviour::witness::{Heard, Service, Welcome, Witness};
+use proofhouse_core::connection::Close;
 use proofhouse_core::ids::TimerId;
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;
+use proofhouse_core::seed::Seed;
 use proofhouse_core::time::{Duration, Time};
 
 use super::socket::{Socket, answer, get};
@@ -35,6 +37,7 @@ const AGAIN_MAX: Duration = Duration::from_secs(1);
 const TICK: TimerId = TimerId(0);
 const RETRY: TimerId = TimerId(1);
 const AGAIN: TimerId = TimerId(2);
+const GUEST: TimerId = TimerId(3);
 
 /// A client that asks for one resource.
 struct Getter {
@@ -47,20 +50,38 @@ struct Getter {
     retry: Time,
     /// When it asks again, after a failure of the server.
     again: Option<Time>,
+    guests: Guests,
+    /// The newcomer, while it waits for its answer, and the token of its request.
+    guest: Option<(Socket, String)>,
 }
+
+/// Makes newcomers, each with a socket of its own.
+struct Guests {
+    fleet: Arc<FleetPlan>,
+    seed: Seed,
+    identity: u32,
+    next: u32,
+}
+
+/// Number of the first association of a newcomer: the witness comes back less often.
+const FIRST_GUEST: u32 = 1 << 16;
+/// The server asks to be left alone for a while: it has a limit, or is busy.
+const LIMITS: [&str; 2] = ["4.29", "5.03"];
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
 pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
     let shared = Arc::new(fleet.clone());
     let witness = |identity| {
         Witness::new(Getter {
-            socket: Socket::new(&shared, plan, identity, 0, TICK),
+            socket: Socket::new(&shared, plan.seed, identity, 0, TICK),
             path: fleet.keys.text("path").unwrap_or(WELL_KNOWN).to_string(),
             token: String::new(),
             opened: 0,
             failures: 0,
             retry: Time::ZERO,
             again: None,
+            guests: Guests { fleet: shared.clone(), seed: plan.seed, identity, next: FIRST_GUEST },
+            guest: None,
         })
     };
     Box::new(fleet.members().map(witness).collect::<Vec<Witness<Getter>>>())
@@ -68,6 +89,11 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box
 
 impl Service for Getter {
     fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) -> Heard {
+        if let Input::Opened(conn) | Input::Bytes(conn, _) | Input::Closed(conn, _) = input
+            && self.guest.as_ref().is_some_and(|(socket, _)| socket.is(conn))
+        {
+            return self.newcomer(now, input, out);
+        }
         match input {
             Input::Start => self.join(now, out),
             Input::Opened(conn) if self.socket.is(conn) => return Heard::Joined,
@@ -80,6 +106,11 @@ impl Service for Getter {
             }
             Input::Timer(TICK) => self.socket.tick(now, out),
             Input::Timer(AGAIN) if self.again.is_some_and(|at| now >= at) => _ = self.ask(now, out),
+            Input::Timer(GUEST) => {
+                if let Some((socket, _)) = &mut self.guest {
+                    socket.tick(now, out);
+                }
+            }
             Input::Timer(RETRY) if now >= self.retry => self.join(now, out),
             _ => {}
         }
@@ -87,10 +118,9 @@ impl Service for Getter {
     }
 
     fn ask(&mut self, now: Time, out: &mut Outbox) -> bool {
-        let manners = Manners { echo: true, ..Manners::default() };
         self.again = None;
         self.socket.client.forget();
-        self.token = self.socket.ask(now, get(&self.path), manners, out);
+        self.token = self.socket.ask(now, get(&self.path), manners(), out);
         true
     }
 
@@ -106,9 +136,50 @@ impl Service for Getter {
             self.opened += 1;
         }
     }
+
+    fn knock(&mut self, now: Time, out: &mut Outbox) {
+        self.dismiss(now, out);
+        let Guests { fleet, seed, identity, next } = &mut self.guests;
+        let mut socket = Socket::new(fleet, *seed, *identity, *next, GUEST);
+        socket.open(*next, out);
+        *next += 1;
+        self.guest = Some((socket, String::new()));
+    }
+
+    fn dismiss(&mut self, _: Time, out: &mut Outbox) {
+        if let Some((mut socket, _)) = self.guest.take() {
+            socket.close(out);
+        }
+    }
 }
 
 impl Getter {
+    /// It asks once, from a port of its own, and goes. What it hears decides what became of it.
+    fn newcomer(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) -> Heard {
+        let Some((socket, token)) = &mut self.guest else { return Heard::Nothing };
+        let welcome = match input {
+            Input::Opened(_) => {
+                *token = socket.ask(now, get(&self.path), manners(), out);
+                return Heard::Nothing;
+            }
+            Input::Bytes(_, datagram) => {
+                let packets = socket.hear(now, datagram, out);
+                match answer(&packets, token).and_then(|answer| answer.fields.text("code")) {
+                    Some(code) if LIMITS.contains(&code) => Welcome::TurnedAway,
+                    Some(code) if !code.starts_with('5') => Welcome::Served,
+                    _ => return Heard::Nothing,
+                }
+            }
+            Input::Closed(_, how) => {
+                socket.conn = None;
+                if how == Close::Refused { Welcome::Unheard } else { Welcome::TurnedAway }
+            }
+            _ => return Heard::Nothing,
+        };
+        self.dismiss(now, out);
+        Heard::Newcomer(welcome)
+    }
+
     fn hear(&mut self, now: Time, datagram: &[u8], out: &mut Outbox) -> Heard {
         let packets = self.socket.hear(now, datagram, out);
         let Some(answer) = answer(&packets, &self.token) else { return Heard::Nothing };
@@ -128,4 +199,8 @@ impl Getter {
         self.failures += 1;
         out.wake(self.retry, RETRY);
     }
+}
+
+fn manners() -> Manners {
+    Manners { echo: true, ..Manners::default() }
 }

@@ -17,6 +17,7 @@ const DEADLINE: Duration = Duration::from_secs(5);
 // A service counts its own timers from 0.
 const NEXT: TimerId = TimerId(u32::MAX);
 const PATIENCE: TimerId = TimerId(u32::MAX - 1);
+const NEWCOMER: TimerId = TimerId(u32::MAX - 2);
 
 /// What a protocol adds to a witness.
 pub trait Service: Send {
@@ -28,6 +29,10 @@ pub trait Service: Send {
     fn leave(&mut self, now: Time, out: &mut Outbox);
     /// Comes back at once where it was waiting for that.
     fn join(&mut self, now: Time, out: &mut Outbox);
+    /// Sends a newcomer: a client of its own, of which the target has never heard. One before it is given up.
+    fn knock(&mut self, now: Time, out: &mut Outbox);
+    /// Gives the newcomer up.
+    fn dismiss(&mut self, now: Time, out: &mut Outbox);
 }
 
 /// What an input brought.
@@ -41,6 +46,19 @@ pub enum Heard {
     Served,
     /// The connection was lost, refused, or could not be opened.
     Lost,
+    /// What became of the newcomer.
+    Newcomer(Welcome),
+}
+
+/// What became of a newcomer that did not wait in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Welcome {
+    /// It was served, and has left again.
+    Served,
+    /// It was told that it is not served, or its connection was ended.
+    TurnedAway,
+    /// Nobody listened.
+    Unheard,
 }
 
 /// One witness.
@@ -49,6 +67,8 @@ pub struct Witness<S> {
     stage: Phase,
     /// It owes the last word: asked for at this time.
     asked: Option<Time>,
+    /// A newcomer waits to be served, since then.
+    knocked: Option<Time>,
 }
 
 /// What it waits for.
@@ -66,18 +86,43 @@ impl<S: Service> Witness<S> {
     /// A witness that has not started.
     #[must_use]
     pub const fn new(service: S) -> Witness<S> {
-        Witness { service, stage: Phase::Away(Time::ZERO), asked: None }
+        Witness { service, stage: Phase::Away(Time::ZERO), asked: None, knocked: None }
     }
 
     /// The attack is over: a round begins now, whatever an older question waits for. Who is away has the same time to come back and be
-    /// served.
+    /// served. Beside it comes a newcomer: who was let in before the attack does not show that anybody is let in after it.
     fn last_word(&mut self, now: Time, out: &mut Outbox) {
+        self.knock(now, out);
         self.asked = Some(now);
         out.wake(now + DEADLINE, PATIENCE);
         match self.stage {
             Phase::Away(_) => self.service.join(now, out),
             Phase::Resting(_) | Phase::Asking(..) => self.ask(now, now, out),
         }
+    }
+
+    fn knock(&mut self, now: Time, out: &mut Outbox) {
+        self.knocked = Some(now);
+        out.note(Note::Witness(WitnessState::Knocks));
+        out.wake(now + DEADLINE, NEWCOMER);
+        self.service.knock(now, out);
+    }
+
+    fn newcomer(&mut self, now: Time, welcome: Welcome, out: &mut Outbox) {
+        let Some(since) = self.knocked.take() else { return };
+        out.note(Note::Witness(match welcome {
+            Welcome::Served => WitnessState::Welcomed { took: nanos(now - since) },
+            Welcome::TurnedAway => WitnessState::TurnedAway,
+            Welcome::Unheard => WitnessState::Unheard,
+        }));
+    }
+
+    /// The newcomer's deadline may have passed. Woken late, we may have slept through its answer.
+    fn newcomers_patience(&mut self, now: Time, out: &mut Outbox) {
+        let Some(since) = self.knocked.take_if(|since| now >= *since + DEADLINE) else { return };
+        let late = nanos(now.since(since + DEADLINE));
+        out.note(Note::Witness(WitnessState::Ignored { waited: nanos(now - since), late }));
+        self.service.dismiss(now, out);
     }
 
     fn away(&mut self, now: Time, out: &mut Outbox) {
@@ -151,6 +196,7 @@ impl<S: Service> Actor for Witness<S> {
             Input::Ask => return self.last_word(now, out),
             Input::Timer(NEXT) => return self.next(now, out),
             Input::Timer(PATIENCE) => return self.patience(now, out),
+            Input::Timer(NEWCOMER) => return self.newcomers_patience(now, out),
             _ => {}
         }
         match self.service.handle(now, input, out) {
@@ -158,6 +204,7 @@ impl<S: Service> Actor for Witness<S> {
             Heard::Joined => self.ask(now, now, out),
             Heard::Served => self.served(now, out),
             Heard::Lost => self.lost(now, out),
+            Heard::Newcomer(welcome) => self.newcomer(now, welcome, out),
         }
     }
 }
@@ -171,13 +218,15 @@ mod tests {
     use crate::actor::Act;
     use crate::ids::Conn;
 
-    /// A protocol in which a byte is an answer: `j` joined, `s` served.
+    /// A protocol in which a byte is an answer: `j` joined, `s` served, `n` the newcomer too.
     #[derive(Default)]
     struct Toy {
         joins: u32,
         leaves: u32,
         asks: u32,
         refuses: bool,
+        knocks: u32,
+        dismissed: u32,
     }
 
     impl Service for Toy {
@@ -185,6 +234,7 @@ mod tests {
             match input {
                 Input::Bytes(_, b"j") => Heard::Joined,
                 Input::Bytes(_, b"s") => Heard::Served,
+                Input::Bytes(_, b"n") => Heard::Newcomer(Welcome::Served),
                 Input::Closed(..) => Heard::Lost,
                 _ => Heard::Nothing,
             }
@@ -199,6 +249,12 @@ mod tests {
         fn join(&mut self, _: Time, _: &mut Outbox) {
             self.joins += 1;
         }
+        fn knock(&mut self, _: Time, _: &mut Outbox) {
+            self.knocks += 1;
+        }
+        fn dismiss(&mut self, _: Time, _: &mut Outbox) {
+            self.dismissed += 1;
+        }
     }
 
     struct Stand {
@@ -206,6 +262,7 @@ mod tests {
         now: Time,
         wakes: Vec<(Time, TimerId)>,
         words: Vec<WitnessState>,
+        newcomers: Vec<WitnessState>,
     }
 
     const MS: u64 = 1_000_000;
@@ -217,7 +274,7 @@ mod tests {
     impl Stand {
         fn new() -> Stand {
             let witness = Witness::new(Toy::default());
-            let mut stand = Stand { witness, now: Time::ZERO, wakes: vec![], words: vec![] };
+            let mut stand = Stand { witness, now: Time::ZERO, wakes: vec![], words: vec![], newcomers: vec![] };
             stand.input(0, Input::Start);
             stand
         }
@@ -247,6 +304,7 @@ mod tests {
             for act in acts {
                 match act {
                     Act::Wake(when, id) => self.wakes.push((when, id)),
+                    Act::Note(Note::Witness(state)) if state.is_of_newcomer() => self.newcomers.push(state),
                     Act::Note(Note::Witness(state)) => self.words.push(state),
                     other => panic!("{other:?}"),
                 }
@@ -302,6 +360,28 @@ mod tests {
         resting.input(50, Input::Ask);
         resting.bytes(53, b"s");
         assert_eq!(resting.words, [served(2, 0), served(3, 0)]);
+    }
+
+    #[test]
+    fn with_the_last_word_comes_a_newcomer_who_has_five_seconds() {
+        let mut stand = Stand::new();
+        stand.bytes(0, b"j");
+        stand.bytes(2, b"s");
+        assert_eq!(stand.witness.service.knocks, 0);
+        stand.input(50, Input::Ask);
+        stand.bytes(53, b"s");
+        stand.bytes(60, b"n");
+        assert_eq!(stand.newcomers, [WitnessState::Knocks, WitnessState::Welcomed { took: 10 * MS }]);
+        stand.until(6_000);
+        assert_eq!((stand.newcomers.len(), stand.witness.service.dismissed), (2, 0));
+        stand.input(7_000, Input::Ask);
+        stand.until(11_999);
+        assert_eq!(stand.newcomers.len(), 3);
+        stand.until(12_000);
+        assert_eq!(stand.newcomers[3], WitnessState::Ignored { waited: 5_000 * MS, late: 0 });
+        assert_eq!(stand.witness.service.dismissed, 1);
+        stand.bytes(12_001, b"n");
+        assert_eq!(stand.newcomers.len(), 4, "too late");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub(super) struct Index<'a> {
     /// Entries of bytes that were sent, by time.
     sent: BTreeMap<u32, Vec<Moment>>,
     rounds: BTreeMap<&'a str, Vec<(Moment, WitnessState)>>,
+    newcomers: BTreeMap<&'a str, Vec<(Moment, WitnessState)>>,
 }
 
 impl<'a> Index<'a> {
@@ -38,7 +39,8 @@ impl<'a> Index<'a> {
             Event::Received(bytes) => self.bytes.entry(bytes.conn).or_default().push(moment.id),
             Event::Witness(state) => {
                 if let Who::Member(fleet, _) = who {
-                    self.rounds.entry(fleet).or_default().push((moment, *state));
+                    let own = if state.is_of_newcomer() { &mut self.newcomers } else { &mut self.rounds };
+                    own.entry(fleet).or_default().push((moment, *state));
                 }
             }
             _ => {}
@@ -64,5 +66,10 @@ impl<'a> Index<'a> {
     /// What a witness found, in order.
     pub(super) fn rounds(&self, witness: &str) -> &[(Moment, WitnessState)] {
         self.rounds.get(witness).map_or(&[], Vec::as_slice)
+    }
+
+    /// What became of the newcomers beside a witness, in order.
+    pub(super) fn newcomers(&self, witness: &str) -> &[(Moment, WitnessState)] {
+        self.newcomers.get(witness).map_or(&[], Vec::as_slice)
     }
 }

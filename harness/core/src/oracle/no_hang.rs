@@ -1,8 +1,10 @@
-//! The target goes on serving a legal client: after the attack began, the witness completes its round trips, and is not thrown out.
+//! The target goes on serving legal clients: after the attack began, the witness completes its round trips and is not thrown out, and
+//! after it a newcomer is served.
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::newcomer::{self, Fate};
 use super::record::{Crossing, Moment, Record};
 use super::rule::{Needs, Oracle};
 use super::thrown_out::{self, Loss};
@@ -15,7 +17,7 @@ use crate::verdict::{Judgement, Violation};
 
 pub(crate) const ORACLE: Oracle = Oracle {
     id: "no-hang",
-    doc: "a legal client completes its round trips during and after the attack, and is not thrown out",
+    doc: "a legal client completes its round trips during and after the attack, is not thrown out, and a new one is served",
     clauses: &[],
     // Not Quiet: five seconds are long enough for a machine that does other work too, and our own lateness is looked at.
     needs: Needs::Edges,
@@ -30,7 +32,7 @@ pub(crate) const ORACLE: Oracle = Oracle {
 const DEADLINE: Duration = Duration::from_secs(5);
 /// Share of the deadline for which one side may have been kept from acting: four fifths of it, in which both could act and no answer
 /// came, are a hang still.
-const LATE_SHARE: u32 = 5;
+pub(super) const LATE_SHARE: u32 = 5;
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
@@ -67,6 +69,11 @@ fn one(plan: &Plan, record: &Record<'_>, witness: &str, deadline: Duration) -> J
             None => return Judgement::fail(ORACLE.id, alloc::vec![thrown_out(plan, record, witness, &loss)]),
             Some(why) => excuse = excuse.or(Some(why)),
         }
+    }
+    match newcomer::fate(plan, record, witness, deadline) {
+        Some(Fate::Unserved(violation)) => return Judgement::fail(ORACLE.id, alloc::vec![violation]),
+        Some(Fate::Unknown(why)) => excuse = excuse.or(Some(why)),
+        Some(Fate::Served) | None => {}
     }
     match (excuse, served) {
         (Some(why), _) => Judgement::inconclusive(ORACLE.id, why),
@@ -118,7 +125,7 @@ fn silences(record: &Record<'_>, witness: &str, deadline: Duration) -> Vec<Silen
     for (until, state) in record.witness(witness) {
         let (took, late) = match state {
             WitnessState::Served { rtt: took, late } | WitnessState::Missed { waited: took, late } => (took, late),
-            WitnessState::Lost => (0, 0),
+            _ => (0, 0),
         };
         let from = Time(until.at.0.saturating_sub(took));
         let thrown_out = state == WitnessState::Lost;
@@ -178,7 +185,7 @@ fn thrown_out(plan: &Plan, record: &Record<'_>, witness: &str, loss: &Loss) -> V
 }
 
 /// The step of the attack that was begun last before a moment, and where it stood, in words.
-fn culprit(record: &Record<'_>, until: Moment) -> (Option<Moment>, String) {
+pub(super) fn culprit(record: &Record<'_>, until: Moment) -> (Option<Moment>, String) {
     let culprit =
         record.stimuli().filter(|step| step.started.is_some_and(|m| m.at <= until.at)).max_by_key(|step| step.last());
     let started = culprit.and_then(|step| step.started);

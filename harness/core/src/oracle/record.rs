@@ -229,6 +229,12 @@ impl<'a> Record<'a> {
         self.index.rounds(name).iter().copied()
     }
 
+    /// The newcomers beside one witness: each knocks, and then what became of it.
+    #[must_use]
+    pub fn newcomers(&self, name: &str) -> &[(Moment, WitnessState)] {
+        self.index.newcomers(name)
+    }
+
     /// When every witness had been served a whole round trip that began at or after `since`.
     #[must_use]
     pub fn served_after(&self, since: Time) -> Option<Moment> {

@@ -27,8 +27,8 @@ pub(super) fn losses(plan: &Plan, record: &Record<'_>, witness: &str) -> Vec<Los
     for (moment, state) in record.witness(witness) {
         match state {
             WitnessState::Served { .. } => served = Some(moment),
-            WitnessState::Missed { .. } => {}
             WitnessState::Lost => found.extend(served.take().map(|served| loss(plan, record, witness, served, moment))),
+            _ => {}
         }
     }
     let since = record.attack().map(|(first, _)| first);
@@ -40,7 +40,9 @@ pub(super) fn losses(plan: &Plan, record: &Record<'_>, witness: &str) -> Vec<Los
 fn loss(plan: &Plan, record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Loss {
     let heard = heard(record, witness, served);
     let grammar = plan.grammar(witness);
-    let goodbye = heard.iter().find(|c| c.moment <= lost && grammar.leaving.contains(&c.packet.kind.as_str()));
+    let goodbye = heard.iter().find(|c| {
+        c.moment <= lost && stood(record, c.conn, served) && grammar.leaving.contains(&c.packet.kind.as_str())
+    });
     let Some(ended) = goodbye.map(|c| c.moment).or_else(|| cut(record, witness, served, lost)) else {
         let why = format!("the {witness} lost its connection, and nothing shows that the target ended it");
         return Loss { served, ended: lost, excuse: Some(why) };
@@ -67,8 +69,8 @@ fn heard<'a>(record: &Record<'a>, witness: &str, since: Moment) -> Vec<Crossing<
 
 /// When the target ended a connection of the witness in this time. On datagrams a port that was served is unreachable now.
 fn cut(record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Option<Moment> {
-    let own = record.connections.values().filter(|connection| connection.fleet == witness);
-    let ends = own.filter_map(|connection| connection.closed);
+    let own = record.connections.iter().filter(|(_, connection)| connection.fleet == witness);
+    let ends = own.filter(|(conn, _)| stood(record, **conn, served)).filter_map(|(_, connection)| connection.closed);
     let by_target = |(_, by, how): &(Moment, By, Close)| {
         *by == By::Peer && matches!(how, Close::Fin | Close::Reset | Close::Refused)
     };
@@ -76,8 +78,13 @@ fn cut(record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Opti
     cuts.find(|moment| *moment > served && *moment <= lost)
 }
 
+/// Whether a connection was there at a moment already: what a newcomer's suffers is another matter.
+fn stood(record: &Record<'_>, conn: u32, at: Moment) -> bool {
+    record.connections.get(&conn).and_then(|connection| connection.opened).is_none_or(|opened| opened <= at)
+}
+
 /// Whether the scenario had the target restarted, and it was not ready again before the witness was served last.
-fn is_restart(record: &Record<'_>, served: Moment, lost: Moment) -> bool {
+pub(super) fn is_restart(record: &Record<'_>, served: Moment, lost: Moment) -> bool {
     let mut waits = false;
     for (id, entry) in record.transcript.iter() {
         let moment = Moment { at: entry.at, id };

@@ -139,6 +139,11 @@ fn witness(state: WitnessState) -> String {
         WitnessState::Served { rtt, late: own } => format!("served in {}{}", ms(rtt), late(own)),
         WitnessState::Missed { waited, late: own } => format!("MISSED after {}{}", ms(waited), late(own)),
         WitnessState::Lost => "LOST".to_string(),
+        WitnessState::Knocks => "sends a newcomer".to_string(),
+        WitnessState::Welcomed { took } => format!("newcomer served in {}", ms(took)),
+        WitnessState::Ignored { waited, late: own } => format!("newcomer IGNORED for {}{}", ms(waited), late(own)),
+        WitnessState::Unheard => "newcomer UNHEARD: nobody listens".to_string(),
+        WitnessState::TurnedAway => "newcomer TURNED AWAY".to_string(),
     }
 }
 

@@ -51,12 +51,18 @@ fn stage(behaviour: &str, keys: &[(&str, Value)]) -> Stage {
 impl Stage {
     fn input(&mut self, input: Input<'_>) {
         let (acts, bytes) = self.stage.input(input);
-        let mut answers = vec![];
+        let mut answers: Vec<(Conn, Vec<u8>)> = vec![];
         let mut opened = None;
         for act in acts {
             match act {
                 Act::Open(conn, ..) => opened = Some(conn),
-                Act::Send(_, start, end) => answers.extend(self.serve(&bytes[start..end])),
+                Act::Send(conn, start, end) => {
+                    let answer = self.serve(&bytes[start..end]);
+                    match answers.last_mut() {
+                        Some((last, said)) if *last == conn => said.extend(answer),
+                        _ => answers.push((conn, answer)),
+                    }
+                }
                 Act::Close(_, how) => {
                     assert!(matches!(how, CloseHow::Fin | CloseHow::Reset));
                     self.closes += 1;
@@ -69,9 +75,10 @@ impl Stage {
             self.conn = Some(conn);
             self.input(Input::Opened(conn));
         }
-        if let (Some(conn), false, false) = (self.conn, self.mute, answers.is_empty()) {
+        let heard = self.conn.is_some() && !self.mute;
+        for (conn, answer) in answers.iter().filter(|(_, answer)| heard && !answer.is_empty()) {
             self.stage.now = self.stage.now + self.delay;
-            self.input(Input::Bytes(conn, &answers));
+            self.input(Input::Bytes(*conn, answer));
         }
     }
 
@@ -184,6 +191,29 @@ fn a_target_that_accepts_and_stays_mute_is_missed() {
     let mute = mute.pass(5_000);
     assert_eq!(mute.stage.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
     assert_eq!(mute.closes, 1, "and it tries again over a new connection");
+}
+
+#[test]
+fn a_newcomer_connects_under_a_name_of_its_own_and_leaves() {
+    let mut stage = stage("witness", &[]).pass(100);
+    stage.input(Input::Ask);
+    let newcomers: Vec<WitnessState> =
+        stage.stage.witnessed().into_iter().filter(|state| state.is_of_newcomer()).collect();
+    assert_eq!(newcomers, [WitnessState::Knocks, WitnessState::Welcomed { took: 3_000_000 }]);
+    assert_eq!(stage.said.iter().filter(|said| *said == "connect").count(), 2);
+    assert!(stage.said.contains(&"disconnect".to_string()), "{:?}", stage.said);
+}
+
+#[test]
+fn a_newcomer_that_finds_nobody_is_unheard_and_one_that_is_cut_off_was_turned_away() {
+    for (how, state) in [(Close::Refused, WitnessState::Unheard), (Close::Fin, WitnessState::TurnedAway)] {
+        let mut stage = stage("witness", &[]);
+        stage.mute = true;
+        stage.input(Input::Ask);
+        let newcomer = stage.conn.unwrap();
+        stage.input(Input::Closed(newcomer, how));
+        assert_eq!(stage.stage.witnessed()[1..], [WitnessState::Knocks, state]);
+    }
 }
 
 #[test]

@@ -7,9 +7,11 @@ use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use proofhouse_core::actor::{Crowd, Input, Outbox};
-use proofhouse_core::behaviour::witness::{Heard, Service, Witness};
+use proofhouse_core::behaviour::witness::{Heard, Service, Welcome, Witness};
+use proofhouse_core::connection::Close;
 use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::protocol::Protocol;
+use proofhouse_core::seed::Seed;
 use proofhouse_core::time::Time;
 
 use crate::codec::{QoS, ReasonCode};
@@ -26,6 +28,29 @@ pub(crate) const TOPIC: &str = "proofhouse/witness";
 struct Echo {
     client: Client,
     seq: u32,
+    guests: Guests,
+    /// The newcomer, while it waits to be let in.
+    guest: Option<Client>,
+}
+
+/// Makes newcomers, each with a client id that nobody has had: the fleet's members have the first ones.
+struct Guests {
+    profile: Arc<Profile>,
+    fleet: Arc<FleetPlan>,
+    seed: Seed,
+    identity: u32,
+}
+
+impl Guests {
+    fn next(&mut self) -> Client {
+        self.identity += self.fleet.count.max(1);
+        client(&self.profile, &self.fleet, self.identity, self.seed)
+    }
+}
+
+fn client(profile: &Arc<Profile>, fleet: &Arc<FleetPlan>, identity: u32, seed: Seed) -> Client {
+    let seed = seed.stream("witness", u64::from(identity)).next();
+    Client::new(profile.clone(), fleet.clone(), identity, seed)
 }
 
 /// For [`Behaviour::crowd`](proofhouse_core::protocol::Behaviour).
@@ -33,14 +58,19 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box
     let profile = Arc::new(Profile { backoff: Backoff::WITNESS, will: None, ..Profile::of(fleet, plan) });
     let shared = Arc::new(fleet.clone());
     let witness = |identity| {
-        let seed = plan.seed.stream("witness", u64::from(identity)).next();
-        Witness::new(Echo { client: Client::new(profile.clone(), shared.clone(), identity, seed), seq: 0 })
+        let guests = Guests { profile: profile.clone(), fleet: shared.clone(), seed: plan.seed, identity };
+        Witness::new(Echo { client: client(&profile, &shared, identity, plan.seed), seq: 0, guests, guest: None })
     };
     Box::new(fleet.members().map(witness).collect::<Vec<Witness<Echo>>>())
 }
 
 impl Service for Echo {
     fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) -> Heard {
+        if let Input::Opened(conn) | Input::Bytes(conn, _) | Input::Closed(conn, _) = input
+            && self.guest.as_ref().is_some_and(|guest| guest.is(conn))
+        {
+            return self.newcomer(now, input, out);
+        }
         let (mut connected, mut subscribed, mut came_back) = (false, None, false);
         let awaited = self.seq.to_be_bytes();
         let lost = self.client.handle(now, input, out, &mut |event| match event {
@@ -79,5 +109,43 @@ impl Service for Echo {
 
     fn join(&mut self, now: Time, out: &mut Outbox) {
         self.client.hurry(now, out);
+    }
+
+    fn knock(&mut self, now: Time, out: &mut Outbox) {
+        self.dismiss(now, out);
+        let mut guest = self.guests.next();
+        guest.hurry(now, out);
+        self.guest = Some(guest);
+    }
+
+    fn dismiss(&mut self, now: Time, out: &mut Outbox) {
+        if let Some(mut guest) = self.guest.take() {
+            guest.abandon(now, out);
+        }
+    }
+}
+
+impl Echo {
+    /// It is let in, says goodbye and goes. What it hears on the way decides what became of it.
+    fn newcomer(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) -> Heard {
+        let Some(guest) = &mut self.guest else { return Heard::Nothing };
+        let mut let_in = false;
+        let lost = guest.handle(now, input, out, &mut |event| let_in |= matches!(event, Event::Connected { .. }));
+        let welcome = match input {
+            _ if let_in && !lost => {
+                guest.stop(now, out);
+                Welcome::Served
+            }
+            _ if !lost => return Heard::Nothing,
+            Input::Closed(_, Close::Refused) => Welcome::Unheard,
+            // A handshake that takes so long is not answered: its time passes.
+            Input::Closed(_, Close::TimedOut) => {
+                self.guest = None;
+                return Heard::Nothing;
+            }
+            _ => Welcome::TurnedAway,
+        };
+        self.guest = None;
+        Heard::Newcomer(welcome)
     }
 }

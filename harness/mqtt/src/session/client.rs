@@ -151,6 +151,12 @@ impl Client {
         self.stands = false;
     }
 
+    /// Whether this is the connection that it has, or tries to get.
+    #[must_use]
+    pub fn is(&self, conn: Conn) -> bool {
+        self.conn == Some(conn)
+    }
+
     fn standing(&self) -> Option<Conn> {
         self.conn.filter(|_| self.stands)
     }

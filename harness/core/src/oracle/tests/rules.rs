@@ -343,6 +343,61 @@ fn a_witness_that_is_thrown_out_for_good_shows_a_hang() {
     assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "not served");
 }
 
+/// The attack is said at 1 s; the witness is served after it, and what becomes of a newcomer is this.
+fn newcomer(film: &mut Film, becomes: WitnessState) -> Judgement {
+    film.at(2_000).witness(WitnessState::Knocks).served();
+    film.at(7_000).witness(becomes).judge(&no_hang::ORACLE)
+}
+
+const IGNORED: WitnessState = WitnessState::Ignored { waited: 5_000_000_000, late: 0 };
+
+#[test]
+fn a_server_that_serves_those_it_has_and_no_newcomer_hangs_for_all_who_come() {
+    let ignored = newcomer(&mut begun(""), IGNORED);
+    assert_says(&ignored, Verdict::Fail, "no answer for 5000 ms");
+    assert_eq!(ignored.violations[0].place, "newcomer beside the witness not served after stub/x");
+    assert_says(&newcomer(&mut begun(""), WitnessState::Unheard), Verdict::Fail, "nobody listens to a newcomer");
+    assert_says(&newcomer(&mut begun(""), WitnessState::Welcomed { took: 1 }), Verdict::Pass, "served");
+}
+
+#[test]
+fn a_newcomer_that_came_before_the_attack_says_nothing_about_it() {
+    let mut film = begun("");
+    film.at(900).witness(WitnessState::Knocks).at(950).witness(WitnessState::Unheard);
+    assert_says(&film.at(2_000).served().judge(&no_hang::ORACLE), Verdict::Pass, "served");
+    film.at(2_100).witness(WitnessState::Knocks);
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "what became of a newcomer");
+}
+
+#[test]
+fn a_newcomer_that_is_turned_away_never_fails_and_passes_only_where_another_was_let_in() {
+    let away = newcomer(&mut begun(""), WitnessState::TurnedAway);
+    assert_says(&away, Verdict::Inconclusive, "turned away");
+    let mut film = begun("");
+    film.at(1_500).open("honest", 0, 3).sent(3, "hello", &[]).got(3, "welcome", &[]).met("honest", 0, 0, 3);
+    assert_says(&newcomer(&mut film, WitnessState::TurnedAway), Verdict::Pass, "served");
+}
+
+#[test]
+fn our_lateness_a_crowd_that_stands_and_a_full_queue_of_this_machine_excuse_an_ignored_newcomer() {
+    for (ns, verdict) in [(900_000_000, Verdict::Fail), (1_100_000_000, Verdict::Inconclusive)] {
+        let mut film = begun("");
+        film.at(6_000).entry(Who::Harness, Event::Slip { of: Slipped::Witnesses, ns });
+        assert_says(&newcomer(&mut film, IGNORED), verdict, "");
+    }
+    // Two stand already.
+    for (more, verdict) in [(13, Verdict::Fail), (14, Verdict::Inconclusive)] {
+        let mut film = begun("");
+        for n in 0..more {
+            film.open("foe", 0, 10 + n);
+        }
+        assert_says(&newcomer(&mut film, IGNORED), verdict, "");
+    }
+    let mut film = begun("");
+    film.entry(Who::Harness, Event::Calibration { name: LISTEN_OVERFLOWS.into(), value: 1 });
+    assert_says(&newcomer(&mut film, IGNORED), Verdict::Inconclusive, "dropped connections");
+}
+
 #[test]
 fn a_crash_is_not_reported_as_a_hang_too() {
     let mut film = begun("");

@@ -110,6 +110,8 @@ fn event() -> impl Strategy<Value = Event> {
         (text(), nanos()).prop_map(|(name, value)| Event::Gauge { name, value }),
         (nanos(), nanos()).prop_map(|(rtt, late)| Event::Witness(WitnessState::Served { rtt, late })),
         Just(Event::Witness(WitnessState::Lost)),
+        Just(Event::Witness(WitnessState::TurnedAway)),
+        (nanos(), nanos()).prop_map(|(waited, late)| Event::Witness(WitnessState::Ignored { waited, late })),
         Just(Event::Finished),
         Just(Event::Limit),
         many(("(fleet|sent|answers)", value()), 0..3).prop_map(|all| Event::Totals(fields(all))),
