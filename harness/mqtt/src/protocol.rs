@@ -4,7 +4,8 @@ use proofhouse_core::shared::Shared;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
-use crate::{behaviour, cases, describe, dialog, grammar, oracle, probes, residue, steps, unique};
+use crate::codec::Version;
+use crate::{behaviour, cases, describe, dialog, grammar, names, oracle, probes, residue, steps, unique};
 
 /// MQTT 3.1.1 and 5.0.
 pub const MQTT: Protocol = Protocol {
@@ -71,10 +72,11 @@ fn class(version: &str, packet: &Packet, field: &str, class: &str) -> Option<boo
     if field != "reason" || !matches!(class, "ok" | "refused") {
         return None;
     }
-    let limit = if version == "3.1.1" && packet.kind == "connack" { 1 } else { 0x80 };
+    let version = names::version(version);
+    let limit = if version == Version::V311 && packet.kind == "connack" { 1 } else { 0x80 };
     let found = packet.fields.find(field).map(Value::as_slice).unwrap_or_default();
     // A 3.1.1 UNSUBACK, PUBACK or DISCONNECT has no code: it can only mean yes.
-    let known = !found.is_empty() || version == "3.1.1";
+    let known = !found.is_empty() || version == Version::V311;
     let all =
         |is_in: fn(i64, i64) -> bool| found.iter().all(|code| code.as_int().is_some_and(|code| is_in(code, limit)));
     Some(match class {

@@ -12,7 +12,9 @@ use proofhouse_core::shared::{Residue, quoted};
 use proofhouse_core::transcript::{Event, Packet, Transcript};
 use proofhouse_core::value::hex;
 
+use crate::codec::Version;
 use crate::grammar::GRAMMAR;
+use crate::names;
 use crate::oracle::identity::{Login, logins, party};
 
 /// Who speaks on a connection: party, version, endpoint.
@@ -101,7 +103,7 @@ impl Left {
                 if packet.fields.truth("will_retain") == Some(true) {
                     self.retained.insert(text(packet, "will_topic").to_string(), speaker.clone());
                 }
-                if outlives(packet, &speaker.1) && !login.client_id.is_empty() {
+                if outlives(packet, names::version(&speaker.1)) && !login.client_id.is_empty() {
                     self.sessions.insert((speaker, login.client_id.to_string()));
                 }
             }
@@ -161,10 +163,10 @@ fn may_read(party: &plan::Party, topic: &str) -> bool {
     party.may.iter().any(|(verb, filter)| verb == "subscribe" && (GRAMMAR.covers)(filter, topic))
 }
 
-fn outlives(connect: &Packet, version: &str) -> bool {
+fn outlives(connect: &Packet, version: Version) -> bool {
     match version {
-        "3.1.1" => connect.fields.truth("clean_start") == Some(false),
-        _ => connect.fields.int("session_expiry").is_some_and(|seconds| seconds > 0),
+        Version::V311 => connect.fields.truth("clean_start") == Some(false),
+        Version::V5 => connect.fields.int("session_expiry").is_some_and(|seconds| seconds > 0),
     }
 }
 

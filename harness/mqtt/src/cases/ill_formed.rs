@@ -6,6 +6,8 @@ use alloc::vec::Vec;
 use proofhouse_core::protocol::CaseRow;
 use proofhouse_core::value::Fields;
 
+use crate::codec::Version;
+
 /// Name, bytes, and what they are in words. U+0000 is well-formed, and forbidden by a clause of its own.
 const TEXTS: &[(&str, &str, &str)] = &[
     ("surrogate", "ed a0 80", "the surrogate U+D800"),
@@ -21,12 +23,12 @@ const TEXTS: &[(&str, &str, &str)] = &[
 ];
 
 /// `hex` is what stands at the end of a text, `clause` what it breaks, `class` and `attack` its name for findings and for people.
-pub(super) fn rows(version: &str) -> Vec<CaseRow> {
+pub(super) fn rows(version: Version) -> Vec<CaseRow> {
     TEXTS.iter().map(|text| row(version, text)).collect()
 }
 
 /// One of each kind in every other text of a client: `lead_in` is the step before, `frame` the packet.
-pub(super) fn everywhere(version: &str) -> Vec<CaseRow> {
+pub(super) fn everywhere(version: Version) -> Vec<CaseRow> {
     const HOSTS: &[[&str; 4]] = &[
         ["client-id", "connect", "client_id", "a client id"],
         ["will-topic", "connect", "will_topic", "a Will topic"],
@@ -41,7 +43,7 @@ pub(super) fn everywhere(version: &str) -> Vec<CaseRow> {
     rows
 }
 
-fn elsewhere(version: &str, text: &(&str, &str, &str), [host, kind, key, what]: &[&str; 4]) -> CaseRow {
+fn elsewhere(version: Version, text: &(&str, &str, &str), [host, kind, key, what]: &[&str; 4]) -> CaseRow {
     let CaseRow { name, mut fields } = row(version, text);
     let mut bytes = Fields::default();
     bytes.set("hex", format!("61 62 {}", text.1));
@@ -55,11 +57,11 @@ fn elsewhere(version: &str, text: &(&str, &str, &str), [host, kind, key, what]: 
     CaseRow { name: format!("{host}/{name}"), fields }
 }
 
-fn row(version: &str, (name, hex, what): &(&str, &str, &str)) -> CaseRow {
+fn row(version: Version, (name, hex, what): &(&str, &str, &str)) -> CaseRow {
     let (clause, class) = match (*name, version) {
-        ("nul", "5") => ("mqtt5:1.5.4-2", "nul"),
+        ("nul", Version::V5) => ("mqtt5:1.5.4-2", "nul"),
         ("nul", _) => ("mqtt3:1.5.3-2", "nul"),
-        (_, "5") => ("mqtt5:1.5.4-1", "ill-formed"),
+        (_, Version::V5) => ("mqtt5:1.5.4-1", "ill-formed"),
         _ => ("mqtt3:1.5.3-1", "ill-formed"),
     };
     let mut fields = Fields::default();

@@ -8,15 +8,13 @@ use proofhouse_core::value::{Fields, Value, hex};
 
 use super::{fields, loud, refusal, volley_row};
 use crate::codec::Version;
-use crate::names;
 
 /// One case for each packet: two connections for each length in it, one byte more than there is and the most that it can say.
-pub(super) fn inner_lengths(version: &str) -> Vec<CaseRow> {
-    let of = names::version(version);
+pub(super) fn inner_lengths(version: Version) -> Vec<CaseRow> {
     let row = |(name, frame, parts): (&str, Fields, Vec<Part>)| {
         let broken: Vec<(String, Fields)> = (0..parts.len()).flat_map(|at| overlong(&frame, &parts, at)).collect();
         debug_assert!(broken.iter().all(|(_, frame)| refusal(version, frame).is_some()));
-        let clause = match (frame.text("type"), of) {
+        let clause = match (frame.text("type"), version) {
             (Some("connect"), Version::V5) => "mqtt5:3.1.4-1",
             (Some("connect"), Version::V311) => "mqtt3:3.1.4-1",
             (_, Version::V5) => "mqtt5:4.13.1-1",
@@ -30,7 +28,7 @@ pub(super) fn inner_lengths(version: &str) -> Vec<CaseRow> {
             broken,
         )
     };
-    packets(of).into_iter().map(row).collect()
+    packets(version).into_iter().map(row).collect()
 }
 
 /// A piece of a body.
@@ -136,15 +134,15 @@ mod tests {
 
     #[test]
     fn every_length_of_a_packet_is_overstated_twice() {
-        let count = |version: &str, name: &str| {
+        let count = |version: Version, name: &str| {
             let row = inner_lengths(version).into_iter().find(|row| row.name == name).expect("there is such a packet");
             let steps = row.fields.find("steps").map(Value::as_slice).unwrap_or_default().to_vec();
             steps.iter().filter(|step| matches!(step, Value::Table(step) if step.find("frame").is_some())).count()
         };
-        assert_eq!(count("3.1.1", "connect"), 12, "name, client id, Will topic and payload, user name, password");
-        assert_eq!(count("5", "connect"), 16, "and two runs of properties");
-        assert_eq!(count("3.1.1", "publish/qos0"), 2);
-        assert_eq!(count("5", "subscribe"), 6);
+        assert_eq!(count(Version::V311, "connect"), 12, "name, client id, Will topic and payload, user name, password");
+        assert_eq!(count(Version::V5, "connect"), 16, "and two runs of properties");
+        assert_eq!(count(Version::V311, "publish/qos0"), 2);
+        assert_eq!(count(Version::V5, "subscribe"), 6);
     }
 
     #[test]

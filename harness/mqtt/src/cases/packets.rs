@@ -7,6 +7,7 @@ use proofhouse_core::protocol::CaseRow;
 use proofhouse_core::value::{Fields, Value};
 
 use super::{loud, refusal};
+use crate::codec::Version;
 
 /// A value of a frame that a table can hold.
 #[derive(Clone, Copy)]
@@ -34,17 +35,17 @@ enum Versions {
 use Versions::{Both, Only3, Only5};
 
 impl Versions {
-    fn has(self, version: &str) -> bool {
+    fn has(self, version: Version) -> bool {
         match self {
             Both => true,
-            Only3 => version == "3.1.1",
-            Only5 => version == "5",
+            Only3 => version == Version::V311,
+            Only5 => version == Version::V5,
         }
     }
 }
 
 /// `mqtt.reserved-bits`: bits that must be 0 or 1 and are not, and values that no two bits may have.
-pub(super) fn reserved_bits(version: &str) -> Vec<CaseRow> {
+pub(super) fn reserved_bits(version: Version) -> Vec<CaseRow> {
     rows(version, RESERVED_BITS)
 }
 
@@ -99,7 +100,7 @@ const RESERVED_BITS: &[Row] = &[
 ];
 
 /// `mqtt.aliases`: a PUBLISH whose topic cannot be known.
-pub(super) fn aliases(version: &str) -> Vec<CaseRow> {
+pub(super) fn aliases(version: Version) -> Vec<CaseRow> {
     let mut rows = rows(version, ALIASES);
     for row in &mut rows {
         // Where 65,535 has to be too high: `limited`. Elsewhere any maximum will do, and none.
@@ -152,7 +153,7 @@ const BY_STATE: [(&str, &str, &str); 3] = [
 ];
 
 /// `mqtt.subscriptions`: a SUBSCRIBE or UNSUBSCRIBE that asks for nothing, or for what there is not.
-pub(super) fn subscriptions(version: &str) -> Vec<CaseRow> {
+pub(super) fn subscriptions(version: Version) -> Vec<CaseRow> {
     rows(version, SUBSCRIPTIONS)
 }
 
@@ -203,7 +204,7 @@ const SUBSCRIPTIONS: &[Row] = &[
 ];
 
 /// `mqtt.surplus`: a packet with bytes after its last field.
-pub(super) fn surplus(version: &str) -> Vec<CaseRow> {
+pub(super) fn surplus(version: Version) -> Vec<CaseRow> {
     rows(version, SURPLUS)
 }
 
@@ -231,11 +232,11 @@ const SURPLUS: &[Row] = &[
     },
 ];
 
-fn rows(version: &str, table: &[Row]) -> Vec<CaseRow> {
+fn rows(version: Version, table: &[Row]) -> Vec<CaseRow> {
     table.iter().filter(|row| row.versions.has(version)).map(|row| case(version, row)).collect()
 }
 
-fn case(version: &str, row: &Row) -> CaseRow {
+fn case(version: Version, row: &Row) -> CaseRow {
     let frame = frame(row.frame);
     let (clause, what) = match refusal(version, &frame) {
         Some(reason) => (reason.clause, reason.what),

@@ -6,8 +6,8 @@ use alloc::vec::Vec;
 use proofhouse_core::protocol::CaseRow;
 use proofhouse_core::value::{Fields, Value};
 
-use crate::codec::PropertyId;
 use crate::codec::properties::{PROPERTIES, Place, PropertyRow, ValueKind};
+use crate::codec::{PropertyId, Version};
 use crate::names;
 
 /// Properties that may not stand as they stand: repeated, foreign, unknown, cut short or of another type, out of range; in every
@@ -15,8 +15,8 @@ use crate::names;
 /// DISCONNECT (the server ends the connection anyway), Authentication Method (most servers refuse it at once), and Payload Format
 /// Indicator and Message Expiry Interval twice in a PUBLISH, which no sentence of the standard calls an error.
 /// `lead_in` is the step before, `frame` the frame, `clause` what it breaks, `class` the kind of error, `attack` the whole in words.
-pub(super) fn property_matrix(version: &str) -> Vec<CaseRow> {
-    if version == "3.1.1" {
+pub(super) fn property_matrix(version: Version) -> Vec<CaseRow> {
+    if version == Version::V311 {
         return Vec::new();
     }
     let mut rows: Vec<CaseRow> = Vec::new();
@@ -280,12 +280,11 @@ fn class_of(name: &str) -> (&'static str, &'static str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Version;
     use alloc::collections::BTreeSet;
 
     #[test]
     fn every_case_has_its_own_name_and_a_frame_that_can_be_built() {
-        let rows = property_matrix("5");
+        let rows = property_matrix(Version::V5);
         let names: BTreeSet<&String> = rows.iter().map(|row| &row.name).collect();
         assert_eq!(names.len(), rows.len());
         for row in &rows {
@@ -296,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_strict_decoder_refuses_every_case_and_none_without_its_fault() {
-        for row in property_matrix("5") {
+        for row in property_matrix(Version::V5) {
             let Some(Value::Table(frame)) = row.fields.find("frame") else { panic!("{}: no frame", row.name) };
             let mut clean = frame.clone();
             clean.remove("properties");
@@ -308,12 +307,12 @@ mod tests {
 
     #[test]
     fn the_matrix_has_rows_of_every_error() {
-        let rows = property_matrix("5");
+        let rows = property_matrix(Version::V5);
         for error in ["repeated/", "foreign/", "unknown/", "cut/", "type/", "range/"] {
             assert!(rows.iter().filter(|row| row.name.starts_with(error)).count() >= 3, "{error}");
         }
         assert!((60..=120).contains(&rows.len()), "{} rows: each costs a live trial", rows.len());
-        assert!(property_matrix("3.1.1").is_empty(), "MQTT 3.1.1 has no properties");
+        assert!(property_matrix(Version::V311).is_empty(), "MQTT 3.1.1 has no properties");
     }
 
     fn refused(frame: &Fields) -> String {

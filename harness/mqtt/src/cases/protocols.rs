@@ -7,6 +7,7 @@ use proofhouse_core::protocol::CaseRow;
 use proofhouse_core::value::{Fields, Value};
 
 use super::{fields, volley_row};
+use crate::codec::Version;
 
 /// Names that are not "MQTT", with the level of the version.
 const NAMES: [(&str, &str); 6] = [
@@ -25,7 +26,7 @@ const LEVELS: [i64; 6] = [0, 1, 3, 6, 0x7f, 0xff];
 const BRIDGES: [i64; 3] = [0x83, 0x84, 0x85];
 
 /// `mqtt.protocols`: one case of names, one of levels; a connection for each.
-pub(super) fn protocols(version: &str) -> Vec<CaseRow> {
+pub(super) fn protocols(version: Version) -> Vec<CaseRow> {
     let named = |(label, name): (&str, Value)| {
         (label.to_string(), fields([("type", "connect".into()), ("protocol_name", name)]))
     };
@@ -36,11 +37,11 @@ pub(super) fn protocols(version: &str) -> Vec<CaseRow> {
     let attack = "CONNECT with a level that MQTT does not have";
     let level = volley_row("level", "level", attack, &clause(version, 2), levels(&LEVELS));
     // MQTT 3.1.1 lets a server read another name as another protocol; it may wait for more of that. It may not serve it as MQTT.
-    alloc::vec![served_only(other, version == "3.1.1"), served_only(level, false)]
+    alloc::vec![served_only(other, version == Version::V311), served_only(level, false)]
 }
 
 /// `mqtt.bridge-levels`: levels that some servers keep for other servers.
-pub(super) fn bridge_levels(version: &str) -> Vec<CaseRow> {
+pub(super) fn bridge_levels(version: Version) -> Vec<CaseRow> {
     let attack = "CONNECT with the bridge bit in its protocol level";
     alloc::vec![volley_row("bridge", "bridge", attack, &clause(version, 2), levels(&BRIDGES))]
 }
@@ -51,8 +52,8 @@ fn served_only(mut row: CaseRow, only: bool) -> CaseRow {
     row
 }
 
-fn clause(version: &str, number: u8) -> String {
-    format!("{}:3.1.2-{number}", if version == "5" { "mqtt5" } else { "mqtt3" })
+fn clause(version: Version, number: u8) -> String {
+    format!("{}:3.1.2-{number}", if version == Version::V5 { "mqtt5" } else { "mqtt3" })
 }
 
 fn levels(levels: &[i64]) -> Vec<(String, Fields)> {

@@ -5,10 +5,12 @@ use alloc::vec::Vec;
 use proofhouse_core::protocol::CaseRow;
 use proofhouse_core::value::{Fields, Value};
 
+use crate::codec::Version;
+
 /// `frame` is the packet, `clause` what it breaks, `attack` its name in words. Each is what a server would say: nothing about it is
 /// wrong but its sender. PUBACK, PUBREC, PUBREL and PUBCOMP go both ways, and unasked ones are no error in 3.1.1: not here.
-pub(super) fn rows(version: &str) -> Vec<CaseRow> {
-    let v5 = version == "5";
+pub(super) fn rows(version: Version) -> Vec<CaseRow> {
+    let v5 = version == Version::V5;
     let mut rows = alloc::vec![
         row(v5, "connack", &[("type", "connack".into()), ("reason", Value::Int(0))], "a CONNACK from a client"),
         row(
@@ -44,12 +46,12 @@ fn row(v5: bool, name: &str, frame: &[(&str, Value)], attack: &str) -> CaseRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::{Packet, Sender, Version, split};
+    use crate::codec::{Packet, Sender, split};
 
     #[test]
     fn the_strict_decoder_refuses_each_from_a_client_and_takes_those_that_servers_send() {
         for version in Version::ALL {
-            for row in rows(&version.to_string()) {
+            for row in rows(version) {
                 let Some(Value::Table(frame)) = row.fields.find("frame") else { panic!("{}: no frame", row.name) };
                 let mut bytes = Vec::new();
                 crate::frames::build(version, frame, &mut bytes).unwrap_or_else(|e| panic!("{}: {e:?}", row.name));

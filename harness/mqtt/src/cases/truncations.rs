@@ -8,17 +8,17 @@ use proofhouse_core::value::{Fields, Value};
 
 use super::{fields, loud, refusal, volley_row};
 use crate::codec::Version;
-use crate::{frames, names};
+use crate::frames;
 
 /// One case for each packet: a connection for each byte after which it may not end. An end that is legal (a payload may be any
 /// length, an acknowledgement of MQTT 5 may leave its reason out) is no case.
-pub(super) fn truncations(version: &str) -> Vec<CaseRow> {
-    packets(names::version(version)).into_iter().map(|(name, frame)| cut(version, name, &frame)).collect()
+pub(super) fn truncations(version: Version) -> Vec<CaseRow> {
+    packets(version).into_iter().map(|(name, frame)| cut(version, name, &frame)).collect()
 }
 
-fn cut(version: &str, name: &str, frame: &Fields) -> CaseRow {
+fn cut(version: Version, name: &str, frame: &Fields) -> CaseRow {
     let mut bytes = Vec::new();
-    frames::build(names::version(version), frame, &mut bytes).expect("a legal packet can be built");
+    frames::build(version, frame, &mut bytes).expect("a legal packet can be built");
     let ends = 0..bytes.len() - 2;
     let cut = ends.map(|end| {
         let frame = Fields([frame.0.clone(), alloc::vec![("truncate".into(), Value::Int(end as i64))]].concat());
@@ -26,16 +26,16 @@ fn cut(version: &str, name: &str, frame: &Fields) -> CaseRow {
     });
     let broken: Vec<(String, Fields)> = cut.filter(|(_, frame)| is_cut_short(version, frame)).collect();
     let clause = match (frame.text("type"), version) {
-        (Some("connect"), "5") => "mqtt5:3.1.4-1",
+        (Some("connect"), Version::V5) => "mqtt5:3.1.4-1",
         (Some("connect"), _) => "mqtt3:3.1.4-1",
-        (_, "5") => "mqtt5:4.13.1-1",
+        (_, Version::V5) => "mqtt5:4.13.1-1",
         _ => "mqtt3:4.8.0-1",
     };
     volley_row(name, "cut-short", &format!("{} that ends too early", loud(frame)), clause, broken)
 }
 
 /// Illegal, and not for want of a filter alone: a SUBSCRIBE of no filter is whole, and another list's matter.
-fn is_cut_short(version: &str, frame: &Fields) -> bool {
+fn is_cut_short(version: Version, frame: &Fields) -> bool {
     const NO_FILTER: [&str; 4] = ["MQTT3 3.8.3-3", "MQTT5 3.8.3-2", "MQTT3 3.10.3-2", "MQTT5 3.10.3-2"];
     refusal(version, frame).is_some_and(|reason| !NO_FILTER.contains(&reason.clause))
 }
@@ -99,7 +99,7 @@ fn packets(version: Version) -> Vec<(&'static str, Fields)> {
 mod tests {
     use super::*;
 
-    fn cuts(version: &str, name: &str) -> Vec<i64> {
+    fn cuts(version: Version, name: &str) -> Vec<i64> {
         let row = truncations(version).into_iter().find(|row| row.name == name).expect("there is such a packet");
         let steps = row.fields.find("steps").map(Value::as_slice).unwrap_or_default().to_vec();
         let frame = |step: &Value| match step {
@@ -115,24 +115,32 @@ mod tests {
 
     #[test]
     fn a_publish_is_cut_up_to_its_payload_and_not_in_it() {
-        assert_eq!(cuts("3.1.1", "publish/qos0"), (0..7).collect::<Vec<_>>(), "2 + 5 bytes of topic");
-        assert_eq!(cuts("3.1.1", "publish/qos1"), (0..9).collect::<Vec<_>>(), "and a packet identifier");
+        assert_eq!(cuts(Version::V311, "publish/qos0"), (0..7).collect::<Vec<_>>(), "2 + 5 bytes of topic");
+        assert_eq!(cuts(Version::V311, "publish/qos1"), (0..9).collect::<Vec<_>>(), "and a packet identifier");
     }
 
     #[test]
     fn where_an_acknowledgement_may_end_is_no_case() {
-        assert_eq!(cuts("3.1.1", "puback"), [0, 1]);
-        assert_eq!(cuts("5", "puback"), [0, 1, 4, 5, 6, 7, 8, 9, 10], "2: without a reason; 3: without properties");
+        assert_eq!(cuts(Version::V311, "puback"), [0, 1]);
+        assert_eq!(
+            cuts(Version::V5, "puback"),
+            [0, 1, 4, 5, 6, 7, 8, 9, 10],
+            "2: without a reason; 3: without properties"
+        );
     }
 
     #[test]
     fn a_subscribe_that_ends_before_its_filters_is_another_matter() {
-        assert_eq!(cuts("3.1.1", "unsubscribe"), [0, 1, 3, 4, 5, 6, 7, 8], "2: a packet identifier and no filter");
+        assert_eq!(
+            cuts(Version::V311, "unsubscribe"),
+            [0, 1, 3, 4, 5, 6, 7, 8],
+            "2: a packet identifier and no filter"
+        );
     }
 
     #[test]
     fn a_volley_stays_below_a_hundred_connections() {
-        for version in ["3.1.1", "5"] {
+        for version in Version::ALL {
             for row in truncations(version) {
                 assert!((2..100).contains(&cuts(version, &row.name).len()), "{version} {}", row.name);
             }

@@ -14,6 +14,9 @@ use proofhouse_core::transcript::{By, Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
 
+use crate::codec::Version;
+use crate::names;
+
 pub(super) const ORACLE: Oracle = Oracle {
     id: "answers-fit",
     doc: "every SUBSCRIBE and UNSUBSCRIBE of these fleets is answered with one code for each filter, and no QoS above the one asked for",
@@ -109,7 +112,7 @@ fn fault(plan: &Plan, asked: &Crossing<'_>, answer: &Packet) -> Option<String> {
         return Some(format!("the answer is malformed: {}", answer.malformed));
     }
     let codes = numbers(answer, "reason");
-    if answer.kind == "unsuback" && plan.version == "3.1.1" {
+    if answer.kind == "unsuback" && names::version(&plan.version) == Version::V311 {
         return None;
     }
     let filters = named(asked.packet);

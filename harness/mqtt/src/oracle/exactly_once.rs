@@ -22,7 +22,9 @@ use proofhouse_core::transcript::{StepState, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::{Logins, logins};
+use crate::codec::Version;
 use crate::codec::topic::matches;
+use crate::names;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "exactly-once",
@@ -202,7 +204,7 @@ fn listened(
 }
 
 fn repeated(plan: &Plan, sent: &Sent, first: Moment, rest: &[Moment], canary: &str) -> Violation {
-    let clause = if plan.version == "5" { "MQTT5 4.3.3-10" } else { "MQTT3 4.3.3-2" };
+    let clause = if names::version(&plan.version) == Version::V5 { "MQTT5 4.3.3-10" } else { "MQTT3 4.3.3-2" };
     let after = sent.taken_over.is_some_and(|moment| rest[0].at >= moment.at);
     let state = if after { "after-takeover" } else { "same-connection" };
     Violation {
@@ -215,7 +217,7 @@ fn repeated(plan: &Plan, sent: &Sent, first: Moment, rest: &[Moment], canary: &s
 }
 
 fn lost(plan: &Plan, sent: &Sent, word: Moment, canary: &str, fleet: &str) -> Violation {
-    let clause = if plan.version == "5" { "MQTT5 4.5.0-1" } else { "MQTT3 4.5.0-1" };
+    let clause = if names::version(&plan.version) == Version::V5 { "MQTT5 4.5.0-1" } else { "MQTT3 4.5.0-1" };
     let state = if sent.taken_over.is_some() { "after-takeover" } else { "acknowledged" };
     Violation {
         expected: "an acknowledged message is delivered".to_string(),

@@ -14,8 +14,10 @@ use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::arrivals::{Arrival, arrivals};
 use super::identity::{Login, logins};
+use crate::codec::Version;
 use crate::codec::topic::matches;
 use crate::grammar::kind;
+use crate::names;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "matches-filter",
@@ -97,8 +99,8 @@ fn session<'a>(conn: u32, logins: &BTreeMap<u32, Login<'a>>) -> (&'a str, u32) {
 }
 
 /// The filter that topics are compared with: in MQTT 5 what follows a share name.
-fn bare<'a>(filter: &'a str, version: &str) -> &'a str {
-    let shared = filter.strip_prefix("$share/").filter(|_| version == "5");
+fn bare<'a>(filter: &'a str, version: Version) -> &'a str {
+    let shared = filter.strip_prefix("$share/").filter(|_| version == Version::V5);
     shared.and_then(|shared| shared.split_once('/')).map_or(filter, |(_, bare)| bare)
 }
 
@@ -113,7 +115,7 @@ fn in_words(filters: &[&str]) -> String {
 }
 
 impl Arrival<'_> {
-    fn version<'p>(&self, plan: &'p Plan) -> &'p str {
-        plan.fleet(self.fleet).map_or("", |fleet| &fleet.version)
+    fn version(&self, plan: &Plan) -> Version {
+        names::version(plan.fleet(self.fleet).map_or("", |fleet| &fleet.version))
     }
 }

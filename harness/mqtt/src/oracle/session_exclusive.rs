@@ -15,6 +15,8 @@ use proofhouse_core::transcript::{By, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::identity::{Login, logins};
+use crate::codec::Version;
+use crate::names;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "session-exclusive",
@@ -40,7 +42,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         match pair.ended(&record, within) {
             Ended::InTime(moment) => {
                 evidence.extend(ids([pair.second, moment]));
-                silent += usize::from(plan.version == "5" && !was_told(&record, pair.first_conn));
+                silent +=
+                    usize::from(names::version(&plan.version) == Version::V5 && !was_told(&record, pair.first_conn));
             }
             Ended::Late if pair.is_served(&record) => proven.push(pair.violation(plan, within)),
             Ended::Late => late.push(pair.violation(plan, within)),
@@ -153,7 +156,7 @@ impl Takeover {
     }
 
     fn violation(&self, plan: &Plan, within: Duration) -> Violation {
-        let clause = if plan.version == "5" { "MQTT5 3.1.4-3" } else { "MQTT3 3.1.4-2" };
+        let clause = if names::version(&plan.version) == Version::V5 { "MQTT5 3.1.4-3" } else { "MQTT3 3.1.4-2" };
         Violation {
             expected: format!("the first connection is ended within {} ms of the second CONNACK", within.as_millis()),
             actual: "both connections with one client id stand".to_string(),
