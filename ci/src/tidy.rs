@@ -243,7 +243,7 @@ fn protocols(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
 }
 
 fn is_test(path: &Path) -> bool {
-    path.iter().any(|part| part == "tests" || part == "tests.rs")
+    path.iter().any(|part| ["tests", "tests.rs", "testing"].iter().any(|own| part == *own))
 }
 
 /// Literals that are nothing but a word of a protocol, each with its line; a module of tests, and comments, do not count.

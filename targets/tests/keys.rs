@@ -14,8 +14,11 @@ use proofhouse_core::transcript::Transcript;
 use proofhouse_core::value::{Fields, Value};
 use rig::{build, header, reference, registry, scenarios};
 
+/// A behaviour, the rest of its file, and its keys with the value that must change something.
+type FleetRow = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
+
 /// A fleet of each behaviour, with the keys without which others of it would have nothing to do.
-const FLEETS: [(&str, &str, &[(&str, &str)]); 7] = [
+const FLEETS: [FleetRow; 7] = [
     ("mqtt", "telemetry", &[("every", "\"200ms\""), ("for", "\"1s\"")]),
     ("mqtt", "commanded", &[("for", "\"2s\""), ("will_topic", "\"site/will\"")]),
     ("mqtt", "witness", &[]),

@@ -220,7 +220,7 @@ impl Member {
             verb => match admin::order(step) {
                 Some(order) => self.order(step, order, now, out),
                 None if verb == "open" && self.connection().is_open() => {
-                    self.unsaid("the connection is already open", out)
+                    self.unsaid("the connection is already open", out);
                 }
                 None if self.must_open(verb) => self.open(now, out),
                 None => self.say(step, now, out),
