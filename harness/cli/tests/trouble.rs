@@ -327,3 +327,25 @@ fn a_machine_without_threads_to_give_is_no_bug_and_what_did_not_run_can_be_resum
     assert!([0, 8, 130].contains(&code(&out)), "{} {}", code(&out), stderr(&out));
     assert!(!stderr(&out).contains("bug in Proofhouse"), "{}", stderr(&out));
 }
+
+#[test]
+fn a_run_whose_guard_is_killed_ends_too_and_what_it_found_is_written() {
+    let temp = tempfile::tempdir().unwrap();
+    let t = temp.path();
+    let binary = env!("CARGO_BIN_EXE_proofhouse");
+    let script =
+        format!("ulimit -v 4000000; exec {binary} run 'mqtt/*' --target reference --seeds 300 --out r -q --jobs 2");
+    let mut guard = std::process::Command::new("/bin/sh").args(["-c", &script]).current_dir(t).spawn().unwrap();
+    let appears = |name: &str| {
+        (0..600).any(|_| {
+            std::thread::sleep(std::time::Duration::from_millis(100));
+            t.join(name).exists()
+        })
+    };
+    assert!(appears("r/journal.jsonl"), "the run has begun");
+    guard.kill().unwrap(); // SIGKILL: it can tell nobody
+    guard.wait().unwrap();
+    assert!(appears("r/results.json"), "the run has heard of it and ended");
+    let journal = std::fs::read_to_string(t.join("r/journal.jsonl")).unwrap();
+    assert!(journal.contains("\"interrupted\":true"), "it ended before it was over");
+}

@@ -24,6 +24,15 @@ pub fn memory_limit() -> Option<u64> {
     getrlimit(Resource::As).current
 }
 
+/// From now on this process is asked to end (SIGTERM) when the one that started it is gone; `false` where it is gone already.
+#[must_use]
+pub fn end_with_parent() -> bool {
+    let before = rustix::process::getppid();
+    let asked = rustix::process::set_parent_process_death_signal(Some(Signal::TERM));
+    // Whoever went before the system was asked is not told of.
+    asked.is_ok() && rustix::process::getppid() == before
+}
+
 /// Asks a child of ours to end, as `kill` does.
 pub fn ask_to_end(child: &std::process::Child) {
     if let Some(pid) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {

@@ -43,6 +43,10 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     }
     let replays = asked.replays;
     let interrupt = super::interrupt()?;
+    if args.guarded && !proofhouse_live::end_with_parent() {
+        // Whoever guards this run would have been told of it, and is gone.
+        interrupt.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
     live.host.set_memory(u64::from(args.memory) << 20);
     let versions = preflight(&selected.targets, &registry, &live)?;

@@ -1,5 +1,6 @@
 //! A run under a limit of memory (`ulimit -v`, a container's address space). Where the system refuses memory a program ends at once, with
 //! nothing more written. So the run is a child of this process, which needs next to nothing itself and writes what the child had found.
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::Arc;
@@ -40,7 +41,7 @@ pub fn run(args: &Run, folder: &Path) -> Result<ExitCode, Failure> {
     let status = wait(&mut child, &interrupted).map_err(failed)?;
     match status.code().and_then(|code| u8::try_from(code).ok()).and_then(ExitCode::of) {
         Some(code) => Ok(code),
-        None => write_found(args, folder),
+        None => write_found(args, folder, &why(status)),
     }
 }
 
@@ -59,14 +60,24 @@ fn wait(child: &mut Child, interrupted: &AtomicBool) -> std::io::Result<ExitStat
     }
 }
 
-/// The documents of what the child had journalled when the system ended it.
-fn write_found(args: &Run, folder: &Path) -> Result<ExitCode, Failure> {
+/// What ended the child. Only an abort is what a program does to which the system gives no more memory.
+fn why(status: ExitStatus) -> String {
     let limit = proofhouse_live::memory_limit().unwrap_or_default() >> 20;
-    let text = format!(
-        "the system gave the run no more memory (ulimit -v allows {limit} MiB): use fewer --jobs, or allow more"
-    );
+    match status.signal() {
+        Some(ABORT) => format!(
+            "the system gave the run no more memory (ulimit -v allows {limit} MiB): use fewer --jobs, or allow more"
+        ),
+        _ => format!("the run was ended from outside ({status})"),
+    }
+}
+
+/// SIGABRT.
+const ABORT: i32 = 6;
+
+/// The documents of what the child had journalled when it ended.
+fn write_found(args: &Run, folder: &Path, text: &str) -> Result<ExitCode, Failure> {
     let Ok(asked) = Asked::read(folder, ExitCode::NoOutput) else {
-        return Err(Failure::new(ExitCode::NoOutput, text));
+        return Err(Failure::new(ExitCode::NoOutput, text.to_owned()));
     };
     let registry = registry();
     let (run, code) = documents::gather(folder, &asked, &registry)?;
