@@ -6,12 +6,14 @@ mod told;
 
 use std::sync::atomic::Ordering;
 
+use proofhouse_core::verdict::Verdict;
 use proofhouse_live::run::Runner;
 
 use crate::args::Validate;
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
 use crate::registry::registry;
+use crate::say::tell;
 use crate::{library, select};
 use rows::Row;
 use told::{Told, Validation};
@@ -40,6 +42,14 @@ pub fn run(args: &Validate) -> Result<ExitCode, Failure> {
         validation.flaws_without_a_scenario = unused.map(|(flaw, _)| (*flaw).to_owned()).collect();
     }
     told::tell(&validation, args)?;
+    let panicked = |row: &&Row| row.came_to(Verdict::Error) > 0;
+    for row in rows.iter().filter(panicked) {
+        let (times, id) = (row.came_to(Verdict::Error), &row.scenario.id);
+        tell!("{} bug in Proofhouse: {times} trial(s) of {id} on {} panicked", crate::style::error("error:"), row.name);
+    }
+    if rows.iter().any(|row| panicked(&row)) {
+        return Ok(ExitCode::Bug);
+    }
     Ok(match (finished, validation.scenarios.iter().all(Told::good)) {
         (false, _) => ExitCode::Interrupted,
         (true, true) => ExitCode::Fine,

@@ -1,4 +1,5 @@
 //! What is tried: one row per scenario and target, each with all cases and seeds.
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -147,17 +148,19 @@ fn side_by_side(
     let (tell, told) = mpsc::channel();
     let ready: &[Row] = rows;
     let mut came: Vec<(usize, Came)> = Vec::with_capacity(tasks.len());
+    let work = |tell: mpsc::Sender<(usize, Came)>| {
+        while !interrupt.load(Ordering::Relaxed) {
+            let Some(&(at, case, seed)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+            if tell.send((at, trial(&ready[at], case, seed, runner))).is_err() {
+                break;
+            }
+        }
+    };
+    let work = &work;
     std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            let (tell, next) = (tell.clone(), &next);
-            scope.spawn(move || {
-                while !interrupt.load(Ordering::Relaxed) {
-                    let Some(&(at, case, seed)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
-                    if tell.send((at, trial(&ready[at], case, seed, runner))).is_err() {
-                        break;
-                    }
-                }
-            });
+        let begin = |tell| std::thread::Builder::new().spawn_scoped(scope, move || work(tell)).is_ok();
+        if (0..jobs).filter(|_| begin(tell.clone())).count() == 0 {
+            work(tell.clone()); // a machine that gives no thread has this one
         }
         drop(tell);
         for (at, one) in told {
@@ -174,9 +177,36 @@ fn side_by_side(
 fn trial(row: &Row, case: usize, seed: u64, runner: &Runner<'_>) -> Came {
     let case = &row.scenario.cases[case].name;
     let plan = row.scenario.plan(case, Seed(seed), &row.target.spec, runner.registry);
-    let Some(outcome) = plan.ok().and_then(|plan| runner.outcome(plan, &row.target.spec).ok()) else {
-        return Came { seed, verdict: None, failed: Vec::new() };
+    let outcome = |plan| catch_unwind(AssertUnwindSafe(|| runner.outcome(plan, &row.target.spec)));
+    let outcome = match plan.map(outcome) {
+        Ok(Ok(Ok(outcome))) => outcome,
+        // What it panicked of has been printed.
+        Ok(Err(_)) => return Came { seed, verdict: Some(Verdict::Error), failed: Vec::new() },
+        Err(_) | Ok(Ok(Err(_))) => return Came { seed, verdict: None, failed: Vec::new() },
     };
     let failed = outcome.judgements.iter().filter(|j| j.verdict == Verdict::Fail).map(|j| j.oracle.clone()).collect();
     Came { seed, verdict: Some(outcome.verdict()), failed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::registry::registry;
+
+    #[test]
+    fn a_trial_that_panics_is_an_error_of_its_row_and_ends_no_other() {
+        let mut registry = registry();
+        for row in &mut registry.builds {
+            row.build = |_| panic!("planted by a test");
+        }
+        let all = library::scenarios(&[], &registry).unwrap();
+        let scenario = all[0].clone();
+        let target = library::reference(&scenario, &[], &registry).unwrap();
+        let (name, live, expected) = ("clean".to_owned(), false, Expected::Spared);
+        let mut rows = [Row { scenario, name, target, live, expected, seeds: 2, came: Vec::new() }];
+        let runner = Runner::new(&registry, proofhouse_live::LiveOptions::new(Arc::default(), Vec::new()));
+        play(&mut rows, &runner, 2, true, &AtomicBool::new(false));
+        assert!(rows[0].done(), "every trial has come to something");
+        assert_eq!(rows[0].came_to(Verdict::Error), rows[0].came.len() as u64);
+    }
 }
