@@ -104,7 +104,7 @@ fn limit(before: &mut dyn Iterator<Item = &Packet>, answer: &Packet, field: &str
             lacking.retain(|property| !announces(packet, property));
         }
     };
-    before.for_each(|packet| hear(packet));
+    before.for_each(&mut hear);
     hear(answer);
     refused && lacking.is_empty()
 }
