@@ -230,12 +230,20 @@ fn arrows(root: &Path, wrong: &mut Vec<String>) {
 /// Words and wildcards of single protocols: what they mean stands in a row of that protocol, never in the engine.
 const PROTOCOL_WORDS: &[&str] = &["connect", "disconnect", "publish", "subscribe", "qos", "topic", "+", "#"];
 
-/// The engine knows no protocol by its words either: no literal of `core` outside tests is one.
+/// Names of protocols: neither the engine nor the runner over sockets knows one.
+const PROTOCOL_NAMES: &[&str] = &["mqtt", "coap"];
+
+/// The engine knows no protocol by its words either: no literal of `core` outside tests is one, and none of `live` names one.
 fn protocols(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
-    let engine = |p: &&PathBuf| p.starts_with("harness/core/src") && has_extension(p, "rs") && !is_test(p);
-    for path in files.iter().filter(engine) {
+    let code = |p: &&PathBuf| has_extension(p, "rs") && !is_test(p);
+    for path in files.iter().filter(code) {
+        let words: &[&[&str]] = match path {
+            _ if path.starts_with("harness/core/src") => &[PROTOCOL_WORDS, PROTOCOL_NAMES],
+            _ if path.starts_with("harness/live/src") => &[PROTOCOL_NAMES],
+            _ => continue,
+        };
         let Ok(text) = fs::read_to_string(root.join(path)) else { continue };
-        for (line, word) in protocol_words(&text) {
+        for (line, word) in words.iter().flat_map(|words| protocol_words(&text, words)) {
             let place = path.display();
             wrong.push(format!("{place}:{line}: {word:?} is a word of a protocol: ask its row (core::protocol)"));
         }
@@ -247,17 +255,15 @@ fn is_test(path: &Path) -> bool {
 }
 
 /// Literals that are nothing but a word of a protocol, each with its line; a module of tests, and comments, do not count.
-fn protocol_words(text: &str) -> Vec<(usize, &'static str)> {
+fn protocol_words(text: &str, words: &[&'static str]) -> Vec<(usize, &'static str)> {
     let tests = text.find("\n#[cfg(test)]\nmod tests {").map_or(text.len(), |at| at + 1);
     let code = text[..tests].lines().enumerate();
     let said = |line: &str, word: &str| {
         let code = line.split("//").next().unwrap_or_default();
         ['"', '\''].iter().any(|quote| code.contains(&format!("{quote}{word}{quote}")))
     };
-    code.flat_map(|(at, line)| {
-        PROTOCOL_WORDS.iter().filter(move |word| said(line, word)).map(move |word| (at + 1, *word))
-    })
-    .collect()
+    code.flat_map(|(at, line)| words.iter().filter(move |word| said(line, word)).map(move |word| (at + 1, *word)))
+        .collect()
 }
 
 #[cfg(test)]
@@ -283,12 +289,14 @@ mod tests {
 
     #[test]
     fn a_protocol_that_creeps_into_the_engine_is_found_by_its_words() {
-        assert_eq!(protocol_words("fn a() {\n    verb == \"connect\"\n}"), [(2, "connect")]);
-        assert_eq!(protocol_words("match part { \"#\" => true }, part == '+'"), [(1, "+"), (1, "#")]);
+        let words = |text: &str| protocol_words(text, PROTOCOL_WORDS);
+        assert_eq!(protocol_words("row.name == \"coap\"", PROTOCOL_NAMES), [(1, "coap")]);
+        assert_eq!(words("fn a() {\n    verb == \"connect\"\n}"), [(2, "connect")]);
+        assert_eq!(words("match part { \"#\" => true }, part == '+'"), [(1, "+"), (1, "#")]);
         let fine = "// \"publish\" is only named\nlet verb = \"open\"; // \"qos\"\nlet told = \"who can connect\";";
-        assert_eq!(protocol_words(fine), []);
+        assert_eq!(words(fine), []);
         let tests = "const A: u8 = 1;\n#[cfg(test)]\nmod tests {\n    const TOPIC: &str = \"topic\";\n}";
-        assert_eq!(protocol_words(tests), []);
-        assert_eq!(protocol_words("\n#[cfg(test)]\nmod tests;\nconst A: &str = \"topic\";"), [(4, "topic")]);
+        assert_eq!(words(tests), []);
+        assert_eq!(words("\n#[cfg(test)]\nmod tests;\nconst A: &str = \"topic\";"), [(4, "topic")]);
     }
 }

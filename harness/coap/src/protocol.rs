@@ -3,7 +3,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::grammar::Grammar;
-use proofhouse_core::protocol::{Capability, Protocol, Transport};
+use proofhouse_core::protocol::{Capability, Ping, Protocol, Transport};
 use proofhouse_core::shared::Shared;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
@@ -23,6 +23,7 @@ pub const COAP: Protocol = Protocol {
     case_lists: cases::CASES,
     capabilities: CAPABILITIES,
     rights: &[],
+    ping: Some(PING),
     dialog: dialog::dialog,
     describe: describe::describe,
     class,
@@ -30,6 +31,9 @@ pub const COAP: Protocol = Protocol {
     shared: Shared { residue: residue::residue, ..Shared::NOTHING },
     check: steps::check,
 };
+
+/// An Empty CON, which is answered by a Reset \[RFC 7252 §4.3\].
+const PING: Ping = Ping { what: "a CoAP ping", datagram: &[0x40, 0x00, 0x50, 0x48] };
 
 /// The messages of CoAP, as far as rules of every protocol ask about them. There are no sessions: nothing begins or ends one.
 static GRAMMAR: Grammar =
@@ -121,6 +125,13 @@ mod tests {
             [Some(true), Some(true), Some(false)]
         );
         assert_eq!([is("5.03", "server-error"), is("5.03", "2.05")], [Some(true), None]);
+    }
+
+    #[test]
+    fn the_ping_is_the_codecs_own() {
+        let mut bytes = Vec::new();
+        crate::codec::Message::ping(0x5048).encode(&mut bytes);
+        assert_eq!(PING.datagram, bytes);
     }
 
     #[test]

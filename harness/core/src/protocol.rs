@@ -79,6 +79,15 @@ pub struct Right {
     pub witness: &'static str,
 }
 
+/// A question that every server of a protocol of datagrams answers, whatever else it does: what comes back shows that it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ping {
+    /// As people name it: `a CoAP ping`.
+    pub what: &'static str,
+    /// What is sent. Any datagram from there is an answer.
+    pub datagram: &'static [u8],
+}
+
 /// Builds a fleet that speaks this protocol; an administrator speaks none.
 pub type NewCrowd = fn(&FleetPlan, &Plan, Option<&Protocol>) -> Box<dyn Crowd>;
 /// Begins the protocol's side of a scripted connection of one member, by its identity.
@@ -113,6 +122,9 @@ pub struct Protocol {
     pub capabilities: &'static [Capability],
     /// What parties may be allowed to do. Two protocols that call a right the same mean the same.
     pub rights: &'static [Right],
+    /// How a server is asked whether it is there, by `ready = { NAME = "host:port" }` with the protocol's name. `None`: there is no such
+    /// question.
+    pub ping: Option<Ping>,
     /// The protocol's side of one scripted connection.
     pub dialog: NewDialog,
     /// Reads a stream for the transcript: one per connection and direction.

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use crate::actor::Actor;
 use crate::oracle::Oracle;
 use crate::plan::Plan;
-use crate::protocol::{Behaviour, CaseList, Protocol, Right};
+use crate::protocol::{Behaviour, CaseList, Ping, Protocol, Right};
 use crate::seed::Seed;
 
 /// The lists.
@@ -81,6 +81,11 @@ impl Registry {
             }
         }
         all
+    }
+
+    /// Protocols whose servers can be asked whether they are there, and how.
+    pub fn pings(&self) -> impl Iterator<Item = (&'static str, Ping)> {
+        self.protocols.iter().filter_map(|p| Some((p.name, p.ping?)))
     }
 
     /// The named list of cases.

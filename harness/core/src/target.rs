@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::document::{self, LoadError};
 use crate::finding::Signature;
+use crate::protocol::Ping;
 use crate::registry::Registry;
 use crate::time::Duration;
 use crate::value::{Fields, Value};
@@ -84,8 +85,8 @@ pub enum Ready {
     After(Duration),
     /// Its log matches this pattern.
     Log(String),
-    /// It answers a CoAP ping at this address (template).
-    Coap(String),
+    /// It answers this at this address (template).
+    Ping(Ping, String),
 }
 
 /// One place where a target speaks.

@@ -160,6 +160,7 @@ pub const PROTOCOL: Protocol = Protocol {
     case_lists: &[],
     capabilities: &[],
     rights: &[],
+    ping: None,
     dialog: |_, _, _| panic!("this protocol has no scripts"),
     describe: |_, _| panic!("nobody reads the packets of this protocol"),
     class: |_, _, _, _| None,

@@ -13,7 +13,7 @@ use mio::Waker;
 use proofhouse_core::budget::Lease;
 use proofhouse_core::ids::EndpointId;
 use proofhouse_core::plan::Plan;
-use proofhouse_core::protocol::Transport;
+use proofhouse_core::protocol::{Protocol, Transport};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::target::{Given, ProcessSpec, TargetKind, TargetSpec};
 use proofhouse_core::time::{Time, nanos};
@@ -354,8 +354,7 @@ fn answers(
         TargetKind::Remote => {
             let approved = guard::approve(target, &options.i_own, str::to_string)?;
             for (n, endpoint) in (0..).zip(&target.endpoints).filter(|(_, endpoint)| !endpoint.client) {
-                let transport = registry.protocol(&endpoint.protocol).map(|row| row.transport);
-                reach(approved.endpoint(EndpointId(n)), transport == Some(Transport::Datagram))?;
+                reach(approved.endpoint(EndpointId(n)), registry.protocol(&endpoint.protocol))?;
             }
             Ok(String::new())
         }
@@ -363,12 +362,14 @@ fn answers(
     }
 }
 
-fn reach(to: Approved, datagrams: bool) -> Result<(), RunError> {
+fn reach(to: Approved, spoken: Option<&Protocol>) -> Result<(), RunError> {
     let unreachable =
         |error: std::io::Error| RunError::Unreachable { address: to.addr().to_string(), reason: error.to_string() };
-    if datagrams {
+    if let Some(row) = spoken.filter(|row| row.transport == Transport::Datagram) {
+        // Where the protocol has no question, an empty datagram finds a closed port too.
+        let datagram = row.ping.map_or(&[][..], |ping| ping.datagram);
         // Silence is no proof of absence: whoever does not answer a ping may answer the trial.
-        return match ping::ask(to, REACH_DATAGRAM).map_err(unreachable)? {
+        return match ping::ask(to, datagram, REACH_DATAGRAM).map_err(unreachable)? {
             Echo::Nobody => Err(unreachable(std::io::ErrorKind::ConnectionRefused.into())),
             Echo::Answered | Echo::Silence => Ok(()),
         };

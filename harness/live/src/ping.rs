@@ -1,12 +1,9 @@
-//! One datagram that asks whether anybody is there: a CoAP ping, which servers of other protocols ignore or refuse.
+//! One datagram that asks whether anybody is there. Which one, its protocol says; servers of others ignore or refuse it.
 use std::io;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::Duration;
 
 use crate::guard::Approved;
-
-/// An Empty CON (RFC 7252, 4.3), which is answered by a Reset.
-const PING: [u8; 4] = [0x40, 0x00, 0x50, 0x48];
 
 /// What became of a ping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +17,11 @@ pub(crate) enum Echo {
 }
 
 /// Asks once.
-pub(crate) fn ask(to: Approved, within: Duration) -> io::Result<Echo> {
+pub(crate) fn ask(to: Approved, datagram: &[u8], within: Duration) -> io::Result<Echo> {
     let socket = UdpSocket::bind((if to.is_loopback() { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED }, 0))?;
     socket.set_read_timeout(Some(within))?;
     // Connected, so that the system tells of an unreachable port.
-    let asked = socket.connect(to.socket_addr()).and_then(|()| socket.send(&PING));
+    let asked = socket.connect(to.socket_addr()).and_then(|()| socket.send(datagram));
     match asked.and_then(|_| socket.recv(&mut [0; 16])) {
         Ok(_) => Ok(Echo::Answered),
         Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => Ok(Echo::Silence),

@@ -272,7 +272,7 @@ fn a_target_that_never_binds_is_never_ready() {
 fn a_ping_finds_a_target_ready_whether_it_answers_or_not() {
     for body in [ECHO, "pass"] {
         let mut target = datagrams(body);
-        spec(&mut target).ready = Ready::Coap("127.0.0.1:{port}".into());
+        spec(&mut target).ready = Ready::Ping(PING, "127.0.0.1:{port}".into());
         preflight(&target, &registry(), &options()).unwrap();
     }
 }

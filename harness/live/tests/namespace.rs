@@ -70,7 +70,7 @@ fn helper_that_is_refused() {
     refused(&owned);
     for ready in ["10.99.0.2:5683", "broker.example.org:5683"] {
         let mut target = over_datagrams(shell("sleep 9"));
-        spec(&mut target).ready = Ready::Coap(ready.into());
+        spec(&mut target).ready = Ready::Ping(PING, ready.into());
         refused(&target);
     }
 }

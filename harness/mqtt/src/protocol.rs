@@ -19,6 +19,7 @@ pub const MQTT: Protocol = Protocol {
     case_lists: cases::CASES,
     capabilities: CAPABILITIES,
     rights: RIGHTS,
+    ping: None,
     dialog: dialog::dialog,
     describe: describe::describe,
     class,

@@ -123,7 +123,7 @@ fn process(mut keys: Keys<'_>, first: &Endpoint, registry: &Registry) -> Result<
         ));
     }
     let rounds = rounds.and_then(|n| u32::try_from(n).ok()).unwrap_or(ROUNDS);
-    let ready = keys.table("ready")?.map(ready).transpose()?;
+    let ready = keys.table("ready")?.map(|keys| ready(keys, registry)).transpose()?;
     let listens = match registry.protocol(&first.protocol).map(|row| row.transport) {
         Some(Transport::Datagram) => Ready::Udp,
         _ => Ready::Tcp,
@@ -180,14 +180,16 @@ fn files(keys: &mut Keys<'_>) -> Result<Vec<(String, String)>, Mistake> {
 /// How long a program may take to be ready, where its file does not say.
 const READY_WITHIN: Duration = Duration::from_secs(5);
 
-fn ready(mut keys: Keys<'_>) -> Result<(Ready, Duration), Mistake> {
-    let ways = [
+fn ready(mut keys: Keys<'_>, registry: &Registry) -> Result<(Ready, Duration), Mistake> {
+    let mut ways = alloc::vec![
         address(&mut keys, "tcp")?.map(Ready::Tcp),
         address(&mut keys, "udp")?.map(Ready::Udp),
         keys.duration("after")?.map(Ready::After),
         keys.text("log")?.map(Ready::Log),
-        address(&mut keys, "coap")?.map(Ready::Coap),
     ];
+    for (name, ping) in registry.pings() {
+        ways.push(address(&mut keys, name)?.map(|address| Ready::Ping(ping, address)));
+    }
     let within = keys.duration("within")?;
     let limited = within.is_some();
     let within = within.unwrap_or(READY_WITHIN);
@@ -199,7 +201,10 @@ fn ready(mut keys: Keys<'_>) -> Result<(Ready, Duration), Mistake> {
             Err(Mistake::new(span, "ready: after says itself how long it takes; within has nothing to limit"))
         }
         (Some(ready), None) => Ok((ready, within)),
-        _ => Err(Mistake::new(span, "ready: one of tcp, udp, after, log or coap")),
+        _ => {
+            let pings: String = registry.pings().map(|(name, _)| format!(" or {name}")).collect();
+            Err(Mistake::new(span, format!("ready: one of tcp, udp, after, log{pings}")))
+        }
     }
 }
 

@@ -126,6 +126,17 @@ fn only_an_endpoint_and_a_program_are_required() {
 }
 
 #[test]
+fn a_server_is_ready_when_it_answers_a_ping_of_its_protocol() {
+    let pinged = PLAIN.replace("log = \"ready\"", "gram = \"127.0.0.1:{port}\"");
+    let TargetKind::Process(process) = load(&pinged).expect("loads").kind else { panic!("a process") };
+    let Ready::Ping(ping, address) = process.ready else { panic!("{:?}", process.ready) };
+    assert_eq!((ping.datagram, address.as_str()), (&b"?"[..], "127.0.0.1:{port}"));
+    refuses("log = \"ready\"", "gran = \"127.0.0.1:1\"", "unknown key \"gran\"; did you mean \"gram\"?");
+    refuses("log = \"ready\"", "stub = \"127.0.0.1:1\"", "unknown key \"stub\"");
+    refuses("log = \"ready\", ", "", "ready: one of tcp, udp, after, log or gram");
+}
+
+#[test]
 fn mistakes_have_their_place() {
     refuses("grant.publish ", "grant.publsih ", "unknown key \"publsih\"; did you mean \"publish\"?");
     refuses("program =", "programm =", "t.toml:5:1: unknown key \"programm\"; did you mean \"program\"?");
@@ -143,7 +154,7 @@ fn mistakes_have_their_place() {
     refuses("\"device\"", "\"plain\"", "two endpoints are called \"plain\"");
     refuses("program =", "reuse = \"run\"\nprogram =", "unknown reuse \"run\"");
     refuses("program =", "rounds = 5\nprogram =", "only a target with reuse");
-    refuses("log = \"ready\"", "log = \"ready\", tcp = \"127.0.0.1:1\"", "one of tcp, udp, after, log or coap");
+    refuses("log = \"ready\"", "log = \"ready\", tcp = \"127.0.0.1:1\"", "one of tcp, udp, after, log or gram");
     refuses("within = \"2s\"", "within = \"1s..2s\"", "a range has no place here");
     refuses("signal = \"HUP\"", "signal = \"HUP\", run = [\"x\"]", "either signal");
     refuses("run = [\"stubd_passwd\", \"{name}\"]", "run = []", "a command has a program");

@@ -1,5 +1,8 @@
 //! Keys of target files.
-use super::{ANY, DURATION, INT, MAY, More, Shape, Sort, TEXT, Table, may, must, rights};
+use alloc::vec::Vec;
+
+use super::{ANY, DURATION, INT, MAY, More, Shape, Sort, TEXT, Table, Word, may, must, rights};
+use crate::registry::Registry;
 
 /// A target file.
 pub static TARGET: Table = Table {
@@ -45,15 +48,19 @@ static READY: Table = Table {
         may("udp", TEXT, "a socket of its process group is bound to this address"),
         may("after", DURATION, "this much time has passed"),
         may("log", TEXT, "its log matches this pattern"),
-        may("coap", TEXT, "it answers a CoAP ping at this address"),
         may(
             "within",
             DURATION,
             "how long that may take (default 5s); a start that still works gets up to four times as much",
         ),
     ],
-    more: More::Nothing,
+    more: More::Rows(pings),
 };
+
+/// A key for each protocol whose servers can be asked whether they are there.
+fn pings(registry: &Registry) -> Vec<Word> {
+    registry.pings().map(|(name, _)| may(name, TEXT, "it answers a ping of this protocol at this address")).collect()
+}
 
 static VERSION: Table = Table {
     what: "a version",

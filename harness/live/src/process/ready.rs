@@ -79,12 +79,12 @@ pub(super) fn wait(process: &Process, options: &LiveOptions, turn: Option<Turn<'
             let found = || process.log().wait_for(&regex, process.first_line(), NAP, || false);
             poll(&format!("a log line that matches {pattern:?}{and_open}"), limit, &mut || Ok(found() && open()))
         }
-        Ready::Coap(address) => {
+        Ready::Ping(ask, address) => {
             let address = process.place().fill(address);
             let to = guard::on_loopback(&address)?;
-            let answers = move || Ok(ping::ask(to, PING).map_err(RunError::io("send a ping"))? == Echo::Answered);
-            let probe = format!("an answer to a CoAP ping at {address}");
-            poll(&probe, limit, &mut stays(process, to.addr().port, STAYS_MUTE, answers))
+            let asked = || ping::ask(to, ask.datagram, PING).map_err(RunError::io("send a ping"));
+            let probe = format!("an answer to {} at {address}", ask.what);
+            poll(&probe, limit, &mut stays(process, to.addr().port, STAYS_MUTE, || Ok(asked()? == Echo::Answered)))
         }
     }
 }

@@ -12,7 +12,7 @@ use proofhouse_core::connection::CloseHow;
 use proofhouse_core::ids::{Conn, EndpointId, MarkId, TimerId};
 use proofhouse_core::note::Note;
 use proofhouse_core::plan::*;
-use proofhouse_core::protocol::{Behaviour, Protocol, Transport};
+use proofhouse_core::protocol::{Behaviour, Ping, Protocol, Transport};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::target::*;
 use proofhouse_core::testing;
@@ -195,6 +195,9 @@ const BEHAVIOURS: &[Behaviour] = &[
 
 /// The toy over datagrams.
 pub const GRAMS: &str = "grams";
+
+/// A datagram that asks whether anybody is there.
+pub const PING: Ping = Ping { what: "a ping", datagram: b"?" };
 
 /// A registry that knows the toy only, over streams and over datagrams.
 pub fn registry() -> Registry {

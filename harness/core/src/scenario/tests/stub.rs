@@ -8,7 +8,7 @@ use crate::grammar::Grammar;
 use crate::key::{Key, Kind};
 use crate::oracle::{Needs, Oracle};
 use crate::plan::{Expect, FleetPlan, StepPlan};
-use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Protocol, Right, Transport, Verb};
+use crate::protocol::{Behaviour, Capability, CaseList, CaseRow, Ping, Protocol, Right, Transport, Verb};
 use crate::severity::FindingKind;
 use crate::target::{AccountSpec, Endpoint, Given};
 use crate::testing;
@@ -156,7 +156,14 @@ pub(super) fn registry() -> Registry {
         oracles: &[],
         ..STUB
     };
-    let gram = Protocol { name: "gram", transport: Transport::Datagram, scheme: ("gram", 10), oracles: &[], ..STUB };
+    let gram = Protocol {
+        name: "gram",
+        transport: Transport::Datagram,
+        scheme: ("gram", 10),
+        oracles: &[],
+        ping: Some(Ping { what: "a gram", datagram: b"?" }),
+        ..STUB
+    };
     Registry {
         protocols: alloc::vec![STUB, other, gram],
         flaws: alloc::vec![("never-closes", ""), ("forgets", "")],
