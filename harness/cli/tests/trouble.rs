@@ -338,7 +338,7 @@ fn a_run_whose_guard_is_killed_ends_too_and_what_it_found_is_written() {
     let mut guard = std::process::Command::new("/bin/sh").args(["-c", &script]).current_dir(t).spawn().unwrap();
     let appears = |name: &str| {
         (0..600).any(|_| {
-            std::thread::sleep(std::time::Duration::from_millis(100));
+            std::thread::sleep(Duration::from_millis(100));
             t.join(name).exists()
         })
     };

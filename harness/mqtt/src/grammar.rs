@@ -78,7 +78,7 @@ const REFUSALS: [(i64, &str); 6] = [
 ];
 
 /// A property of CONNACK is an announcement. A reason is none: a server that refuses what it has not announced that it lacks breaks
-/// MQTT5 3.2.2.3, or does not do what it says.
+/// MQTT5 §3.2.2.3.4 to §3.2.2.3.13, or does not do what it says.
 fn limit(before: &mut dyn Iterator<Item = &Packet>, answer: &Packet, field: &str) -> bool {
     const PROPERTIES: [&str; 10] = [
         "maximum_qos",

@@ -339,7 +339,15 @@ impl Campaign<'_> {
         };
         let told = !matches!(row.verdict, Verdict::Pass | Verdict::NotApplicable);
         let target = Some(job.target.digest.clone());
-        shared.add(JournalEntry::Trial { row, plan, transcript, control, target, judgements, observed })?;
+        shared.add(JournalEntry::Trial {
+            row: Box::new(row),
+            plan,
+            transcript,
+            control,
+            target,
+            judgements,
+            observed,
+        })?;
         // What is told as a number only is not shown.
         if told { shared.settle() } else { Ok(()) }
     }

@@ -202,12 +202,12 @@ impl Campaign<'_> {
             return Ok(()); // `write_unconfirmed` takes it from here
         }
         if counted.confirmed || small.tree == plan.tree {
-            return self.write(job, &small, suspicion, counted, shared);
+            return self.write(job, &small, suspicion, &counted, shared);
         }
         // Cutting went too far: the original is counted instead.
         self.reporter.tell(Progress::Replays(self.times(job)));
         let counted = self.count(job, &plan, suspicion, slots, shared)?;
-        if self.interrupted() { Ok(()) } else { self.write(job, &plan, suspicion, counted, shared) }
+        if self.interrupted() { Ok(()) } else { self.write(job, &plan, suspicion, &counted, shared) }
     }
 
     /// Questions that cutting down a live failure may cost: what fits in the time that the settings allow it. What must run alone is
@@ -296,13 +296,13 @@ impl Campaign<'_> {
         job: &Job,
         plan: &Plan,
         suspicion: &Suspicion,
-        counted: Counted,
+        counted: &Counted,
         shared: &Shared,
     ) -> Result<(), CampaignError> {
         let Some((outcome, violation)) = &counted.shown else {
-            return self.unconfirmed_as(job, suspicion, &counted, shared);
+            return self.unconfirmed_as(job, suspicion, counted, shared);
         };
-        let finding = self.describe(job, plan, suspicion, violation, &counted);
+        let finding = self.describe(job, plan, suspicion, violation, counted);
         let text = reproduce(&finding, plan, &outcome.transcript, self);
         self.folder.keep_finding(&finding, plan, &outcome.transcript, outcome.control.as_ref(), &text)?;
         self.publish(job, &finding, shared)

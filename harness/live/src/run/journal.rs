@@ -38,7 +38,7 @@ pub enum JournalEntry {
     /// A trial is over.
     Trial {
         /// The row of `results.json`, before replays have confirmed a failure.
-        row: TrialRow,
+        row: Box<TrialRow>,
         /// SHA-256 of the printed plan.
         plan: String,
         /// SHA-256 of the transcript.

@@ -29,7 +29,7 @@ impl Done {
         let mut done = Done::default();
         for record in records {
             let JournalEntry::Trial { row, judgements, observed, .. } = record else { continue };
-            done.trials.insert(row.n, (row.clone(), judgements.clone()));
+            done.trials.insert(row.n, ((**row).clone(), judgements.clone()));
             match observed.or_else(|| seen_before(row, judgements)) {
                 Some(present) => done.observed.insert(row.n, present),
                 None => done.observed.remove(&row.n),

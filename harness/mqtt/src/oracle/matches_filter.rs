@@ -99,7 +99,7 @@ fn session<'a>(conn: u32, logins: &BTreeMap<u32, Login<'a>>) -> (&'a str, u32) {
 }
 
 /// The filter that topics are compared with: in MQTT 5 what follows a share name.
-fn bare<'a>(filter: &'a str, version: Version) -> &'a str {
+fn bare(filter: &str, version: Version) -> &str {
     let shared = filter.strip_prefix("$share/").filter(|_| version == Version::V5);
     shared.and_then(|shared| shared.split_once('/')).map_or(filter, |(_, bare)| bare)
 }

@@ -32,7 +32,15 @@ fn failing(places: &[&str]) -> Vec<Judgement> {
 
 fn trial(row: TrialRow, judgements: Vec<Judgement>) -> JournalEntry {
     let (plan, transcript) = (String::new(), String::new());
-    JournalEntry::Trial { row, plan, transcript, control: None, target: None, judgements, observed: None }
+    JournalEntry::Trial {
+        row: Box::new(row),
+        plan,
+        transcript,
+        control: None,
+        target: None,
+        judgements,
+        observed: None,
+    }
 }
 
 /// A finding as `finding.toml` has it: everything that is not asked here is empty.
