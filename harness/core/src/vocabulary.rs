@@ -55,7 +55,7 @@ pub enum Shape {
     Twins,
 }
 
-/// Names that a [`Registry`](crate::registry::Registry) knows.
+/// Names that a [`Registry`] knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     /// Protocols.
