@@ -15,6 +15,7 @@ pub(crate) mod no_crash;
 pub(crate) mod no_hang;
 mod no_slowdown;
 pub(crate) mod no_unhandled_exception;
+mod pace;
 pub mod record;
 pub mod rule;
 mod state_kept;

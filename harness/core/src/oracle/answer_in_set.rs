@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::record::{Moment, Record, StepRun, ids};
+use super::record::{Record, StepRun, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
 use crate::key::{Key, Kind};
 use crate::part::Part;
@@ -59,14 +59,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                     let why = format!("{} was turned away by a target without time ({})", run.name(), run.detail);
                     open = open.or(Some(format!("{why}: it")));
                 }
-                Some((run, moment, StepState::Unmet)) if late_is_open && ran_out(run, moment, step) => {
+                Some((run, _, StepState::Unmet)) if late_is_open && run.ran_out() => {
                     open =
                         open.or(Some(format!("{} had no answer in our time, and no clause names one: it", run.name())));
                 }
                 // What follows a wrong answer follows from it: one violation a member.
-                Some((run, moment, state)) if is_wrong(&record, run, state) => {
+                Some((run, _, state)) if is_wrong(&record, run, state) => {
                     if failed.insert((fleet.name.as_str(), member)) {
-                        let into = if ran_out(run, moment, step) { &mut late } else { &mut wrong };
+                        let into = if run.ran_out() { &mut late } else { &mut wrong };
                         into.push(violation(expect, plan, &record, run, step));
                     }
                 }
@@ -94,12 +94,6 @@ fn too_short(record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Option<
     // What is met before that was met by a packet.
     let silent = ended.at.since(started.at) >= silence;
     silent.then(|| record.hides_an_answer(record.listened(run)?)).flatten()
-}
-
-/// Whether nothing decided it but the end of the time that the step gives: no wrong answer came, and the connection stood.
-fn ran_out(run: &StepRun<'_>, ended: Moment, step: &StepPlan) -> bool {
-    let silences = step.any.iter().any(|alternative| alternative.silence.is_some());
-    !silences && run.started.is_some_and(|started| ended.at.since(started.at) >= step.within)
 }
 
 /// Another answer than one of the set, or none because the target threw a legal client out. What we cut short ourselves is neither.

@@ -114,8 +114,8 @@ impl Lateness {
 
 impl Record<'_> {
     /// Whether something that this fleet waited for came within a time: `seen` is when it did, if it ever did. A bound is met up to
-    /// its [`tolerance`]. Where it is not, it is broken only if the record covers the whole time, and neither we nor the target were
-    /// kept from acting for longer than the tolerance.
+    /// its [`tolerance`]. Where it is not, it is broken only if the record covers the whole time, neither we nor the target were
+    /// kept from acting for longer than the tolerance, and the target was quicker than that with legal clients.
     #[must_use]
     pub fn in_time(&self, fleet: &str, since: Time, within: Duration, seen: Option<Time>) -> InTime {
         let (spare, deadline) = (tolerance(within), since + within);
@@ -127,6 +127,9 @@ impl Record<'_> {
             return InTime::Unknown(format!("the record ended {left} ms before the target's time was over"));
         }
         let had = |at: Time| at.since(since).saturating_sub(self.lateness.between(fleet, since, at));
+        if let Some(why) = self.slow_as_ever(within) {
+            return InTime::Unknown(why);
+        }
         if seen.is_some_and(|at| had(at) > within + spare) {
             return InTime::No; // all our lateness taken off, it was late still
         }
@@ -143,12 +146,16 @@ impl Record<'_> {
 }
 
 impl Record<'_> {
-    /// Why a step that was not met says nothing about the target: our own limits ended its connection, or one side could not act while
-    /// it waited.
+    /// Why a step that was not met says nothing about the target: our own limits ended its connection, one side could not act while
+    /// it waited, or nothing came in time from a target that is as slow with everybody.
     #[must_use]
     pub fn excuse(&self, run: &StepRun<'_>) -> Option<String> {
         if run.conn.is_some_and(|conn| self.is_limited(conn)) {
             return Some(String::from("was cut short by our own limits"));
+        }
+        let slow = run.patience.filter(|_| run.ran_out()).and_then(|patience| self.slow_as_ever(patience));
+        if let Some(slow) = slow {
+            return Some(format!("had no answer in time, and {slow}"));
         }
         let (from, (until, _)) = (run.started?, run.ended?);
         let closed = run.conn.and_then(|conn| self.connections.get(&conn)).and_then(|connection| connection.closed);

@@ -6,12 +6,13 @@ use alloc::vec::Vec;
 
 use super::index::Index;
 use super::lateness::{Lateness, tolerance};
+use super::pace;
 use super::window::Window;
 use crate::connection::Close;
 use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::part::Part;
-use crate::plan::Plan;
+use crate::plan::{Plan, StepPlan};
 use crate::time::{Duration, Time};
 use crate::transcript::{By, Entry, Event, Packet, StepState, Transcript, Who, WitnessState};
 
@@ -62,6 +63,8 @@ pub struct StepRun<'a> {
     pub ended: Option<(Moment, StepState)>,
     /// What matched, or what came instead.
     pub detail: &'a str,
+    /// How long the target has for the answer that it asks for; `None`: it asks for none, or for silence.
+    pub patience: Option<Duration>,
 }
 
 impl StepRun<'_> {
@@ -79,6 +82,13 @@ impl StepRun<'_> {
             Some(_) => true,
             None => self.started.is_some(),
         }
+    }
+
+    /// Nothing decided it but the end of the time that the step gives: no wrong answer came, and the connection stood.
+    #[must_use]
+    pub fn ran_out(&self) -> bool {
+        let took = self.started.zip(self.ended).map(|(from, (until, _))| until.at.since(from.at));
+        took.zip(self.patience).is_some_and(|(took, patience)| took >= patience)
     }
 
     /// As messages name it: `foe[3] step 2 (send)`.
@@ -102,6 +112,8 @@ pub struct Record<'a> {
     pub window: Option<Window>,
     /// When we, or the machine, were late.
     pub lateness: Lateness,
+    /// The usual response time: what legal clients waited for an answer before the attack (median).
+    pub pace: Duration,
     index: Index<'a>,
     /// The connections of each member, by number.
     conns: BTreeMap<(&'a str, u32), Vec<u32>>,
@@ -120,6 +132,7 @@ impl<'a> Record<'a> {
             end: Time::ZERO,
             window: None,
             lateness: Lateness::of(transcript),
+            pace: Duration::ZERO,
             index: Index::new(transcript),
             conns: BTreeMap::new(),
             said_on: BTreeMap::new(),
@@ -137,6 +150,7 @@ impl<'a> Record<'a> {
             }
         }
         record.window = Window::of(plan, &record);
+        record.pace = pace::before_the_attack(&record);
         record
     }
 
@@ -170,6 +184,7 @@ impl<'a> Record<'a> {
                     started: None,
                     ended: None,
                     detail: "",
+                    patience: patience(plan, fleet, *index),
                 });
                 step.conn = conn.or(step.conn);
                 match state {
@@ -361,6 +376,13 @@ impl<'a> Record<'a> {
     pub fn sent_since(&self, conn: u32, since: Time) -> Option<Moment> {
         self.index.sent_since(conn, since)
     }
+}
+
+/// What a step of the script gives the target for its answer.
+fn patience(plan: &Plan, fleet: &str, index: u16) -> Option<Duration> {
+    let step: &StepPlan = plan.fleet(fleet)?.steps.iter().find(|step| step.index == index)?;
+    let asks = !step.any.is_empty() && step.any.iter().all(|alternative| alternative.silence.is_none());
+    asks.then_some(step.within)
 }
 
 /// The packets that an entry completed.

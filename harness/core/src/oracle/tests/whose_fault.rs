@@ -1,7 +1,7 @@
 //! Whose doing it was that something is missing: ours, the target's, or nobody's.
 use super::*;
 use crate::judge::preconditions;
-use crate::oracle::{answer_in_set, fleet_undisturbed};
+use crate::oracle::{answer_in_set, closes_in_time, fleet_undisturbed};
 use crate::recorder::RECORD_LIMIT;
 
 const SET: &str = "[[expect]]\noracle = \"answer-in-set\"\nof = [\"victim\", \"foe\"]\n";
@@ -144,4 +144,48 @@ fn nothing_fails_for_what_the_record_had_no_room_for() {
     };
     assert_says(&unmet(false), Verdict::Fail, "");
     assert_says(&unmet(true), Verdict::Inconclusive, "the record was full");
+}
+
+/// The control and the witness are answered after `usual` ms, the attack is said at 10 s, and its answer ends so after `ended` ms.
+fn asked_of_one_who_takes(usual: u64, ended: u64) -> Film {
+    let mut film = Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n")));
+    film.at(0).open("honest", 0, 1).step("honest", 0, 0, Some(1), StepState::Started);
+    film.at(usual).step("honest", 0, 0, Some(1), StepState::Met);
+    film.at(9_000).witness(WitnessState::Served { rtt: usual * 1_000_000, late: 0 });
+    film.at(10_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+    film.step("foe", 0, 1, Some(2), StepState::Met).step("foe", 0, 2, Some(2), StepState::Started);
+    film.at(10_000 + ended).step("foe", 0, 2, Some(2), StepState::Unmet);
+    film
+}
+
+#[test]
+fn a_time_of_ours_convicts_nobody_who_was_as_slow_with_legal_clients_before_the_attack() {
+    let judged = |usual, ended| asked_of_one_who_takes(usual, ended).judge(&answer_in_set::ORACLE);
+    assert_says(&judged(2_001, 6_000), Verdict::Inconclusive, "waited 2001 ms for an answer even before the attack");
+    assert_says(&judged(2_000, 6_000), Verdict::Fail, "");
+    // A wrong answer needs no time to be wrong.
+    assert_says(&judged(2_001, 3_000), Verdict::Fail, "");
+}
+
+#[test]
+fn slowness_that_came_with_the_attack_excuses_nothing() {
+    let mut film = asked_of_one_who_takes(10, 6_000);
+    film.at(16_100).witness(WitnessState::Served { rtt: 4_000_000_000, late: 0 });
+    assert_says(&film.judge(&answer_in_set::ORACLE), Verdict::Fail, "");
+}
+
+#[test]
+fn the_usual_pace_excuses_a_late_close_too() {
+    let judged = |usual| {
+        let mut film =
+            Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"closes-in-time\"\nof = \"foe\"\nwithin = \"5s\"\n")));
+        film.at(0).open("honest", 0, 1).step("honest", 0, 0, Some(1), StepState::Started);
+        film.at(usual).step("honest", 0, 0, Some(1), StepState::Met);
+        film.at(10_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+        film.step("foe", 0, 1, Some(2), StepState::Met);
+        film.at(20_000).entry(Who::Harness, Event::Slip { of: Slipped::Fleets, ns: 1 });
+        film.judge(&closes_in_time::ORACLE)
+    };
+    assert_says(&judged(3_000), Verdict::Inconclusive, "slow then");
+    assert_says(&judged(30), Verdict::Fail, "still open");
 }
