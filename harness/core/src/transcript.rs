@@ -257,11 +257,17 @@ impl Life {
 /// a peer that went away is none.
 #[must_use]
 pub(crate) fn crash_sign(line: &str) -> Option<&'static str> {
-    if line.contains("Assertion ") && line.contains("failed") {
+    if is_assertion(line) {
         return Some("assertion");
     }
     let goodbye = line.contains(" exception ") && is_goodbye(line);
     CRASHES.iter().find(|sign| line.contains(**sign)).copied().filter(|_| !goodbye)
+}
+
+/// glibc's own form, ``prog: file.c:12: f: Assertion `x' failed.``: servers that check credentials speak of failed assertions too.
+#[must_use]
+pub(crate) fn is_assertion(line: &str) -> bool {
+    line.split_once(": Assertion `").is_some_and(|(_, rest)| rest.contains("' failed"))
 }
 
 /// Whether a line, or a type of exception, says that a peer went away.

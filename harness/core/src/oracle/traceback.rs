@@ -122,7 +122,8 @@ fn structured(lines: &[Line<'_>], at: usize) -> Option<Read> {
     FAMILIES.iter().find_map(|read| read(lines, at))
 }
 
-/// A line that reads like the report of a crash, and no stack with it; the head of a stack trace is none.
+/// A line that reads like the report of a crash, and no stack with it; the head of a stack trace is none. Topics, names and reasons of
+/// peers stand in such lines too: the word alone says of nobody that he caught nothing.
 fn bare(lines: &[Line<'_>], at: usize) -> Option<Read> {
     let sign = crash_sign(lines[at].1)?;
     let follows = (at + 1..lines.len().min(at + 2 + HEAD_LINES)).any(|next| structured(lines, next).is_some());
@@ -131,7 +132,7 @@ fn bare(lines: &[Line<'_>], at: usize) -> Option<Read> {
     }
     let thrown = lines[at].1.split_once("an instance of '").and_then(|(_, rest)| frame::type_name(rest));
     let kind = thrown.unwrap_or_else(|| sign.trim_matches([' ', ':', '*']).to_string());
-    Some(Read { kind, frame: None, uncaught: true, next: at + 1 })
+    Some(Read { kind, frame: None, uncaught: false, next: at + 1 })
 }
 
 /// Whether the lines up to this one say that nobody caught what follows.

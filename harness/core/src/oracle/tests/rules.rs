@@ -506,7 +506,9 @@ fn an_exception_that_was_caught_and_answered_is_a_remark() {
     assert_says(&judgement, Verdict::Pass, "no line");
     assert_eq!(
         judgement.remarks,
-        ["the log tells of KeyError in handler.py:12 (read) that the target caught (1 times)"]
+        [
+            "the log tells of KeyError in handler.py:12 (read) that ended nothing and left nobody without an answer (1 times)"
+        ]
     );
 }
 
@@ -517,6 +519,39 @@ fn an_exception_that_ended_a_connection_without_its_answer_was_not_handled() {
         Verdict::Fail,
         "unhandled KeyError in handler.py:12 (read)",
     );
+}
+
+/// The target logs what it caught and ends a connection, on which a step without a stated answer then goes unanswered.
+#[test]
+fn a_close_that_follows_an_attack_is_no_missing_answer_where_none_was_stated() {
+    let judged = |(fleet, index, conn): (&str, u16, u32)| {
+        let mut film = begun("[[expect]]\noracle = \"no-unhandled-exception\"\n");
+        for line in ["Traceback (most recent call last):", "  File \"/a/b.py\", line 1, in parse", "b.Mal: why"] {
+            film.at(1_100).life(Life::line(line));
+        }
+        film.at(1_150).close(conn, By::Peer).step(fleet, 0, index, Some(conn), StepState::Unmet);
+        film.at(1_200).served().judge(&no_unhandled_exception::ORACLE)
+    };
+    assert_says(&judged(("foe", 1, 2)), Verdict::Pass, "");
+}
+
+#[test]
+fn a_word_of_the_log_alone_is_a_remark_and_a_failure_where_a_legal_client_was_cut_off() {
+    let judged = |line: &str, thrown_out: bool| {
+        let mut film = begun("[[expect]]\noracle = \"no-unhandled-exception\"\n");
+        film.at(1_100).life(Life::line(line));
+        if thrown_out {
+            film.at(1_200).witness(WitnessState::Lost);
+        }
+        film.at(1_300).served().judge(&no_unhandled_exception::ORACLE)
+    };
+    let harmless = "session closed: fatal protocol error; panic: no, client fault";
+    assert_says(&judged(harmless, false), Verdict::Pass, "");
+    assert_eq!(judged(harmless, false).remarks.len(), 1);
+    assert_says(&judged(harmless, true), Verdict::Fail, "thrown out");
+    let assertion = "auth: client Assertion rejected, login failed (bad credentials)";
+    assert!(judged(assertion, false).remarks.is_empty());
+    assert_says(&judged("b: a.c:12: f: Assertion `n' failed.", false), Verdict::Fail, "nobody caught it");
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Rust, Go, C and C++: panics, failed assertions, sanitizer reports. Whatever is printed here, nobody has caught.
+//! Rust, Go, C and C++: panics, failed assertions, sanitizer reports. Whatever is printed here with its place, nobody has caught.
 use alloc::format;
 use alloc::string::String;
 
 use super::frame::{Stack, last_location, location, type_name};
 use super::{LINES_MAX, Line, Read};
+use crate::transcript::is_assertion;
 
 /// How far below a panic its stack may begin; its message stands between.
 const MESSAGE_LINES: usize = 12;
@@ -26,6 +27,9 @@ fn rust(lines: &[Line<'_>], at: usize) -> Option<Read> {
         stack.inner(path, Some(line), "");
     }
     let next = backtrace(lines, at + 1, &mut stack);
+    if stack.is_empty() {
+        return None; // words of a log, not a report: a panic says where it was
+    }
     Some(Read { kind: "panic".into(), frame: stack.into_frame(), uncaught: true, next })
 }
 
@@ -90,8 +94,9 @@ fn sanitizer(lines: &[Line<'_>], at: usize) -> Option<Read> {
         }
         next += 1;
     }
+    let uncaught = !stack.is_empty();
     let kind = type_name(word).map_or_else(|| word.chars().take(40).collect(), |_| String::from(word));
-    Some(Read { kind: format!("{name}Sanitizer {kind}"), frame: stack.into_frame(), uncaught: true, next })
+    Some(Read { kind: format!("{name}Sanitizer {kind}"), frame: stack.into_frame(), uncaught, next })
 }
 
 /// `#12 0x..`: a sign and the number of a frame.
@@ -109,9 +114,9 @@ fn undefined(line: &str, at: usize) -> Option<Read> {
     Some(Read { kind: "undefined behaviour".into(), frame: stack.into_frame(), uncaught: true, next: at + 1 })
 }
 
-/// glibc: `broker: a.c:12: f: Assertion `x' failed.`; elsewhere `Assertion failed: x, file a.c, line 12` and the like.
+/// glibc: `broker: a.c:12: f: Assertion `x' failed.`
 fn assertion(line: &str, at: usize) -> Option<Read> {
-    if !(line.contains("Assertion ") && line.contains("failed")) {
+    if !is_assertion(line) {
         return None;
     }
     let mut stack = Stack::default();

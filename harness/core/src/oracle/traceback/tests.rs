@@ -115,7 +115,7 @@ fn a_go_panic_is_the_innermost_own_function() {
     // Words of a log that are no panic.
     assert_eq!(
         read("panic: button pressed"),
-        [Traceback { kind: "panic".into(), frame: None, uncaught: true, entries: [EntryId(0); 2] }]
+        [Traceback { kind: "panic".into(), frame: None, uncaught: false, entries: [EntryId(0); 2] }]
     );
 }
 
