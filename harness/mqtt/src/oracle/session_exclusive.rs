@@ -1,9 +1,10 @@
-//! One client id, one connection: a take-over ends the older one.
-use alloc::collections::BTreeMap;
+//! One client id, one connection: a take-over ends the older one, and no other.
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::ids::EntryId;
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::lateness::Closing;
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, ids};
@@ -20,7 +21,7 @@ use crate::names;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "session-exclusive",
-    doc: "after a second log-in with the same client id and user, the first connection is ended",
+    doc: "after a second log-in with the same client id and user, the first connection is ended, and the second is not",
     clauses: &["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"],
     needs: Needs::Full,
     kind: FindingKind::Conformance,
@@ -38,7 +39,11 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
     let (mut proven, mut late, mut evidence, mut undecided, mut silent) = (Vec::new(), Vec::new(), Vec::new(), 0, 0);
+    let came: BTreeSet<EntryId> = logins(&record).values().map(|login| login.connect.id).collect();
     for pair in takeovers(expect, &record) {
+        if let Some(ended) = pair.newcomer_thrown_out(&record, &came, within) {
+            proven.push(pair.newcomer_violation(plan, ended));
+        }
         match pair.ended(&record, within) {
             Ended::InTime(moment) => {
                 evidence.extend(ids([pair.second, moment]));
@@ -66,6 +71,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 /// A second log-in that was accepted while the first stood.
 struct Takeover {
     first_conn: u32,
+    second_conn: u32,
+    /// CONNECT of the second.
+    connect: EntryId,
     /// CONNACK of the first.
     first: Moment,
     /// CONNACK of the second.
@@ -95,7 +103,13 @@ fn takeovers(expect: &Expect, record: &Record<'_>) -> Vec<Takeover> {
         firsts.retain(|first| !first.has_left(second));
         // One that is taken over is judged by the log-in that did so; those after it show nothing new of it.
         let taken = firsts.extract_if(.., |first| first.stands(second, later.connect));
-        found.extend(taken.map(|first| Takeover { first_conn: first.conn, first: first.accepted, second }));
+        found.extend(taken.map(|first| Takeover {
+            first_conn: first.conn,
+            second_conn: conn,
+            connect: later.connect.id,
+            first: first.accepted,
+            second,
+        }));
         firsts.push(First::new(record, conn, second));
     }
     found
@@ -153,6 +167,28 @@ impl Takeover {
             let answers = |kind: &str| matches!(kind, "pingresp" | "suback" | "puback" | "pubrec" | "unsuback");
             later.any(|c| !c.sent && c.moment.id > asked.moment.id && answers(&c.packet.kind))
         })
+    }
+
+    /// When the server ended the connection that it had just accepted, though its client had said nothing wrong, and no other log-in
+    /// had come.
+    fn newcomer_thrown_out(&self, record: &Record<'_>, came: &BTreeSet<EntryId>, within: Duration) -> Option<Moment> {
+        let connection = record.connections.get(&self.second_conn)?;
+        let (closed, by, _) = connection.closed?;
+        let displaced = came.range(self.connect..).nth(1).is_some_and(|next| *next < closed.id);
+        let legal = |c: Crossing<'_>| !c.sent || matches!(c.packet.kind.as_str(), "connect" | "pingreq");
+        let thrown_out = by == By::Peer && closed.at.since(self.second.at) <= within && !displaced;
+        (thrown_out && record.packets_of(self.second_conn).all(legal)).then_some(closed)
+    }
+
+    fn newcomer_violation(&self, plan: &Plan, ended: Moment) -> Violation {
+        let clause = if plan.version == "5" { "MQTT5 3.1.4-3" } else { "MQTT3 3.1.4-2" };
+        Violation {
+            expected: "the server goes on with the client that it has accepted".to_string(),
+            actual: "the connection that took over was ended as well".to_string(),
+            clause: clause.to_string(),
+            place: "connect/takeover/newcomer-ended".to_string(),
+            entries: ids([self.first, self.second, ended]),
+        }
     }
 
     fn violation(&self, plan: &Plan, within: Duration) -> Violation {
