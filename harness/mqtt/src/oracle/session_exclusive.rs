@@ -181,7 +181,7 @@ impl Takeover {
     }
 
     fn newcomer_violation(&self, plan: &Plan, ended: Moment) -> Violation {
-        let clause = if plan.version == "5" { "MQTT5 3.1.4-3" } else { "MQTT3 3.1.4-2" };
+        let clause = if names::version(&plan.version) == Version::V5 { "MQTT5 3.1.4-3" } else { "MQTT3 3.1.4-2" };
         Violation {
             expected: "the server goes on with the client that it has accepted".to_string(),
             actual: "the connection that took over was ended as well".to_string(),

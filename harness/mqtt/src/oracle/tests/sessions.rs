@@ -41,6 +41,25 @@ fn a_take_over_that_is_over_by_our_own_doing_decides_nothing() {
 }
 
 #[test]
+fn a_take_over_that_ends_the_newcomer_too_has_served_nobody() {
+    let ended = |at: u64, by: By, third: bool| {
+        let mut film = Film::new(plan("5", TAKEOVER));
+        login(film.at(0), "twice", 1, Some("u"), "probe");
+        login(film.at(100), "twice", 2, Some("u"), "probe");
+        film.at(110).close(1, By::Peer);
+        if third {
+            login(film.at(120), "twice", 3, Some("u"), "probe");
+        }
+        film.at(at).close(2, by).at(5_000).served();
+        film.judge(&session_exclusive::ORACLE)
+    };
+    assert_says(&ended(150, By::Peer, false), Verdict::Fail, "was ended as well");
+    assert_says(&ended(150, By::Us, false), Verdict::Pass, "");
+    assert_says(&ended(150, By::Peer, true), Verdict::Pass, "");
+    assert_says(&ended(4_000, By::Peer, false), Verdict::Pass, "");
+}
+
+#[test]
 fn two_users_with_one_client_id_are_another_matter() {
     assert_says(&takeover("5", ["u", "v"], None), Verdict::Inconclusive, "no second log-in");
 }
@@ -155,6 +174,53 @@ fn a_puback_that_says_nobody_subscribes_is_still_a_word() {
 #[test]
 fn a_message_that_was_never_sent_proves_nothing() {
     assert_says(&once(&mut Film::new(plan("5", ONCE)), 1_000), Verdict::Inconclusive, "never sent");
+}
+
+/// Two deliveries, the second no repeat of the first, of a message that was published and delivered at these QoS.
+fn twice(published: i64, delivered: i64) -> Judgement {
+    let mut film = Film::new(plan("3.1.1", ONCE));
+    login(film.at(0), "reader", 1, Some("r"), "r1");
+    login(film.at(0), "sender", 2, Some("s"), "s1");
+    film.at(100).plants(2, "once", "publish", &publish(published, 7, false));
+    film.at(200).sees(1, "once", &publish(delivered, 1, false)).sees(1, "once", &publish(delivered, 2, false));
+    once(&mut film, 3_000)
+}
+
+#[test]
+fn a_second_delivery_is_permitted_where_the_message_or_its_delivery_is_of_qos_1() {
+    for (published, delivered) in [(1, 1), (2, 1), (1, 0)] {
+        let judgement = twice(published, delivered);
+        assert_says(&judgement, Verdict::Pass, "at least once");
+        assert_eq!(judgement.remarks.len(), 1, "{published} {delivered}");
+    }
+    for qos in [0, 2] {
+        assert_says(&twice(qos, qos), Verdict::Fail, "2 times");
+    }
+    assert_eq!(twice(2, 2).violations[0].clause, "MQTT3 4.3.3-2");
+}
+
+#[test]
+fn a_reader_who_was_granted_qos_0_has_no_promise() {
+    let granted = |reason: i64| {
+        let mut film = sent(true);
+        film.at(50).got(1, "suback", &[("packet_id", Value::Int(3)), ("reason", Value::Int(reason))]);
+        once(&mut film, 5_000)
+    };
+    assert_says(&granted(0), Verdict::Inconclusive, "granted QoS 0");
+    assert_says(&granted(1), Verdict::Fail, "never came");
+}
+
+#[test]
+fn an_exchange_whose_publish_was_never_answered_is_not_the_one_to_be_judged() {
+    for (state, verdict) in [
+        (StepState::Met, Verdict::Pass),
+        (StepState::Unmet, Verdict::Inconclusive),
+        (StepState::Barred, Verdict::Inconclusive),
+    ] {
+        let mut film = sent(true);
+        film.at(210).sees(1, "once", &publish(2, 1, false)).step("sender", 0, 1, Some(2), state);
+        assert_eq!(once(&mut film, 2_000).verdict, verdict, "{state:?}");
+    }
 }
 
 const REFUSED: &str = r#"
