@@ -93,7 +93,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 None => open = Some("it was neither acknowledged nor delivered".to_string()),
             },
             many if may_be_lost || is_exact(&sent, many) => {
-                violations.push(repeated(expect, plan, &sent, many, canary))
+                violations.push(repeated(expect, plan, &sent, many, canary));
             }
             many => {
                 remarks.push(format!(
