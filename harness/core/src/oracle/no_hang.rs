@@ -5,14 +5,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::newcomer::{self, Fate};
-use super::record::{Crossing, Moment, Record};
+use super::record::{Connection, Crossing, Moment, Record};
 use super::rule::{Needs, Oracle};
 use super::thrown_out::{self, Loss};
+use crate::connection::Close;
 use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
 use crate::time::{Duration, Time};
-use crate::transcript::{Transcript, WitnessState};
+use crate::transcript::{Event, Life, Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
 pub(crate) const ORACLE: Oracle = Oracle {
@@ -39,10 +40,27 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if super::no_crash::death(transcript).is_some() {
         return Judgement::inconclusive(ORACLE.id, "the target ended: that belongs to no-crash");
     }
+    if let Some(why) = gone_elsewhere(&record) {
+        return Judgement::inconclusive(ORACLE.id, why);
+    }
     let deadline = expect.duration("deadline", DEADLINE);
     let each = record.witnesses().map(|witness| one(plan, &record, witness, deadline));
     each.reduce(worse)
         .unwrap_or_else(|| Judgement::inconclusive(ORACLE.id, "the witness was not served after the last stimulus"))
+}
+
+/// A server that somebody else started, and that nobody listens for any more: it ended, and who or what ended it cannot be seen from here.
+fn gone_elsewhere(record: &Record<'_>) -> Option<String> {
+    let transcript = record.transcript;
+    let ours = transcript.entries.iter().any(|entry| matches!(entry.event, Event::Life(Life::Started { .. })));
+    let first = record.attack().map_or(Time::ZERO, |(first, _)| first.at);
+    let refused = |connection: &Connection<'_>| {
+        connection.closed.is_some_and(|(moment, _, how)| how == Close::Refused && moment.at >= first)
+    };
+    let gone = !ours && transcript.header.clock != "sim" && record.connections.values().any(refused);
+    gone.then(|| {
+        "nobody listens there any more: who ended a server that runs elsewhere cannot be seen from here".to_string()
+    })
 }
 
 /// The worse of two judgements; of two alike, the first.

@@ -190,7 +190,7 @@ fn results_are_of_their_schema_field_by_field() {
         findings: vec![proofhouse_core::finding::Signature(text("s"))],
         remarks: vec![text("m")],
     };
-    let mut finding = json!({ "cwe": [1], "guidance": ["HRD-1"], "verdict": "fail", "replay": "2 of 3", "kind": "crash", "level": "must" });
+    let mut finding = json!({ "cwe": [1], "guidance": ["HRD-1"], "not_replayed": ["no port was free"], "verdict": "fail", "replay": "2 of 3", "kind": "crash", "level": "must" });
     for (name, told) in schema["$defs"]["FindingRow"]["properties"].as_object().unwrap() {
         assert!(!told["description"].as_str().unwrap().is_empty(), "{name}");
         if finding.get(name).is_none() {
