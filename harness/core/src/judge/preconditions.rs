@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use crate::connection::Close;
 use crate::ids::{CanaryId, EntryId};
 use crate::oracle::canary::{At, carries, sightings};
+use crate::oracle::lateness::tolerance;
 use crate::oracle::record::{Connection, Crossing, Moment, Record, StepRun, ids, writes};
 use crate::part::Part;
 use crate::plan::{Alternative, FleetPlan, Plan, Recording, StepPlan};
@@ -117,13 +118,17 @@ fn check_stops(record: &Record<'_>, found: &mut Preconditions) {
     }
 }
 
-/// What of our own stood in the way of a trial: we were stopped, or met a limit of ours. A rule that found nothing in it has shown
+/// What of our own stood in the way of a trial: we were stopped or late, the target waited for a processor, or we met a limit of ours. A rule that found nothing in it has shown
 /// nothing.
 #[must_use]
 pub fn own_doing(plan: &Plan, transcript: &Transcript) -> Option<String> {
     let record = Record::new(plan, transcript);
     if let Some(long) = record.lateness.stopped() {
         return Some(format!("we ourselves were stopped for {} ms", long.as_millis()));
+    }
+    let late = plan.fleets.iter().map(|fleet| record.lateness.between(&fleet.name, Time::ZERO, record.end)).max();
+    if let Some(late) = late.filter(|late| *late > tolerance(*late)) {
+        return Some(format!("we, or the machine, were {} ms late", late.as_millis()));
     }
     let mut found = Preconditions::default();
     check_record(&record, "", &mut found);
