@@ -22,6 +22,7 @@ pub mod dialog;
 pub mod exchange;
 pub mod frames;
 pub mod link_format;
+pub mod model;
 pub mod names;
 pub mod observe;
 pub mod oracle;

@@ -20,6 +20,7 @@ pub const COAP: Protocol = Protocol {
     verbs: steps::VERBS,
     behaviours: behaviour::BEHAVIOURS,
     oracles: oracle::ORACLES,
+    model: Some(&crate::model::ORACLE),
     case_lists: cases::CASES,
     capabilities: CAPABILITIES,
     rights: &[],

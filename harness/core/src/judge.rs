@@ -47,6 +47,7 @@ pub fn judge_all(
         });
     }
     all.extend(unasked(plan, transcript, &preconditions, &lateness));
+    all.extend(registry.models(plan).filter_map(|model| by_model(model, plan, transcript, &lateness)));
     if let Some((which, entry)) = preconditions::announced_limit(plan, transcript, registry) {
         beyond(&which, entry, &mut all, registry);
     }
@@ -123,6 +124,16 @@ fn tempered(oracle: &Oracle, expect: &Expect, judgement: Judgement, precondition
         return judgement;
     };
     Judgement::inconclusive(oracle.id, format!("{}; but {unsure}", judgement.reason)).remarking(judgement.remarks)
+}
+
+/// The whole standard is asked of every trial, whatever its scenario is about. What the model saw stands by itself: it compares with the
+/// text, not with a control; nothing is said where it had nothing to say.
+fn by_model(model: &Oracle, plan: &Plan, transcript: &Transcript, lateness: &Lateness) -> Option<Judgement> {
+    if plan.expects.iter().any(|expect| expect.oracle == model.id) {
+        return None;
+    }
+    let judgement = excused(model, (model.judge)(&plain(model), plan, transcript), lateness);
+    (judgement.verdict != Verdict::NotApplicable).then_some(judgement)
 }
 
 /// An unhandled exception in the log is never ignored, also where no scenario asks for it; nor is what was remarked about handled ones.

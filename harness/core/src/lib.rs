@@ -26,6 +26,7 @@ pub mod ids;
 pub mod judge;
 pub mod key;
 pub mod link;
+pub mod model;
 pub mod note;
 pub mod oracle;
 pub mod part;

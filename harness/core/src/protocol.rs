@@ -8,6 +8,7 @@ use crate::grammar::Grammar;
 use crate::key::Key;
 use crate::oracle::rule::Oracle;
 use crate::plan::{FleetPlan, Plan, StepPlan};
+use crate::seed::Seed;
 use crate::shared::Shared;
 use crate::time::Time;
 use crate::transcript::Packet;
@@ -37,6 +38,25 @@ pub struct Behaviour {
     pub crowd: NewCrowd,
     /// Whether it ends by itself. A trial ends when all that end have ended.
     pub ends: fn(&FleetPlan) -> bool,
+    /// Writes the fleet out as scripts when a plan is made, so that it is printed, replayed and cut down like any other: the fleets that
+    /// take its place, each with its keys.
+    pub written_out: Option<WriteOut>,
+}
+
+/// Writes a fleet out: the fleets that take its place, by name, with their keys.
+pub type WriteOut = fn(&WrittenOut<'_>) -> Vec<(String, Fields)>;
+
+/// A fleet that is to be written out.
+#[derive(Clone, Copy, Debug)]
+pub struct WrittenOut<'a> {
+    /// Its name: what takes its place is called `name-0`, `name-1`, ...
+    pub name: &'a str,
+    /// Its keys, as the file says them.
+    pub keys: &'a Fields,
+    /// Version of the protocol; empty where there is one only.
+    pub version: &'a str,
+    /// Randomness of the fleet.
+    pub seed: Seed,
 }
 
 /// One row of a named list of cases: what `{case.k}` stands for.
@@ -116,6 +136,8 @@ pub struct Protocol {
     pub behaviours: &'static [Behaviour],
     /// Oracles beside the generic ones.
     pub oracles: &'static [Oracle],
+    /// Judges every trial whose record is full against the whole standard, whatever its scenario asks.
+    pub model: Option<&'static Oracle>,
     /// Named lists of cases.
     pub case_lists: &'static [CaseList],
     /// What targets may be able to do.

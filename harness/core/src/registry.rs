@@ -58,8 +58,15 @@ impl Registry {
     }
 
     /// All oracles, generic ones first.
-    pub fn oracles(&self) -> impl Iterator<Item = &Oracle> {
-        crate::oracle::GENERIC.iter().chain(self.protocols.iter().flat_map(|p| p.oracles))
+    pub fn oracles<'s>(&'s self) -> impl Iterator<Item = &'s Oracle> {
+        let own = |p: &'s Protocol| p.oracles.iter().chain(p.model);
+        crate::oracle::GENERIC.iter().chain(self.protocols.iter().flat_map(own))
+    }
+
+    /// The models of the protocols that clients of this plan speak.
+    pub fn models<'s>(&'s self, plan: &'s Plan) -> impl Iterator<Item = &'static Oracle> + 's {
+        let spoken = |p: &&Protocol| plan.fleets.iter().any(|fleet| fleet.protocol == p.name);
+        self.protocols.iter().filter(spoken).filter_map(|p| p.model)
     }
 
     /// The behaviour of this name for a protocol.

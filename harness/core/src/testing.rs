@@ -157,6 +157,7 @@ pub const PROTOCOL: Protocol = Protocol {
     behaviours: &[],
     oracles: &[],
     grammar: &Grammar::NONE,
+    model: None,
     case_lists: &[],
     capabilities: &[],
     rights: &[],

@@ -118,6 +118,9 @@ pub struct Judgement {
     /// The FAIL rests on nothing but a time that we chose: the clause names none, so a target that is slow and right looks alike.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub our_time: bool,
+    /// For a model: how often each of its rules was armed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub armed: Vec<crate::model::Armed>,
 }
 
 impl Judgement {
@@ -136,6 +139,7 @@ impl Judgement {
             violations: Vec::new(),
             remarks: Vec::new(),
             our_time: false,
+            armed: Vec::new(),
         }
     }
 
@@ -161,6 +165,7 @@ impl Judgement {
             violations,
             remarks: Vec::new(),
             our_time: false,
+            armed: Vec::new(),
         }
     }
 
@@ -200,6 +205,7 @@ impl Judgement {
             violations: Vec::new(),
             remarks: Vec::new(),
             our_time: false,
+            armed: Vec::new(),
         }
     }
 }

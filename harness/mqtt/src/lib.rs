@@ -17,6 +17,7 @@ pub mod describe;
 pub mod dialog;
 pub mod frames;
 mod grammar;
+pub mod model;
 pub mod names;
 pub mod oracle;
 pub mod probes;

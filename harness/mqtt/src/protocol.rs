@@ -16,6 +16,7 @@ pub const MQTT: Protocol = Protocol {
     verbs: steps::VERBS,
     behaviours: behaviour::BEHAVIOURS,
     oracles: oracle::ORACLES,
+    model: Some(&crate::model::ORACLE),
     case_lists: cases::CASES,
     capabilities: CAPABILITIES,
     rights: RIGHTS,

@@ -21,6 +21,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "sends readings to a resource at its own pace, and repeats what is not acknowledged",
         crowd: telemetry::crowd,
         ends: has_an_end,
+        written_out: None,
     },
     Behaviour {
         name: "observer",
@@ -28,6 +29,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "observes a resource and acknowledges every notification, or none",
         crowd: observer::crowd,
         ends: has_an_end,
+        written_out: None,
     },
     Behaviour {
         name: "sweep",
@@ -35,6 +37,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "discovers resources, then sends one request to each from a new association",
         crowd: sweep::crowd,
         ends: |_| true,
+        written_out: None,
     },
     Behaviour {
         name: "witness",
@@ -42,6 +45,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "shows that the target still serves everyone else: a CON GET every 200 ms",
         crowd: witness::crowd,
         ends: |_| false,
+        written_out: None,
     },
 ];
 

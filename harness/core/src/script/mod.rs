@@ -36,6 +36,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "plays its steps in order; each starts when the one before is answered",
         crowd,
         ends: |_| true,
+        written_out: None,
     },
     Behaviour {
         name: "admin",
@@ -43,6 +44,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "acts on the target's accounts and life, never on the wire: revoke, grant, rekey, remove, restart",
         crowd,
         ends: |_| true,
+        written_out: None,
     },
 ];
 

@@ -188,9 +188,9 @@ impl Actor for ToyWitness {
 }
 
 const BEHAVIOURS: &[Behaviour] = &[
-    Behaviour { name: "toy", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| true },
-    Behaviour { name: "endless", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| false },
-    Behaviour { name: "witness", keys: &[], doc: "", crowd: ToyWitness::crowd, ends: |_| false },
+    Behaviour { name: "toy", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| true, written_out: None },
+    Behaviour { name: "endless", keys: &[], doc: "", crowd: Toy::crowd, ends: |_| false, written_out: None },
+    Behaviour { name: "witness", keys: &[], doc: "", crowd: ToyWitness::crowd, ends: |_| false, written_out: None },
 ];
 
 /// The toy over datagrams.

@@ -6,7 +6,7 @@ mod arrivals;
 mod exactly_once;
 pub(crate) mod identity;
 mod matches_filter;
-mod policy_kept;
+pub(crate) mod policy_kept;
 mod reads_within_rights;
 mod refused;
 mod session_exclusive;

@@ -266,7 +266,7 @@ fn topic_of(crossing: &Crossing<'_>, aliases: &mut BTreeMap<(u32, i64), String>)
 }
 
 /// Who may do what, and since when: epochs by party and right.
-pub(super) struct Rights<'a> {
+pub(crate) struct Rights<'a> {
     plan: &'a Plan,
     /// (party, right as scenarios write it) -> changes in order.
     epochs: BTreeMap<(&'a str, &'a str), Vec<(Time, bool)>>,
@@ -275,7 +275,7 @@ pub(super) struct Rights<'a> {
 }
 
 impl<'a> Rights<'a> {
-    pub(super) fn new(plan: &'a Plan, transcript: &'a Transcript) -> Rights<'a> {
+    pub(crate) fn new(plan: &'a Plan, transcript: &'a Transcript) -> Rights<'a> {
         let mut epochs: BTreeMap<(&str, &str), Vec<(Time, bool)>> = BTreeMap::new();
         for entry in &transcript.entries {
             if let Event::Grant { party, grant, allow } = &entry.event {
@@ -289,7 +289,7 @@ impl<'a> Rights<'a> {
     }
 
     /// Whether a party could do this to a topic at `at`, or within `grace` before.
-    pub(super) fn held(&self, party: Option<u16>, what: &str, topic: &str, at: Time, grace: Duration) -> bool {
+    pub(crate) fn held(&self, party: Option<u16>, what: &str, topic: &str, at: Time, grace: Duration) -> bool {
         self.filters(party, what, topic).any(|right| {
             let changes = self.epochs.get(&right).map_or(&[][..], Vec::as_slice);
             let mut allowed = self.is_initial(party, right.1);

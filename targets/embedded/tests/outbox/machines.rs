@@ -191,8 +191,8 @@ fn protocol(transport: Transport) -> &'static str {
 }
 
 const BEHAVIOURS: &[Behaviour] = &[
-    Behaviour { name: "client", keys: &[], doc: "", crowd: clients, ends: |_| true },
-    Behaviour { name: "server", keys: &[], doc: "", crowd: servers, ends: |_| false },
+    Behaviour { name: "client", keys: &[], doc: "", crowd: clients, ends: |_| true, written_out: None },
+    Behaviour { name: "server", keys: &[], doc: "", crowd: servers, ends: |_| false, written_out: None },
 ];
 
 fn registry() -> Registry {

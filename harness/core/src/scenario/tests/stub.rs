@@ -59,7 +59,7 @@ const CHATTER: &[Key] = &[
 ];
 
 const fn behaviour(name: &'static str, keys: &'static [Key]) -> Behaviour {
-    Behaviour { name, keys, doc: "", crowd: nobody, ends: |_| true }
+    Behaviour { name, keys, doc: "", crowd: nobody, ends: |_| true, written_out: None }
 }
 
 fn nobody(_: &FleetPlan, _: &Plan, _: Option<&Protocol>) -> Box<dyn Crowd> {
@@ -111,6 +111,7 @@ const STUB: Protocol = Protocol {
     verbs: VERBS,
     behaviours: &[behaviour("chatter", CHATTER), behaviour("witness", &[])],
     oracles: ORACLES,
+    model: None,
     case_lists: &[CaseList { name: "stub.matrix", rows: matrix }],
     capabilities: &[Capability { name: "sessions", probe: None, doc: "" }],
     rights: RIGHTS,
@@ -151,6 +152,7 @@ pub(super) fn registry() -> Registry {
         name: "dumb",
         versions: &[],
         scheme: ("dumb", 9),
+        model: None,
         case_lists: &[],
         capabilities: &[],
         oracles: &[],

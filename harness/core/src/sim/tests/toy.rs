@@ -26,8 +26,8 @@ pub(crate) const CLEAN: Network = Network::CLEAN;
 
 const TOY: Protocol = Protocol {
     behaviours: &[
-        Behaviour { name: "puppet", keys: &[], doc: "", crowd: puppets, ends: |_| true },
-        Behaviour { name: "endless", keys: &[], doc: "", crowd: puppets, ends: |_| false },
+        Behaviour { name: "puppet", keys: &[], doc: "", crowd: puppets, ends: |_| true, written_out: None },
+        Behaviour { name: "endless", keys: &[], doc: "", crowd: puppets, ends: |_| false, written_out: None },
     ],
     describe: |_, from| Box::new(Reader { from, rest: Vec::new() }),
     ..testing::PROTOCOL

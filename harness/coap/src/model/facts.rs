@@ -1,0 +1,203 @@
+//! What we know of a trial: every association of ours with the target, the requests on it, and what they were answered with.
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+
+use proofhouse_core::ids::EntryId;
+use proofhouse_core::oracle::record::{Moment, Record};
+use proofhouse_core::plan::{Network, Plan};
+use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::transcript::{Event, Life, Packet};
+use proofhouse_core::value::Value;
+
+/// How long we wait for what the text demands without a time, before we call it missed. A server may take its time for an acknowledgement
+/// up to PROCESSING_DELAY, which is as long as ACK_TIMEOUT: 2 s (RFC 7252 §4.8.2).
+pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+
+/// A datagram of an association.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    pub moment: Moment,
+    /// By us; otherwise by the target.
+    pub sent: bool,
+    pub packet: &'a Packet,
+}
+
+impl<'a> Seen<'a> {
+    pub fn id(&self) -> EntryId {
+        self.moment.id
+    }
+    pub fn is(&self, role: &str) -> bool {
+        self.packet.kind == role
+    }
+    pub fn message(&self) -> &'a str {
+        self.packet.fields.text(Packet::MESSAGE).unwrap_or("")
+    }
+    pub fn int(&self, field: &str) -> Option<i64> {
+        self.packet.fields.int(field)
+    }
+    pub fn text(&self, field: &str) -> Option<&'a str> {
+        self.packet.fields.text(field)
+    }
+    pub fn has(&self, field: &str) -> bool {
+        self.packet.fields.find(field).is_some()
+    }
+    pub fn mid(&self) -> i64 {
+        self.int("mid").unwrap_or(-1)
+    }
+    pub fn token(&self) -> &'a str {
+        self.text("token").unwrap_or("")
+    }
+    pub fn code(&self) -> &'a str {
+        self.text("code").unwrap_or("")
+    }
+    pub fn payload(&self) -> &'a [u8] {
+        self.packet.fields.find("payload").and_then(Value::as_bytes).unwrap_or(&[])
+    }
+    /// Legal as a message, and nothing in it that a server is to refuse.
+    pub fn is_legal(&self) -> bool {
+        self.packet.malformed.is_empty()
+            && !self.has("options")
+            && !self.has("version")
+            && !self.has("option_cut")
+            && !self.has("raw")
+    }
+    /// Of a success class.
+    pub fn succeeds(&self) -> bool {
+        self.code().starts_with("2.")
+    }
+}
+
+/// A request of ours with everything that came for it.
+pub(super) struct Exchange {
+    /// Its place among the datagrams of the association.
+    pub request: usize,
+    /// Copies of it: the same message id again.
+    pub copies: Vec<usize>,
+    /// Empty acknowledgement, or reset.
+    pub ack: Option<usize>,
+    pub reset: Option<usize>,
+    /// Responses with its token, in order.
+    pub responses: Vec<usize>,
+}
+
+/// One of our sockets and the target.
+pub(super) struct Assoc<'a> {
+    pub who: (&'a str, u32),
+    pub packets: Vec<Seen<'a>>,
+    pub exchanges: Vec<Exchange>,
+    pub closed: Option<Moment>,
+    /// No link of ours loses, doubles or damages anything.
+    pub clean: bool,
+}
+
+impl<'a> Assoc<'a> {
+    pub fn heard(&self) -> impl Iterator<Item = (usize, &Seen<'a>)> {
+        self.packets.iter().enumerate().filter(|(_, seen)| !seen.sent)
+    }
+    pub fn said(&self) -> impl Iterator<Item = (usize, &Seen<'a>)> {
+        self.packets.iter().enumerate().filter(|(_, seen)| seen.sent)
+    }
+    /// The exchanges whose request is legal, with the request.
+    pub fn legal(&self) -> impl Iterator<Item = (&Exchange, &Seen<'a>)> {
+        self.exchanges
+            .iter()
+            .map(|exchange| (exchange, &self.packets[exchange.request]))
+            .filter(|(_, request)| request.is_legal())
+    }
+    /// Something of ours before this that a server may answer with anything: a datagram that it cannot read, or an unknown method.
+    pub fn odd_before(&self, at: usize) -> bool {
+        self.packets[..at].iter().any(|seen| seen.sent && !seen.is_legal())
+    }
+}
+
+/// Everything that the rules are asked about.
+pub(super) struct Facts<'a> {
+    pub record: &'a Record<'a>,
+    pub assocs: Vec<Assoc<'a>>,
+    until: Moment,
+}
+
+impl<'a> Facts<'a> {
+    pub fn of(plan: &'a Plan, record: &'a Record<'a>) -> Facts<'a> {
+        let until = life(record);
+        let speaks = |fleet: &str| plan.fleet(fleet).filter(|fleet| fleet.protocol == "coap" && !fleet.plays_server);
+        let mut assocs = Vec::new();
+        for (number, connection) in &record.connections {
+            let Some(fleet) = speaks(connection.fleet) else { continue };
+            let crossings = record.packets_of(*number).filter(|crossing| crossing.moment.id < until.id);
+            let packets: Vec<Seen<'_>> = crossings
+                .map(|crossing| Seen { moment: crossing.moment, sent: crossing.sent, packet: crossing.packet })
+                .collect();
+            assocs.push(Assoc {
+                who: (connection.fleet, connection.member),
+                exchanges: exchanges(&packets),
+                packets,
+                closed: connection.closed.map(|(moment, ..)| moment),
+                clean: plan.network == Network::CLEAN && fleet.network == Network::CLEAN,
+            });
+        }
+        Facts { record, assocs, until }
+    }
+
+    /// Whether we listened on an association for our whole patience after `since`, while we and the target were awake.
+    pub fn had_patience(&self, assoc: &Assoc<'_>, since: Time, patience: Duration) -> bool {
+        let last = self.until.at.min(self.record.end);
+        let end = assoc.closed.map_or(last, |moment| moment.at.min(last));
+        let slack = self.record.lateness.between(assoc.who.0, since, end);
+        assoc.clean
+            && end.since(since) >= patience + slack
+            && self.record.lateness.stopped_between(since, end).is_none()
+    }
+}
+
+/// The first moment at which the target ended or was told to start anew.
+fn life(record: &Record<'_>) -> Moment {
+    let over = |event: &Event| match event {
+        Event::Life(Life::Exited { .. } | Life::Signalled { .. } | Life::Stopped) => true,
+        Event::Ordered { order } => matches!(order, proofhouse_core::admin::Order::Restart),
+        _ => false,
+    };
+    let first = record.transcript.iter().find(|(_, entry)| over(&entry.event));
+    first.map_or(Moment { at: Time::NEVER, id: EntryId(u32::MAX) }, |(id, entry)| Moment { at: entry.at, id })
+}
+
+/// Pairs requests and what answers them: acknowledgements by message id, responses by token.
+fn exchanges(packets: &[Seen<'_>]) -> Vec<Exchange> {
+    let mut all: Vec<Exchange> = Vec::new();
+    let mut by_mid: BTreeMap<i64, usize> = BTreeMap::new();
+    let mut by_token: BTreeMap<&str, usize> = BTreeMap::new();
+    for (at, seen) in packets.iter().enumerate() {
+        match (seen.sent, seen.packet.kind.as_str()) {
+            (true, "request") => {
+                let again = by_mid.get(&seen.mid()).copied().filter(|of| same(&packets[all[*of].request], seen));
+                if let Some(of) = again {
+                    all[of].copies.push(at);
+                    continue;
+                }
+                by_mid.insert(seen.mid(), all.len());
+                by_token.insert(seen.token(), all.len());
+                all.push(Exchange { request: at, copies: Vec::new(), ack: None, reset: None, responses: Vec::new() });
+            }
+            (false, "ack" | "rst") => {
+                let Some(of) = by_mid.get(&seen.mid()) else { continue };
+                let place = if seen.is("ack") { &mut all[*of].ack } else { &mut all[*of].reset };
+                *place = place.or(Some(at));
+            }
+            (false, "response") => {
+                // A piggybacked one is told by its message id: the blocks of one transfer may all have one token.
+                let own = by_mid
+                    .get(&seen.mid())
+                    .filter(|of| seen.message() == "ack" && packets[all[**of].request].token() == seen.token());
+                if let Some(of) = own.or_else(|| by_token.get(seen.token())) {
+                    all[*of].responses.push(at);
+                }
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+fn same(a: &Seen<'_>, b: &Seen<'_>) -> bool {
+    a.packet.fields == b.packet.fields
+}

@@ -1,0 +1,41 @@
+//! CoAP as one judge: reads any transcript and says, of every message that the target sent or owed as a server, whether RFC 7252, 7641 and
+//! 7959 allow it.
+//!
+//! `facts` gathers what *we* know: each association of ours with the target, the requests that left on it and what came back. The rules are
+//! rows (`rules`); each counts how often it was armed. A datagram of ours that is not legal arms nothing, and excuses whatever may be its answer.
+mod facts;
+mod rules;
+
+use proofhouse_core::model;
+use proofhouse_core::oracle::record::Record;
+use proofhouse_core::oracle::{Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan, Recording};
+use proofhouse_core::severity::FindingKind;
+use proofhouse_core::transcript::Transcript;
+use proofhouse_core::verdict::Judgement;
+
+use facts::Facts;
+
+/// The model as a rule of every trial whose record is full.
+pub const ORACLE: Oracle = Oracle {
+    id: "coap-model",
+    doc: "every message that the target sent or owed is one that the standard allows",
+    clauses: &[],
+    needs: Needs::Full,
+    kind: FindingKind::Conformance,
+    keys: &[],
+    reads_steps: false,
+    judge,
+};
+
+fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    if plan.record != Recording::Full {
+        return Judgement::not_applicable(
+            ORACLE.id,
+            alloc::vec![],
+            "the record keeps only first, last and unusual messages",
+        );
+    }
+    let record = Record::new(plan, transcript);
+    model::judge(ORACLE.id, rules::all(), "RFC", &Facts::of(plan, &record))
+}

@@ -1,0 +1,212 @@
+//! The model of a protocol as a table of rules, and the count of what each of them had to say about a transcript.
+//!
+//! A scenario asks about its own attack; a model asks of every packet that the target sent or owed whether the standard allows it. Each rule
+//! is *armed* wherever both outcomes were possible, and says so: what no transcript arms is not tested, and a report can tell.
+use alloc::collections::BTreeMap;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::EntryId;
+use crate::verdict::{Judgement, Violation};
+
+/// Breaches of one rule that are kept for one trial: the first ones show it, the others are counted.
+const KEPT: usize = 3;
+
+/// One rule of a model. A row: `F` is what the protocol has gathered from a transcript.
+pub struct Rule<F> {
+    /// Name of the rule, unique in its model; part of the signature of what breaks it.
+    pub id: &'static str,
+    /// Statements that it decides, as `MQTT5 3.1.4-3`; the first one of a version is cited.
+    pub clauses: &'static [&'static str],
+    /// What it demands, in one line.
+    pub doc: &'static str,
+    /// Looks at everything that it is about.
+    pub judge: fn(&F, &mut Tally),
+}
+
+impl<F> Rule<F> {
+    /// The clause that a breach cites, in the version whose clauses begin like this: `MQTT5`.
+    #[must_use]
+    pub fn clause(&self, document: &str) -> Option<&'static str> {
+        self.clauses.iter().find(|clause| clause.split(' ').next() == Some(document)).copied()
+    }
+}
+
+/// What a rule found.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// The text demanded it.
+    must: u32,
+    /// The text allowed either.
+    may: u32,
+    /// The text forbade it.
+    must_not: u32,
+    broken: u32,
+    breaches: Vec<Breach>,
+    evidence: Option<EntryId>,
+}
+
+/// One packet, or one silence, that the standard does not allow.
+#[derive(Clone, Debug)]
+pub struct Breach {
+    /// Kind of packet and state, never a number of one trial: part of the signature.
+    pub place: String,
+    /// What was seen.
+    pub actual: String,
+    /// The entries that show it.
+    pub entries: Vec<EntryId>,
+    /// Nothing but our own patience shows it: the text names no time.
+    pub our_time: bool,
+}
+
+impl Breach {
+    /// Something came that may not come, or came wrong.
+    pub fn seen(place: impl Into<String>, actual: impl Into<String>, entries: &[EntryId]) -> Breach {
+        Breach { place: place.into(), actual: actual.into(), entries: entries.to_vec(), our_time: false }
+    }
+
+    /// Something did not come for as long as we had patience.
+    pub fn missed(place: impl Into<String>, actual: impl Into<String>, entries: &[EntryId]) -> Breach {
+        Breach { our_time: true, ..Breach::seen(place, actual, entries) }
+    }
+}
+
+impl Tally {
+    /// The text demands something here: it is there, or the breach says what is instead.
+    pub fn must(&mut self, at: EntryId, breach: Option<Breach>) {
+        self.must += 1;
+        self.note(at, breach);
+    }
+
+    /// The text forbids something here, and it did not happen, or the breach says how.
+    pub fn must_not(&mut self, at: EntryId, breach: Option<Breach>) {
+        self.must_not += 1;
+        self.note(at, breach);
+    }
+
+    /// The text leaves it open here, or nobody saw the order that decides it.
+    pub fn may(&mut self) {
+        self.may += 1;
+    }
+
+    fn note(&mut self, at: EntryId, breach: Option<Breach>) {
+        self.evidence = self.evidence.or(Some(at));
+        let Some(breach) = breach else { return };
+        self.broken += 1;
+        if self.breaches.len() < KEPT {
+            self.breaches.push(breach);
+        }
+    }
+}
+
+/// How often a rule was armed in a trial, and how often it was broken.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Armed {
+    /// Name of the rule.
+    pub rule: String,
+    /// Statements that it decides in the version of the trial, as `MQTT5 3.1.4-3`.
+    pub clauses: Vec<String>,
+    /// The text demanded something.
+    pub must: u32,
+    /// The text forbade something.
+    pub must_not: u32,
+    /// It was open: not armed.
+    pub may: u32,
+    /// It was not so.
+    pub broken: u32,
+}
+
+impl Armed {
+    /// Whether both outcomes were possible at least once.
+    #[must_use]
+    pub fn is_armed(&self) -> bool {
+        self.must + self.must_not > 0
+    }
+}
+
+/// Asks every rule that has a clause in `document` (`MQTT5`), and makes one judgement of it. Nothing armed is NOT_APPLICABLE: a transcript
+/// without that protocol says nothing about it.
+#[must_use]
+pub fn judge<F>(oracle: &str, rules: impl Iterator<Item = Rule<F>>, document: &str, facts: &F) -> Judgement {
+    let (mut armed, mut evidence) = (Vec::new(), Vec::new());
+    let (mut proven, mut by_our_time) = (Vec::new(), Vec::new());
+    for rule in rules {
+        let Some(cited) = rule.clause(document) else { continue };
+        let mut tally = Tally::default();
+        (rule.judge)(facts, &mut tally);
+        evidence.extend(tally.evidence);
+        for breach in &tally.breaches {
+            let violation = violation(&rule, cited, breach);
+            if breach.our_time { by_our_time.push(violation) } else { proven.push(violation) }
+        }
+        if tally.must + tally.must_not + tally.may > 0 {
+            armed.push(count(&rule, document, &tally));
+        }
+    }
+    evidence.sort_unstable();
+    evidence.dedup();
+    let broken = !proven.is_empty() || !by_our_time.is_empty();
+    let judgement = if broken {
+        Judgement::fail_by(oracle, proven, by_our_time)
+    } else if evidence.is_empty() {
+        Judgement::not_applicable(oracle, evidence, "no rule of the model was armed")
+    } else {
+        let held = armed.iter().filter(|row| row.is_armed()).count();
+        Judgement::pass(oracle, evidence, alloc::format!("{held} rules of the model were armed and held"))
+    };
+    Judgement { armed, ..judgement }
+}
+
+fn violation<F>(rule: &Rule<F>, cited: &str, breach: &Breach) -> Violation {
+    Violation {
+        expected: rule.doc.to_string(),
+        actual: breach.actual.clone(),
+        clause: cited.to_string(),
+        place: alloc::format!("{}/{}", rule.id, breach.place),
+        entries: breach.entries.clone(),
+    }
+}
+
+fn count<F>(rule: &Rule<F>, document: &str, tally: &Tally) -> Armed {
+    let of = rule.clauses.iter().filter(|clause| clause.split(' ').next() == Some(document));
+    Armed {
+        rule: rule.id.to_string(),
+        clauses: of.map(ToString::to_string).collect(),
+        must: tally.must,
+        must_not: tally.must_not,
+        may: tally.may,
+        broken: tally.broken,
+    }
+}
+
+/// Adds up what many trials have armed, rule by rule.
+#[must_use]
+pub fn sum<'a>(trials: impl IntoIterator<Item = &'a Armed>) -> Vec<Armed> {
+    let mut all: BTreeMap<(&str, &[String]), Armed> = BTreeMap::new();
+    for one in trials {
+        let total = all.entry((&one.rule, &one.clauses)).or_insert_with(|| Armed {
+            rule: one.rule.clone(),
+            clauses: one.clauses.clone(),
+            ..Armed::default()
+        });
+        total.must += one.must;
+        total.must_not += one.must_not;
+        total.may += one.may;
+        total.broken += one.broken;
+    }
+    all.into_values().collect()
+}
+
+/// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed.
+#[must_use]
+pub fn both(a: Judgement, b: Judgement) -> Judgement {
+    let (mut worse, other) = if a.verdict.and(b.verdict) == a.verdict { (a, b) } else { (b, a) };
+    if other.verdict == worse.verdict {
+        worse.violations.extend(other.violations);
+        worse.evidence.extend(other.evidence);
+    }
+    worse.armed.extend(other.armed);
+    worse
+}

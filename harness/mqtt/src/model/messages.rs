@@ -1,0 +1,210 @@
+//! Application messages: what our clients published or left as Wills, what arrived, and which of the first the second may be.
+use alloc::collections::BTreeMap;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use proofhouse_core::oracle::record::Moment;
+use proofhouse_core::transcript::Packet;
+use proofhouse_core::value::{Fields, Value};
+
+use super::facts::Conn;
+
+/// A message that one of ours gave to the target.
+pub(super) struct Publication<'a> {
+    pub conn: u32,
+    pub sent: Moment,
+    pub topic: String,
+    pub qos: i64,
+    pub retain: bool,
+    pub packet: &'a Packet,
+    /// What stands before the names of its fields: a Will is described in CONNECT.
+    pub prefix: &'static str,
+    /// The target has said that it owns it: PUBACK, PUBCOMP.
+    pub done: Option<Moment>,
+    /// The target has refused it.
+    pub refused: bool,
+    /// Everything on its connection was legal up to it, and nobody said it twice.
+    pub certain: bool,
+}
+
+impl Publication<'_> {
+    pub fn is_will(&self) -> bool {
+        !self.prefix.is_empty()
+    }
+    /// Field of the message, whichever packet carried it.
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.packet.fields.find(&format!("{}{name}", self.prefix))
+    }
+    pub fn is_empty(&self) -> bool {
+        self.field("payload").and_then(Value::as_bytes).is_some_and(<[u8]>::is_empty)
+    }
+    pub fn expiry(&self) -> Option<u64> {
+        self.field("message_expiry").and_then(Value::as_int).map(|seconds| seconds.max(0) as u64)
+    }
+}
+
+/// A PUBLISH that one of ours received.
+pub(super) struct Delivery<'a> {
+    pub conn: u32,
+    /// Its place among the packets of the connection.
+    pub at: usize,
+    pub moment: Moment,
+    /// By name, or by an alias that the target had set; `None`: by one that it had not.
+    pub topic: Option<String>,
+    pub packet: &'a Packet,
+    pub qos: i64,
+    pub retain: bool,
+    pub dup: bool,
+    pub id: Option<i64>,
+    /// The identifier came on this connection before, and the exchange was not over.
+    pub repeat: bool,
+    /// We have acknowledged it, to the end: PUBACK, PUBCOMP, or a refusal.
+    pub acked: bool,
+    /// Places of the publications with this topic and payload that were sent before it arrived.
+    pub from: Vec<usize>,
+}
+
+/// Every message that our clients gave away, in the order in which it left them; Wills with their CONNECT.
+pub(super) fn publications<'a>(conns: &BTreeMap<u32, Conn<'a>>) -> Vec<Publication<'a>> {
+    let mut all = Vec::new();
+    // Under which client and identifier a message is not acknowledged yet.
+    let mut open: BTreeMap<(String, i64), usize> = BTreeMap::new();
+    let mut order: Vec<&Conn<'_>> = conns.values().collect();
+    order.sort_by_key(|conn| conn.packets.first().map(|seen| seen.moment.id));
+    for conn in order {
+        published(conn, &mut open, &mut all);
+    }
+    all.sort_by_key(|publication| publication.sent.id);
+    all
+}
+
+fn published<'a>(conn: &Conn<'a>, open: &mut BTreeMap<(String, i64), usize>, all: &mut Vec<Publication<'a>>) {
+    let mut aliases: BTreeMap<i64, String> = BTreeMap::new();
+    for (at, seen) in conn.packets.iter().enumerate() {
+        let fields = &seen.packet.fields;
+        let id = fields.int("packet_id").map(|id| (conn.client_id.clone(), id));
+        let reason = fields.int("reason").unwrap_or(0);
+        match (seen.sent, seen.packet.kind.as_str()) {
+            (true, "connect") if fields.find("will_topic").is_some() => {
+                all.extend(publication(conn, at, fields.text("will_topic").map(ToString::to_string), "will_"));
+            }
+            (true, "publish") => {
+                let again = fields.truth("dup") == Some(true);
+                let before = id.as_ref().and_then(|id| open.get(id)).copied().filter(|_| again);
+                let topic = named(fields, &mut aliases);
+                if before.is_none()
+                    && let Some(new) = publication(conn, at, topic, "")
+                {
+                    if let Some(id) = id.filter(|_| new.qos > 0) {
+                        open.insert(id, all.len());
+                    }
+                    all.push(new);
+                }
+            }
+            (false, "puback" | "pubrec" | "pubcomp") => {
+                let Some(id) = id else { continue };
+                let Some(of) = open.get(&id).copied() else { continue };
+                let refused = reason >= 0x80;
+                if refused || seen.packet.kind != "pubrec" {
+                    open.remove(&id);
+                    all[of].refused = refused && all[of].done.is_none();
+                    all[of].done = Some(seen.moment).filter(|_| !refused);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn publication<'a>(conn: &Conn<'a>, at: usize, topic: Option<String>, prefix: &'static str) -> Option<Publication<'a>> {
+    let seen = conn.packets[at];
+    let field = |name: &str| seen.packet.fields.find(&format!("{prefix}{name}"));
+    Some(Publication {
+        conn: conn.number,
+        sent: seen.moment,
+        topic: topic?,
+        qos: field("qos").and_then(Value::as_int).unwrap_or(0),
+        retain: field("retain") == Some(&Value::Bool(true)),
+        packet: seen.packet,
+        prefix,
+        done: None,
+        refused: false,
+        certain: at < conn.legal,
+    })
+}
+
+/// The topic of a PUBLISH; keeps the aliases of its direction.
+fn named(fields: &Fields, aliases: &mut BTreeMap<i64, String>) -> Option<String> {
+    let written = fields.text("topic").unwrap_or("");
+    match (fields.int("topic_alias"), written.is_empty()) {
+        (Some(alias), true) => aliases.get(&alias).cloned(),
+        (Some(alias), false) => {
+            aliases.insert(alias, written.to_string());
+            Some(written.to_string())
+        }
+        (None, _) => Some(written.to_string()),
+    }
+}
+
+/// Every PUBLISH that arrived, in order, with what it may be.
+pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &[Publication<'a>]) -> Vec<Delivery<'a>> {
+    let mut sources: BTreeMap<(&str, Vec<u8>), Vec<usize>> = BTreeMap::new();
+    for (nth, publication) in from.iter().enumerate() {
+        let key = (publication.topic.as_str(), payload(&publication.packet.fields, publication.prefix));
+        sources.entry(key).or_default().push(nth);
+    }
+    let mut all = Vec::new();
+    for conn in conns.values() {
+        let mut aliases = BTreeMap::new();
+        // Identifiers under way, and the delivery that each began with.
+        let mut open: BTreeMap<i64, usize> = BTreeMap::new();
+        for (at, seen) in conn.packets.iter().enumerate() {
+            if let (true, "puback" | "pubrec" | "pubcomp", Some(id)) =
+                (seen.sent, seen.packet.kind.as_str(), seen.int("packet_id"))
+                && (!seen.is("pubrec") || seen.int("reason").unwrap_or(0) >= 0x80)
+                && let Some(of) = open.remove(&id)
+            {
+                let delivery: &mut Delivery<'_> = &mut all[of];
+                delivery.acked = true;
+            }
+            if seen.sent || !seen.is("publish") || !seen.packet.malformed.is_empty() {
+                continue;
+            }
+            let fields = &seen.packet.fields;
+            let topic = named(fields, &mut aliases);
+            let known = topic.as_deref().and_then(|topic| sources.get(&(topic, payload(fields, ""))));
+            let before = |nth: &&usize| from[**nth].sent.id < seen.moment.id;
+            let id = fields.int("packet_id");
+            let repeat = id.is_some_and(|id| open.contains_key(&id));
+            if let Some(id) = id {
+                open.entry(id).or_insert(all.len());
+            }
+            all.push(Delivery {
+                conn: conn.number,
+                at,
+                moment: seen.moment,
+                from: known.into_iter().flatten().filter(before).copied().collect(),
+                topic,
+                packet: seen.packet,
+                qos: fields.int("qos").unwrap_or(0),
+                retain: fields.truth("retain") == Some(true),
+                dup: fields.truth("dup") == Some(true),
+                id,
+                repeat,
+                acked: false,
+            });
+        }
+    }
+    all.sort_by_key(|delivery| (delivery.moment.id, delivery.at));
+    all
+}
+
+/// The payload as far as the transcript tells it, and its length.
+pub(super) fn payload(fields: &Fields, prefix: &str) -> Vec<u8> {
+    let told = fields.find(&format!("{prefix}payload")).and_then(Value::as_bytes).unwrap_or(&[]);
+    let len = fields.int(&format!("{prefix}payload_len")).unwrap_or(told.len() as i64);
+    let mut key = told.to_vec();
+    key.extend(len.to_be_bytes());
+    key
+}

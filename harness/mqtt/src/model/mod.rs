@@ -1,0 +1,51 @@
+//! MQTT as one judge: reads any transcript and says, of every packet that the target sent or owed as a server, whether the standard allows it.
+//!
+//! `facts` gathers what *we* know: what our clients sent and received, in which order they saw it. From that each fact is *must*, *may* or
+//! *must not*: a message published before the SUBACK was in our hands may come, one published after it must. No order is guessed that
+//! nobody saw. The rules are rows (`rules`); each counts how often it was armed. A connection on which one of ours breaks the standard is
+//! followed up to there. The model shares packets and topic matching with the reference broker, and nothing else.
+mod breach;
+mod facts;
+mod messages;
+mod rules;
+mod sessions;
+
+use proofhouse_core::model;
+use proofhouse_core::oracle::record::Record;
+use proofhouse_core::oracle::{Needs, Oracle};
+use proofhouse_core::plan::{Expect, Plan, Recording};
+use proofhouse_core::severity::FindingKind;
+use proofhouse_core::transcript::Transcript;
+use proofhouse_core::verdict::Judgement;
+
+use facts::Facts;
+
+/// The model as a rule of every trial whose record is full.
+pub const ORACLE: Oracle = Oracle {
+    id: "mqtt-model",
+    doc: "every packet that the target sent or owed is one that the standard allows",
+    clauses: &[],
+    needs: Needs::Full,
+    kind: FindingKind::Conformance,
+    keys: &[],
+    reads_steps: false,
+    judge,
+};
+
+fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
+    if plan.record != Recording::Full {
+        return Judgement::not_applicable(
+            ORACLE.id,
+            alloc::vec![],
+            "the record keeps only first, last and unusual messages",
+        );
+    }
+    let record = Record::new(plan, transcript);
+    let versions = [(true, "MQTT5"), (false, "MQTT3")];
+    let spoken = versions.into_iter().map(|(version5, document)| (Facts::of(plan, &record, version5), document));
+    let judged = spoken.filter(|(facts, _)| !facts.conns.is_empty());
+    let judgements = judged.map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, &facts));
+    judgements
+        .reduce(model::both)
+        .unwrap_or_else(|| Judgement::not_applicable(ORACLE.id, alloc::vec![], "no client of MQTT took part"))
+}
