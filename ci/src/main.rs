@@ -44,7 +44,8 @@ fn check(root: &Path) -> bool {
 fn soak(root: &Path) -> bool {
     let validate = ["run", "--release", "--", "validate", "--seeds", "200", "--full"];
     let kills = ["test", "-p", "proofhouse-live", "--test", "trouble", "a_thousand_kills", "--", "--ignored"];
-    cargo(root, &validate, &[]) && cargo(root, &kills, &[])
+    let workloads = ["test", "-p", "proofhouse-targets", "--test", "workload", "a_thousand", "--", "--ignored"];
+    cargo(root, &validate, &[]) && cargo(root, &kills, &[]) && cargo(root, &workloads, &[])
 }
 
 fn cargo(root: &Path, args: &[&str], env: &[(&str, &str)]) -> bool {

@@ -5,6 +5,7 @@ mod telemetry;
 #[cfg(test)]
 pub(crate) mod tests;
 mod witness;
+mod workload;
 
 pub(crate) use witness::{FILTER as WITNESS_FILTER, TOPICS as WITNESS_TOPICS};
 
@@ -20,6 +21,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "publishes readings at its own pace; connects again when the connection is lost",
         crowd: telemetry::crowd,
         ends: has_an_end,
+        written_out: None,
     },
     Behaviour {
         name: "commanded",
@@ -27,6 +29,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "subscribes to its own commands and answers each by publishing its state",
         crowd: commanded::crowd,
         ends: has_an_end,
+        written_out: None,
     },
     Behaviour {
         name: "recording-broker",
@@ -34,6 +37,15 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "plays the server: takes every client, acknowledges everything, passes nothing on; what it gets is in the transcript",
         crowd: recording_broker::crowd,
         ends: |_| false,
+        written_out: None,
+    },
+    Behaviour {
+        name: "workload",
+        keys: workload::KEYS,
+        doc: "two to eight clients that use everything legal, drawn from the seed; written out as scripts, judged by mqtt-model",
+        crowd: |_, _, _| panic!("a workload is written out when its plan is made"),
+        ends: |_| true,
+        written_out: Some(workload::written_out),
     },
     Behaviour {
         name: "witness",
@@ -41,6 +53,7 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         doc: "shows that the target still serves everyone else: a QoS 1 round trip every 200 ms",
         crowd: witness::crowd,
         ends: |_| false,
+        written_out: None,
     },
 ];
 

@@ -147,7 +147,9 @@ impl Broker {
         out: &mut Outbox,
     ) -> Sent {
         let message = &delivery.message;
-        let Ok(left) = message.left(now) else { return Sent::Never };
+        // What was sent once at QoS 2 does not expire any more [MQTT5 4.3.3-7].
+        let begun = wire.qos() == QoS::ExactlyOnce && wire.dup();
+        let Ok(left) = message.left(now).or(if begun { Ok(Some(0)) } else { Err(()) }) else { return Sent::Never };
         let Ok(topic) = TopicName::new(&message.topic) else { return Sent::Never };
         if self.flaws.has(Flaw::OddTopicDropsReaders) && message.topic.contains(is_odd) {
             self.hang_up(conn, now, out);

@@ -1,0 +1,122 @@
+//! Workloads: legal use in all its mixtures, judged by the model.
+mod rig;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proofhouse_core::seed::Seed;
+use proofhouse_core::verdict::Verdict;
+use rig::{files, load, reference, registry, run};
+
+/// Seeds of the ordinary run, and of the long one.
+const SEEDS: u64 = 40;
+const SOAK_SEEDS: u64 = 1_000;
+
+#[test]
+fn a_server_that_is_right_serves_every_mixture_as_the_standard_says() {
+    is_spared(SEEDS);
+}
+
+#[test]
+#[ignore = "takes a quarter of a minute: part of the soak"]
+fn a_thousand_seeds_break_no_rule_on_a_server_that_is_right() {
+    is_spared(SOAK_SEEDS);
+}
+
+fn is_spared(seeds: u64) {
+    let registry = registry();
+    let (mut wrong, mut armed): (BTreeMap<String, (u32, String)>, BTreeSet<String>) = Default::default();
+    for (id, file) in files(&["coap", "mqtt"]).into_iter().filter(|(id, _)| id.contains("/workload")) {
+        let scenario = load(&id, &file, &registry);
+        let target = reference(&scenario, &[], &registry);
+        for case in scenario.cases.iter().map(|case| case.name.as_str()) {
+            for seed in 0..seeds {
+                let outcome = run(&scenario, case, Seed(seed), &target, &registry);
+                for judgement in &outcome.judgements {
+                    for row in judgement.armed.iter().filter(|row| row.is_armed()) {
+                        armed.extend(row.clauses.iter().cloned());
+                    }
+                    if judgement.verdict != Verdict::Pass {
+                        let places = judgement
+                            .violations
+                            .iter()
+                            .map(|violation| (violation.place.clone(), violation.actual.clone()));
+                        let reason = (judgement.oracle.clone(), judgement.reason.clone());
+                        for (place, actual) in places.chain(judgement.violations.is_empty().then_some(reason)) {
+                            let entry = wrong.entry(place).or_default();
+                            entry.0 += 1;
+                            entry.1 = format!(
+                                "{id} [{case}] seed {seed}: {actual} {:?}",
+                                judgement.violations.first().map(|one| &one.entries)
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+    for document in ["MQTT5", "MQTT3", "RFC"] {
+        println!("{document}: {} armed", armed.iter().filter(|clause| clause.starts_with(document)).count());
+    }
+    for (place, (count, example)) in &wrong {
+        println!("{count:5} {place}: {example}");
+    }
+    assert!(wrong.is_empty(), "{} kinds of trouble on the clean reference", wrong.len());
+}
+
+/// The first seed at which a workload shows a flaw, and the rule that it breaks.
+fn exposed(flaw: &str, seeds: u64) -> Option<(u64, BTreeSet<String>)> {
+    let registry = registry();
+    let workloads = files(&["coap", "mqtt"]).into_iter().filter(|(id, _)| id.contains("/workload"));
+    let loaded: Vec<_> = workloads.map(|(id, file)| load(&id, &file, &registry)).collect();
+    for seed in 0..seeds {
+        let mut rules = BTreeSet::new();
+        for scenario in &loaded {
+            let target = reference(scenario, &[flaw], &registry);
+            for case in scenario.cases.iter().map(|case| case.name.as_str()) {
+                let outcome = run(scenario, case, Seed(seed), &target, &registry);
+                let failed = outcome.judgements.iter().flat_map(|judgement| &judgement.violations);
+                rules.extend(failed.map(|violation| violation.place.split('/').next().unwrap_or("").to_owned()));
+            }
+        }
+        if !rules.is_empty() {
+            return Some((seed, rules));
+        }
+    }
+    None
+}
+
+/// Flaws of ordinary use, each with a rule that must show it within 50 seeds.
+const SHOWN: &[(&str, &str)] = &[
+    ("plus-matches-more", "subscribed-only"),
+    ("hash-misses-parent", "delivered"),
+    ("forgets-retained", "retained-is-sent"),
+    ("will-after-disconnect", "will-is-dropped"),
+    ("loses-offline-messages", "delivered"),
+    ("redelivers-without-dup", "dup-on-redelivery"),
+    ("answers-wrong-packet-id", "ack-has-its-id"),
+    ("drops-every-tenth", "delivered"),
+];
+
+#[test]
+fn a_flaw_of_ordinary_use_shows_within_fifty_seeds() {
+    for (flaw, rule) in SHOWN {
+        let found = exposed(flaw, 50);
+        assert!(
+            found.as_ref().is_some_and(|(_, rules)| rules.contains(*rule)),
+            "{flaw}: {rule} wanted, found {found:?}"
+        );
+    }
+}
+
+/// Prints for each flaw the first seed that shows it, and by which rules.
+#[test]
+#[ignore = "a table to read: -- --ignored --nocapture"]
+fn the_seed_that_shows_each_flaw() {
+    for (flaw, _) in &registry().flaws {
+        if let Some((seed, rules)) = exposed(flaw, 50) {
+            println!("{flaw}: seed {seed} {rules:?}");
+        } else {
+            println!("{flaw}: -");
+        }
+    }
+}
