@@ -40,9 +40,15 @@ const PING: Ping = Ping { what: "a CoAP ping", datagram: &[0x40, 0x00, 0x50, 0x4
 static GRAMMAR: Grammar =
     Grammar { protocol: "coap", resource, covers, interim: |packet| packet.kind == "ack", busy, ..Grammar::NONE };
 
-/// Too Many Requests \[RFC 8516\], Service Unavailable \[RFC 7252 §5.9.3.4\].
+/// Too Many Requests \[RFC 8516\], Service Unavailable \[RFC 7252 §5.9.3.4\]; and a challenge by Echo \[RFC 9175\], after which the
+/// same may be asked again: neither says anything of what was asked.
 pub(crate) fn busy(packet: &Packet) -> bool {
-    matches!(packet.fields.text("code"), Some("4.29" | "5.03"))
+    let fields = &packet.fields;
+    match fields.text("code") {
+        Some("4.29" | "5.03") => true,
+        Some("4.01") => fields.find("echo").is_some(),
+        _ => false,
+    }
 }
 
 /// Uri-Path segments joined by `/`, without the slash that a path begins with: filters name segments.

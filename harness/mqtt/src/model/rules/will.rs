@@ -239,6 +239,7 @@ fn will_retain(facts: &Facts<'_>, tally: &mut Tally) {
         });
         if let Some(one) = asked_late
             && will.retain
+            && facts.publications.iter().filter(|other| other.topic == will.topic && other.retain).count() == 1
             && conn.goodbye().is_none_or(|bye| bye.int("reason").unwrap_or(0) != 0)
         {
             let got = facts
