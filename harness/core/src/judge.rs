@@ -47,7 +47,10 @@ pub fn judge_all(
         });
     }
     all.extend(unasked(plan, transcript, &preconditions, &lateness));
-    all.extend(registry.models(plan).filter_map(|model| by_model(model, plan, transcript, &lateness)));
+    for model in registry.models(plan) {
+        let judgement = by_model(model, plan, transcript, &lateness);
+        all.extend(judgement.map(|judgement| beside(judgement, &all)));
+    }
     if let Some((which, entry)) = preconditions::announced_limit(plan, transcript, registry) {
         beyond(&which, entry, &mut all, registry);
     }
@@ -134,6 +137,24 @@ fn by_model(model: &Oracle, plan: &Plan, transcript: &Transcript, lateness: &Lat
     }
     let judgement = excused(model, (model.judge)(&plain(model), plan, transcript), lateness);
     (judgement.verdict != Verdict::NotApplicable).then_some(judgement)
+}
+
+/// A breach of a clause that another rule of this trial has convicted is that failure, and none of its own; nor is what a target owed that
+/// ended or hung.
+fn beside(mut model: Judgement, others: &[Judgement]) -> Judgement {
+    let failed = others.iter().filter(|other| other.verdict == Verdict::Fail);
+    let gone = failed.clone().any(|other| [no_crash::ORACLE.id, no_hang::ORACLE.id].contains(&other.oracle.as_str()));
+    if gone && model.our_time {
+        model.violations.clear();
+    }
+    let cited: Vec<&str> =
+        failed.flat_map(|other| &other.violations).map(|violation| violation.clause.as_str()).collect();
+    model.violations.retain(|violation| !cited.contains(&violation.clause.as_str()));
+    if model.verdict == Verdict::Fail && model.violations.is_empty() {
+        model.verdict = Verdict::NotApplicable;
+        model.reason += "; another rule of this trial says so";
+    }
+    model
 }
 
 /// An unhandled exception in the log is never ignored, also where no scenario asks for it; nor is what was remarked about handled ones.
