@@ -5,10 +5,14 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::oracle::record::Moment;
+use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::{Fields, Value};
 
 use super::facts::Conn;
+
+/// How long after an acknowledgement a message may still be on its way through the target.
+const PASSED_ON: Duration = Duration::from_secs(1);
 
 /// A message that one of ours gave to the target.
 pub(super) struct Publication<'a> {
@@ -35,6 +39,10 @@ impl Publication<'_> {
     /// Field of the message, whichever packet carried it.
     pub fn field(&self, name: &str) -> Option<&Value> {
         self.packet.fields.find(&format!("{}{name}", self.prefix))
+    }
+    /// Whether the target had long owned it at a moment: it may acknowledge first, and pass it on a little later.
+    pub fn handled_before(&self, moment: Moment) -> bool {
+        self.done.is_some_and(|done| done.id < moment.id && moment.at.since(done.at) >= PASSED_ON)
     }
     pub fn is_empty(&self) -> bool {
         self.field("payload").and_then(Value::as_bytes).is_some_and(<[u8]>::is_empty)

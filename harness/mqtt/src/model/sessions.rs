@@ -52,7 +52,7 @@ impl Subscription {
     }
     /// Whether it applied to a message when the target handled it.
     pub fn held(&self, message: &Publication<'_>) -> Held {
-        let handled_before = |moment: Moment| message.done.is_some_and(|done| done.id < moment.id);
+        let handled_before = |moment: Moment| message.handled_before(moment);
         if handled_before(self.asked) && !message.is_will() || self.granted.is_some_and(|(_, code)| code > 2) {
             return Held::No;
         }

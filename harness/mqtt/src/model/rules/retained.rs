@@ -241,7 +241,7 @@ fn retained_is_the_last(facts: &Facts<'_>, tally: &mut Tally) {
             other.sent.id > message.sent.id
                 && other.certain
                 && !other.is_will()
-                && other.done.is_some_and(|done| done.id < first.id)
+                && other.handled_before(first)
                 && message.done.is_some_and(|done| done.id < other.sent.id)
                 && sender_may(facts, other)
         });
@@ -276,9 +276,10 @@ fn only_retained_is_kept(facts: &Facts<'_>, tally: &mut Tally) {
         tally.must_not(delivery.moment.id, breach);
     }
     for (session, one, _) in granted(facts) {
-        let early = facts.publications.iter().find(|message| {
-            !message.retain && message.done.is_some_and(|done| done.id < one.asked.id) && one.matches(&message.topic)
-        });
+        let early = facts
+            .publications
+            .iter()
+            .find(|message| !message.retain && message.handled_before(one.asked) && one.matches(&message.topic));
         if let (Some(message), Some(_)) = (early, session.conns.first()) {
             tally.must_not(message.sent.id, None);
         }
