@@ -12,7 +12,7 @@ use proofhouse_core::connection::CloseHow;
 use proofhouse_core::ids::{Conn, EndpointId, MarkId, TimerId};
 use proofhouse_core::note::Note;
 use proofhouse_core::plan::*;
-use proofhouse_core::protocol::{Behaviour, Ping, Protocol, Transport};
+use proofhouse_core::protocol::{Behaviour, Ping, Protocol, Right, Transport};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::target::*;
 use proofhouse_core::testing;
@@ -199,6 +199,12 @@ pub const GRAMS: &str = "grams";
 /// A datagram that asks whether anybody is there.
 pub const PING: Ping = Ping { what: "a ping", datagram: b"?" };
 
+/// What parties of a real broker may do, whose target file is read in the toy's name.
+const RIGHTS: &[Right] = &[
+    Right { name: "publish", doc: "", witness: "proofhouse/#" },
+    Right { name: "subscribe", doc: "", witness: "proofhouse/#" },
+];
+
 /// A registry that knows the toy only, over streams and over datagrams.
 pub fn registry() -> Registry {
     let protocols = vec![toy("toy", Transport::Stream), toy(GRAMS, Transport::Datagram)];
@@ -211,6 +217,7 @@ fn toy(name: &'static str, transport: Transport) -> Protocol {
         transport,
         scheme: (name, 1),
         behaviours: BEHAVIOURS,
+        rights: RIGHTS,
         describe: |_, _| Box::new(Mute),
         ..testing::PROTOCOL
     }
