@@ -43,8 +43,8 @@ pub struct Behaviour {
     pub written_out: Option<WriteOut>,
 }
 
-/// Writes a fleet out: the fleets that take its place, by name, with their keys.
-pub type WriteOut = fn(&WrittenOut<'_>) -> Vec<(String, Fields)>;
+/// Writes a fleet out: the fleets that take its place, by name, with their keys. `Err` is a key and what is wrong with it.
+pub type WriteOut = fn(&WrittenOut<'_>) -> Result<Vec<(String, Fields)>, (String, String)>;
 
 /// A fleet that is to be written out.
 #[derive(Clone, Copy, Debug)]
@@ -136,7 +136,8 @@ pub struct Protocol {
     pub behaviours: &'static [Behaviour],
     /// Oracles beside the generic ones.
     pub oracles: &'static [Oracle],
-    /// Judges every trial whose record is full against the whole standard, whatever its scenario asks.
+    /// Asks about the whole standard, whatever a scenario is about: counted and remarked in every trial whose record is full, and a verdict
+    /// where a scenario names it.
     pub model: Option<&'static Oracle>,
     /// Named lists of cases.
     pub case_lists: &'static [CaseList],

@@ -145,7 +145,7 @@ pub fn capability_names(registry: &Registry) -> Vec<String> {
 fn planned(tree: &Located, case: &Case, trial: Trial<'_>) -> Result<Plan, Stop> {
     let mut tree = tree.clone();
     case::choose(&mut tree, case)?;
-    written::out(&mut tree, trial);
+    written::out(&mut tree, trial)?;
     witness::add(&mut tree, trial.registry);
     read::plan(tree, trial)
 }

@@ -3,16 +3,18 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use super::context::Trial;
-use crate::document::{Located, Node, Pair};
+use crate::document::{Located, Mistake, Node, Pair};
 use crate::protocol::WrittenOut;
 use crate::value::Value;
 
 /// Puts scripts in the place of every fleet whose behaviour is written out. Done again on the result, it changes nothing.
-pub(super) fn out(tree: &mut Located, trial: Trial<'_>) {
+///
+/// # Errors
+/// At a key of the fleet that its behaviour cannot follow.
+pub(super) fn out(tree: &mut Located, trial: Trial<'_>) -> Result<(), Mistake> {
     let text = |tree: &Located, key: &str| tree.find(key).and_then(Located::text).unwrap_or("").to_string();
     let (protocol, version) = (text(tree, "protocol"), text(tree, "version"));
-    let Some(fleets) = tree.find_mut("fleet") else { return };
-    let Node::Table(pairs) = &mut fleets.node else { return };
+    let Some(Located { node: Node::Table(pairs), .. }) = tree.find_mut("fleet") else { return Ok(()) };
     let mut written: Vec<Pair> = Vec::new();
     for pair in pairs.drain(..) {
         let own = pair.value.find("protocol").and_then(Located::text).unwrap_or(&protocol);
@@ -23,8 +25,11 @@ pub(super) fn out(tree: &mut Located, trial: Trial<'_>) {
             continue;
         };
         let seed = trial.seed.child(&pair.key, 0);
-        let scripts = write(&WrittenOut { name: &pair.key, keys: &keys, version: &version, seed });
+        let span_of = |key: &str| pair.value.find(key).map_or(pair.value.span, |value| value.span);
+        let scripts = write(&WrittenOut { name: &pair.key, keys: &keys, version: &version, seed })
+            .map_err(|(key, what)| Mistake::new(span_of(&key), what))?;
         written.extend(scripts.into_iter().map(|(name, keys)| Pair::at(pair.value.span, &name, &Value::Table(keys))));
     }
     *pairs = written;
+    Ok(())
 }

@@ -29,30 +29,43 @@ const TOPICS: &[&str] = &["a", "a/b", "b", "c/b", "\u{e4}", "a/b/c"];
 const STAYS: &str = "3500ms";
 
 /// The scripts of a fleet.
-pub(super) fn written_out(fleet: &WrittenOut<'_>) -> Vec<(String, Fields)> {
-    let parties = fleet.keys.int("parties").unwrap_or(4).clamp(2, 8) as u64;
-    let one = |nth: u64| {
-        let mut keys = fleet.keys.clone();
-        for own in KEYS {
-            keys.remove(own.name);
+///
+/// # Errors
+/// A number out of its range, and keys that the scripts have themselves.
+pub(super) fn written_out(fleet: &WrittenOut<'_>) -> Result<Vec<(String, Fields)>, (String, String)> {
+    for own in ["count", "step", "session"] {
+        if fleet.keys.find(own).is_some() {
+            return Err((
+                own.to_string(),
+                format!("{own}: a workload writes its scripts itself; say how many by `parties`"),
+            ));
         }
-        keys.set("behaviour", "script");
-        let mut client = Client {
-            rng: fleet.seed.stream("client", nth),
-            nth,
-            fleet,
-            count: 0,
-            steps: Vec::new(),
-            filters: Vec::new(),
-        };
-        let manual = client.life();
-        if manual {
-            keys.set("session", "manual");
-        }
-        keys.set("step", Value::List(client.steps));
-        (format!("{}-{nth}", fleet.name), keys)
-    };
-    (0..parties).map(one).collect()
+    }
+    let parties = number(fleet, "parties", 4, 2, 8)?;
+    let steps = number(fleet, "steps", 10, 1, 100)?;
+    Ok((0..parties).map(|nth| script(fleet, nth, steps)).collect())
+}
+
+fn number(fleet: &WrittenOut<'_>, key: &str, default: u64, least: u64, most: u64) -> Result<u64, (String, String)> {
+    let said = fleet.keys.find(key).map(|value| value.as_int().and_then(|n| u64::try_from(n).ok()));
+    let fits = said.unwrap_or(Some(default)).filter(|n| (least..=most).contains(n));
+    fits.ok_or_else(|| (key.to_string(), format!("{key} is a whole number from {least} to {most}")))
+}
+
+/// One client as a fleet of its own.
+fn script(fleet: &WrittenOut<'_>, nth: u64, steps: u64) -> (String, Fields) {
+    let mut keys = fleet.keys.clone();
+    for own in KEYS {
+        keys.remove(own.name);
+    }
+    keys.set("behaviour", "script");
+    let rng = fleet.seed.stream("client", nth);
+    let mut client = Client { rng, nth, fleet, count: 0, steps: Vec::new(), filters: Vec::new() };
+    if client.life(steps) {
+        keys.set("session", "manual");
+    }
+    keys.set("step", Value::List(client.steps));
+    (format!("{}-{nth}", fleet.name), keys)
 }
 
 struct Client<'f> {
@@ -67,8 +80,8 @@ struct Client<'f> {
 
 impl Client<'_> {
     /// Writes the whole life; says whether the client acknowledges nothing by itself.
-    fn life(&mut self) -> bool {
-        // The last one is a reader that loses its connection before it has acknowledged anything.
+    fn life(&mut self, steps: u64) -> bool {
+        // Some are readers that lose their connection before they have acknowledged anything.
         if self.nth > 1 && self.one_in(3) {
             self.forgetful();
             return true;
@@ -79,7 +92,6 @@ impl Client<'_> {
             self.subscribe();
         }
         self.wait(200);
-        let steps = self.fleet.keys.int("steps").unwrap_or(10).clamp(1, 100);
         for _ in 0..steps {
             self.something(durable);
         }
