@@ -14,7 +14,7 @@ use crate::registry::Registry;
 use crate::severity::FindingKind;
 use crate::transcript::Transcript;
 use crate::value::Fields;
-use crate::verdict::{Arm, Judgement, Verdict};
+use crate::verdict::{Arm, Judgement, Verdict, Violation};
 
 pub mod preconditions;
 
@@ -47,10 +47,7 @@ pub fn judge_all(
         });
     }
     all.extend(unasked(plan, transcript, &preconditions, &lateness));
-    for model in registry.models(plan) {
-        let judgement = by_model(model, plan, transcript, &lateness);
-        all.extend(judgement.map(|judgement| beside(judgement, &all)));
-    }
+    all.extend(registry.models(plan).filter_map(|model| by_model(model, plan, transcript)));
     if let Some((which, entry)) = preconditions::announced_limit(plan, transcript, registry) {
         beyond(&which, entry, &mut all, registry);
     }
@@ -129,32 +126,17 @@ fn tempered(oracle: &Oracle, expect: &Expect, judgement: Judgement, precondition
     Judgement::inconclusive(oracle.id, format!("{}; but {unsure}", judgement.reason)).remarking(judgement.remarks)
 }
 
-/// The whole standard is asked of every trial, whatever its scenario is about. What the model saw stands by itself: it compares with the
-/// text, not with a control; nothing is said where it had nothing to say.
-fn by_model(model: &Oracle, plan: &Plan, transcript: &Transcript, lateness: &Lateness) -> Option<Judgement> {
+/// The whole standard is asked of every trial, whatever its scenario is about: what was armed is counted, and what looks wrong is a remark.
+/// A model convicts only where a scenario names it. `None` where it had nothing to say.
+fn by_model(model: &Oracle, plan: &Plan, transcript: &Transcript) -> Option<Judgement> {
     if plan.expects.iter().any(|expect| expect.oracle == model.id) {
         return None;
     }
-    let judgement = excused(model, (model.judge)(&plain(model), plan, transcript), lateness);
-    (judgement.verdict != Verdict::NotApplicable).then_some(judgement)
-}
-
-/// A breach of a clause that another rule of this trial has convicted is that failure, and none of its own; nor is what a target owed that
-/// ended or hung.
-fn beside(mut model: Judgement, others: &[Judgement]) -> Judgement {
-    let failed = others.iter().filter(|other| other.verdict == Verdict::Fail);
-    let gone = failed.clone().any(|other| [no_crash::ORACLE.id, no_hang::ORACLE.id].contains(&other.oracle.as_str()));
-    if gone && model.our_time {
-        model.violations.clear();
-    }
-    let cited: Vec<&str> =
-        failed.flat_map(|other| &other.violations).map(|violation| violation.clause.as_str()).collect();
-    model.violations.retain(|violation| !cited.contains(&violation.clause.as_str()));
-    if model.verdict == Verdict::Fail && model.violations.is_empty() {
-        model.verdict = Verdict::NotApplicable;
-        model.reason += "; another rule of this trial says so";
-    }
-    model
+    let told = (model.judge)(&plain(model), plan, transcript);
+    let remark = |breach: &Violation| format!("{} {} [{}]: {}", model.id, breach.place, breach.clause, breach.actual);
+    let remarks = told.violations.iter().map(remark).collect();
+    let counted = Judgement::not_applicable(model.id, told.evidence, "counted: no scenario asked for a verdict");
+    (!told.armed.is_empty()).then_some(Judgement { armed: told.armed, remarks, ..counted })
 }
 
 /// An unhandled exception in the log is never ignored, also where no scenario asks for it; nor is what was remarked about handled ones.

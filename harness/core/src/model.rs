@@ -2,13 +2,13 @@
 //!
 //! A scenario asks about its own attack; a model asks of every packet that the target sent or owed whether the standard allows it. Each rule
 //! is *armed* wherever both outcomes were possible, and says so: what no transcript arms is not tested, and a report can tell.
-use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
 use crate::ids::EntryId;
+use crate::plan::{Plan, Recording};
 use crate::verdict::{Judgement, Violation};
 
 /// Breaches of one rule that are kept for one trial: the first ones show it, the others are counted.
@@ -59,12 +59,20 @@ pub struct Breach {
     pub entries: Vec<EntryId>,
     /// Nothing but our own patience shows it: the text names no time.
     pub our_time: bool,
+    /// The clause, where it is not the rule's first.
+    pub clause: Option<String>,
 }
 
 impl Breach {
     /// Something came that may not come, or came wrong.
     pub fn seen(place: impl Into<String>, actual: impl Into<String>, entries: &[EntryId]) -> Breach {
-        Breach { place: place.into(), actual: actual.into(), entries: entries.to_vec(), our_time: false }
+        Breach { place: place.into(), actual: actual.into(), entries: entries.to_vec(), our_time: false, clause: None }
+    }
+
+    /// The same, of another clause than the rule's first.
+    #[must_use]
+    pub fn citing(self, clause: impl Into<String>) -> Breach {
+        Breach { clause: Some(clause.into()), ..self }
     }
 
     /// Something did not come for as long as we had patience.
@@ -163,7 +171,7 @@ fn violation<F>(rule: &Rule<F>, cited: &str, breach: &Breach) -> Violation {
     Violation {
         expected: rule.doc.to_string(),
         actual: breach.actual.clone(),
-        clause: cited.to_string(),
+        clause: breach.clause.clone().unwrap_or_else(|| cited.to_string()),
         place: alloc::format!("{}/{}", rule.id, breach.place),
         entries: breach.entries.clone(),
     }
@@ -181,32 +189,23 @@ fn count<F>(rule: &Rule<F>, document: &str, tally: &Tally) -> Armed {
     }
 }
 
-/// Adds up what many trials have armed, rule by rule.
-#[must_use]
-pub fn sum<'a>(trials: impl IntoIterator<Item = &'a Armed>) -> Vec<Armed> {
-    let mut all: BTreeMap<(&str, &[String]), Armed> = BTreeMap::new();
-    for one in trials {
-        let total = all.entry((&one.rule, &one.clauses)).or_insert_with(|| Armed {
-            rule: one.rule.clone(),
-            clauses: one.clauses.clone(),
-            ..Armed::default()
-        });
-        total.must += one.must;
-        total.must_not += one.must_not;
-        total.may += one.may;
-        total.broken += one.broken;
-    }
-    all.into_values().collect()
-}
-
-/// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed.
+/// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed. What only our patience shows
+/// is left out beside what is proven, as within one judgement.
 #[must_use]
 pub fn both(a: Judgement, b: Judgement) -> Judgement {
-    let (mut worse, other) = if a.verdict.and(b.verdict) == a.verdict { (a, b) } else { (b, a) };
-    if other.verdict == worse.verdict {
+    let second = a.verdict.and(b.verdict) != a.verdict || (a.verdict == b.verdict && a.our_time && !b.our_time);
+    let (mut worse, other) = if second { (b, a) } else { (a, b) };
+    if (other.verdict, other.our_time) == (worse.verdict, worse.our_time) {
         worse.violations.extend(other.violations);
         worse.evidence.extend(other.evidence);
     }
     worse.armed.extend(other.armed);
     worse
+}
+
+/// What a model says of a record that is not whole: nothing. `None` where it is whole.
+#[must_use]
+pub fn of_edges(oracle: &str, plan: &Plan) -> Option<Judgement> {
+    let what = "the record keeps only first, last and unusual messages";
+    (plan.record != Recording::Full).then(|| Judgement::not_applicable(oracle, Vec::new(), what))
 }

@@ -45,6 +45,8 @@ pub const UNHEARD: &str = "datagrams-unheard";
 /// Calibration entry with the connections that the kernel made, or was asked to make, and dropped, since the queue of a process that
 /// listens was full.
 pub const LISTEN_OVERFLOWS: &str = "listen-overflows";
+/// Gauge of a round in a target that has been played in before: how many rounds. Sessions and messages of those may still be there.
+pub const ROUNDS_BEFORE: &str = "rounds-before";
 /// Gauge of the target's processes, beside its first, that served when it was ready and have ended since.
 pub const SERVERS_ENDED: &str = "servers-ended";
 /// Name of the entry that says that the target logged more than we keep: nobody can say what stood in the rest.

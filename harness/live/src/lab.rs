@@ -14,6 +14,7 @@ use proofhouse_core::budget::Lease;
 use proofhouse_core::ids::EndpointId;
 use proofhouse_core::plan::Plan;
 use proofhouse_core::protocol::{Protocol, Transport};
+use proofhouse_core::recorder::ROUNDS_BEFORE;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::target::{Given, ProcessSpec, TargetKind, TargetSpec};
 use proofhouse_core::time::{Time, nanos};
@@ -115,7 +116,7 @@ impl Lab {
         let mut entries = in_round(self.observed.take(), self.zero);
         self.rounds += 1;
         if self.rounds > 1 && self.ours.is_some() {
-            entries.extend(runs_already(&self.version()));
+            entries.extend(runs_already(&self.version(), u64::from(self.rounds - 1)));
         }
         // In order of time; of one moment, the target's life comes first.
         entries.append(&mut transcript.entries);
@@ -443,10 +444,12 @@ fn calibrate(driver: &mut Driver, ours: u64, targets: Option<u64>) {
     }
 }
 
-/// What a round finds that is not the first: the target has been started, and is ready.
-fn runs_already(version: &str) -> [Entry; 2] {
-    let life = |life| Entry { at: Time::ZERO, who: Who::Target, event: Event::Life(life) };
-    [life(Life::Started { version: version.to_string() }), life(Life::Ready)]
+/// What a round finds that is not the first: the target has been started, is ready, and has been played in.
+fn runs_already(version: &str, before: u64) -> [Entry; 3] {
+    let told = |event| Entry { at: Time::ZERO, who: Who::Target, event };
+    let started = Life::Started { version: version.to_string() };
+    let before = Event::Gauge { name: ROUNDS_BEFORE.into(), value: before };
+    [told(Event::Life(started)), told(Event::Life(Life::Ready)), told(before)]
 }
 
 /// What was observed in the lab's time, told in that of a round which began at `zero`.

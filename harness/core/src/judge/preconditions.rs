@@ -13,7 +13,7 @@ use crate::part::Part;
 use crate::plan::{Alternative, FleetPlan, Plan, Recording, StepPlan};
 use crate::recorder::{LOG_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
-use crate::time::Time;
+use crate::time::{Duration, Time};
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
 use crate::value::Value;
 use crate::verdict::Judgement;
@@ -118,8 +118,8 @@ fn check_stops(record: &Record<'_>, found: &mut Preconditions) {
     }
 }
 
-/// What of our own stood in the way of a trial: we were stopped or late, the target waited for a processor, or we met a limit of ours. A rule that found nothing in it has shown
-/// nothing.
+/// What of our own stood in the way of a trial: we were stopped or late, the target waited for a processor, or we met a limit of ours.
+/// A rule that came to no answer in it has shown nothing.
 #[must_use]
 pub fn own_doing(plan: &Plan, transcript: &Transcript) -> Option<String> {
     let record = Record::new(plan, transcript);
@@ -127,7 +127,7 @@ pub fn own_doing(plan: &Plan, transcript: &Transcript) -> Option<String> {
         return Some(format!("we ourselves were stopped for {} ms", long.as_millis()));
     }
     let late = plan.fleets.iter().map(|fleet| record.lateness.between(&fleet.name, Time::ZERO, record.end)).max();
-    if let Some(late) = late.filter(|late| *late > tolerance(*late)) {
+    if let Some(late) = late.filter(|late| *late > tolerance(Duration::ZERO)) {
         return Some(format!("we, or the machine, were {} ms late", late.as_millis()));
     }
     let mut found = Preconditions::default();

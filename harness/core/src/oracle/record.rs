@@ -8,13 +8,14 @@ use super::index::Index;
 use super::lateness::{Lateness, tolerance};
 use super::pace;
 use super::window::Window;
+use crate::admin::Order;
 use crate::connection::Close;
 use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::part::Part;
 use crate::plan::{Plan, StepPlan};
 use crate::time::{Duration, Time};
-use crate::transcript::{By, Entry, Event, Packet, StepState, Transcript, Who, WitnessState};
+use crate::transcript::{By, Entry, Event, Life, Packet, StepState, Transcript, Who, WitnessState};
 
 /// An entry and its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -237,6 +238,18 @@ impl<'a> Record<'a> {
     /// The witnesses that had something to say, in the order of their names.
     pub fn witnesses(&self) -> impl Iterator<Item = &'a str> + '_ {
         self.index.witnesses()
+    }
+
+    /// The first moment from which the target was not itself any more: it ended, or was told to start anew.
+    #[must_use]
+    pub fn target_ended(&self) -> Moment {
+        let over = |event: &Event| match event {
+            Event::Life(Life::Exited { .. } | Life::Signalled { .. } | Life::Stopped) => true,
+            Event::Ordered { order } => *order == Order::Restart,
+            _ => false,
+        };
+        let first = self.transcript.iter().find(|(_, entry)| over(&entry.event));
+        first.map_or(Moment { at: Time::NEVER, id: EntryId(u32::MAX) }, |(id, entry)| Moment { at: entry.at, id })
     }
 
     /// Round trips of one witness, in order.

@@ -5,7 +5,7 @@ use proofhouse_core::verdict::Verdict;
 use serde::Serialize;
 
 use super::numbers::{Counts, Share};
-use super::rows::{Expected, Row, is_model};
+use super::rows::{Expected, Row};
 use crate::args::{Shown, Validate};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
@@ -190,7 +190,7 @@ fn says(row: &Row, named: &[String]) -> String {
     failed.sort_unstable();
     failed.dedup();
     let (meant, strayed): (Vec<&str>, Vec<&str>) =
-        failed.iter().partition(|rule| named.is_empty() || is_model(rule) || named.iter().any(|name| name == **rule));
+        failed.iter().partition(|rule| named.is_empty() || named.iter().any(|name| name == **rule));
     for (what, rules) in [("failed", meant), ("strayed, failed too", strayed)] {
         if !rules.is_empty() {
             let _ = write!(text, "; {what}: {}", rules.join(", "));
