@@ -6,12 +6,15 @@ use proofhouse_core::ids::EntryId;
 use proofhouse_core::oracle::record::{Moment, Record};
 use proofhouse_core::plan::{Network, Plan};
 use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::transcript::{Event, Life, Packet};
+use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
 /// How long we wait for what the text demands without a time, before we call it missed. A server may take its time for an acknowledgement
 /// up to PROCESSING_DELAY, which is as long as ACK_TIMEOUT: 2 s (RFC 7252 §4.8.2).
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long something may be on its way, or being built, when ours has left that stops it.
+const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
 /// A datagram of an association.
 #[derive(Clone, Copy)]
@@ -88,9 +91,42 @@ pub(super) struct Assoc<'a> {
     pub closed: Option<Moment>,
     /// No link of ours loses, doubles or damages anything.
     pub clean: bool,
+    /// Places of the messages of each message id that we sent, and that came.
+    said: BTreeMap<i64, Vec<usize>>,
+    heard: BTreeMap<i64, Vec<usize>>,
+    /// The first place at which each token was sent.
+    tokens: BTreeMap<&'a str, usize>,
+    /// The first datagram of ours that a server may answer with anything: one that it cannot read, or has an option that it may not know.
+    odd: Option<usize>,
 }
 
 impl<'a> Assoc<'a> {
+    fn new(who: (&'a str, u32), packets: Vec<Seen<'a>>, closed: Option<Moment>, clean: bool) -> Assoc<'a> {
+        let (mut said, mut heard) = (BTreeMap::<i64, Vec<usize>>::new(), BTreeMap::<i64, Vec<usize>>::new());
+        let mut tokens = BTreeMap::new();
+        for (at, seen) in packets.iter().enumerate() {
+            let places = if seen.sent { &mut said } else { &mut heard };
+            places.entry(seen.mid()).or_default().push(at);
+            if seen.sent && !["ack", "rst", "ping"].contains(&seen.packet.kind.as_str()) {
+                tokens.entry(seen.token()).or_insert(at);
+            }
+        }
+        let odd = packets.iter().position(|seen| seen.sent && !seen.is_legal());
+        Assoc { who, exchanges: exchanges(&packets), packets, closed, clean, said, heard, tokens, odd }
+    }
+
+    /// What we sent with a message id, in order.
+    pub fn said_with(&self, mid: i64) -> impl Iterator<Item = &Seen<'a>> {
+        self.said.get(&mid).into_iter().flatten().map(|at| &self.packets[*at])
+    }
+    /// What came with a message id, in order.
+    pub fn heard_with(&self, mid: i64) -> impl Iterator<Item = &Seen<'a>> {
+        self.heard.get(&mid).into_iter().flatten().map(|at| &self.packets[*at])
+    }
+    /// Whether a token had left us before a place.
+    pub fn token_before(&self, token: &str, at: usize) -> bool {
+        self.tokens.get(token).is_some_and(|first| *first < at)
+    }
     pub fn heard(&self) -> impl Iterator<Item = (usize, &Seen<'a>)> {
         self.packets.iter().enumerate().filter(|(_, seen)| !seen.sent)
     }
@@ -104,9 +140,9 @@ impl<'a> Assoc<'a> {
             .map(|exchange| (exchange, &self.packets[exchange.request]))
             .filter(|(_, request)| request.is_legal())
     }
-    /// Something of ours before this that a server may answer with anything: a datagram that it cannot read, or an unknown method.
+    /// Whether the answer to an odd datagram of ours may come from this place on.
     pub fn odd_before(&self, at: usize) -> bool {
-        self.packets[..at].iter().any(|seen| seen.sent && !seen.is_legal())
+        self.odd.is_some_and(|odd| odd < at)
     }
 }
 
@@ -119,7 +155,7 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub fn of(plan: &'a Plan, record: &'a Record<'a>) -> Facts<'a> {
-        let until = life(record);
+        let until = record.target_ended();
         let speaks = |fleet: &str| plan.fleet(fleet).filter(|fleet| fleet.protocol == "coap" && !fleet.plays_server);
         let mut assocs = Vec::new();
         for (number, connection) in &record.connections {
@@ -128,15 +164,17 @@ impl<'a> Facts<'a> {
             let packets: Vec<Seen<'_>> = crossings
                 .map(|crossing| Seen { moment: crossing.moment, sent: crossing.sent, packet: crossing.packet })
                 .collect();
-            assocs.push(Assoc {
-                who: (connection.fleet, connection.member),
-                exchanges: exchanges(&packets),
-                packets,
-                closed: connection.closed.map(|(moment, ..)| moment),
-                clean: plan.network == Network::CLEAN && fleet.network == Network::CLEAN,
-            });
+            let clean = plan.network == Network::CLEAN && fleet.network == Network::CLEAN;
+            let who = (connection.fleet, connection.member);
+            assocs.push(Assoc::new(who, packets, connection.closed.map(|(moment, ..)| moment), clean));
         }
         Facts { record, assocs, until }
+    }
+
+    /// Whether nothing can come any more by `by` that was on its way, or being built, when something of ours left at `since`: the target
+    /// may have waited for a processor meanwhile.
+    pub fn settled(&self, assoc: &Assoc<'_>, since: Time, by: Time) -> bool {
+        by.since(since) > ON_ITS_WAY + self.record.lateness.between(assoc.who.0, since, by)
     }
 
     /// Whether we listened on an association for our whole patience after `since`, while we and the target were awake.
@@ -148,17 +186,6 @@ impl<'a> Facts<'a> {
             && end.since(since) >= patience + slack
             && self.record.lateness.stopped_between(since, end).is_none()
     }
-}
-
-/// The first moment at which the target ended or was told to start anew.
-fn life(record: &Record<'_>) -> Moment {
-    let over = |event: &Event| match event {
-        Event::Life(Life::Exited { .. } | Life::Signalled { .. } | Life::Stopped) => true,
-        Event::Ordered { order } => matches!(order, proofhouse_core::admin::Order::Restart),
-        _ => false,
-    };
-    let first = record.transcript.iter().find(|(_, entry)| over(&entry.event));
-    first.map_or(Moment { at: Time::NEVER, id: EntryId(u32::MAX) }, |(id, entry)| Moment { at: entry.at, id })
 }
 
 /// Pairs requests and what answers them: acknowledgements by message id, responses by token.

@@ -6,13 +6,15 @@ use alloc::vec::Vec;
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::oracle::record::{Moment, Record};
 use proofhouse_core::plan::Plan;
+use proofhouse_core::recorder::ROUNDS_BEFORE;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{By, Event, Life, Packet, Who};
 use proofhouse_core::value::{Fields, unhex};
 
 use super::breach;
 use super::messages::{Delivery, Publication, deliveries, publications};
-use super::sessions::{Sessions, sessions};
+use super::sessions::{Sessions, Subscription, sessions};
+use crate::codec::topic::matches;
 use crate::codec::{Sender, Version, split};
 use crate::oracle::identity::{Logins, logins, party};
 use crate::oracle::policy_kept::Rights;
@@ -109,7 +111,7 @@ impl<'a> Conn<'a> {
     }
 
     /// A request that left us after `since` was answered.
-    fn answers_later(&self, since: Time) -> bool {
+    pub fn answers_later(&self, since: Time) -> bool {
         let asks = |seen: &&Seen<'_>| {
             ["publish", "subscribe", "unsubscribe", "pubrel", "pingreq"].contains(&seen.packet.kind.as_str())
         };
@@ -146,9 +148,16 @@ pub(super) struct Facts<'a> {
     on: BTreeMap<u32, Vec<usize>>,
     /// Places of the publications on each topic.
     topics: BTreeMap<String, Vec<usize>>,
+    /// Places of the subscriptions, by session and number: of each filter without wildcards, and of those with some.
+    filters: BTreeMap<String, Vec<(usize, usize)>>,
+    wild: Vec<(usize, usize)>,
+    /// For each publication: places of the deliveries that can be nothing else, in order.
+    came: Vec<Vec<usize>>,
+    /// Connections of each client id, in the order of their CONNECTs.
+    clients: BTreeMap<String, Vec<u32>>,
     logins: Logins<'a>,
     rights: Rights<'a>,
-    /// The target was started in this trial and is ours alone: nobody else has left or sent anything.
+    /// The target was started for this trial and is ours alone: nobody else has left or sent anything, and no trial before it either.
     pub alone: bool,
     /// Somebody's right is taken away in this trial.
     pub revokes: bool,
@@ -158,7 +167,7 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub fn of(plan: &'a Plan, record: &'a Record<'a>, version5: bool) -> Facts<'a> {
-        let until = life(record);
+        let until = record.target_ended();
         let mut conns = connections(plan, record, version5, until);
         for conn in conns.values_mut() {
             conn.legal = breach::first(conn);
@@ -175,11 +184,26 @@ impl<'a> Facts<'a> {
             topics.entry(publication.topic.clone()).or_default().push(nth);
         }
         let (logins, rights) = (logins(record), Rights::new(plan, record.transcript));
-        let started =
-            |entry: &proofhouse_core::transcript::Entry| matches!(entry.event, Event::Life(Life::Started { .. }));
-        let alone = record.transcript.entries.iter().any(started);
-        let revokes =
-            record.transcript.entries.iter().any(|entry| matches!(entry.event, Event::Grant { allow: false, .. }));
+        let (mut filters, mut wild): (BTreeMap<String, Vec<_>>, Vec<_>) = Default::default();
+        for (session, one) in sessions.all.iter().enumerate() {
+            for (nth, one) in one.subscriptions.iter().enumerate() {
+                let places =
+                    if is_wild(&one.filter) { &mut wild } else { filters.entry(one.filter.clone()).or_default() };
+                places.push((session, nth));
+            }
+        }
+        let mut came = alloc::vec![Vec::new(); publications.len()];
+        for (nth, delivery) in deliveries.iter().enumerate() {
+            if let [only] = delivery.from[..] {
+                came[only].push(nth);
+            }
+        }
+        let has = |wanted: fn(&Event) -> bool| record.transcript.entries.iter().any(|entry| wanted(&entry.event));
+        let started = has(|event| matches!(event, Event::Life(Life::Started { .. })));
+        let used = has(|event| matches!(event, Event::Gauge { name, .. } if name == ROUNDS_BEFORE));
+        let alone = started && !used;
+        let revokes = has(|event| matches!(event, Event::Grant { allow: false, .. }));
+        let clients = clients(&conns);
         Facts {
             plan,
             record,
@@ -190,6 +214,10 @@ impl<'a> Facts<'a> {
             deliveries,
             on,
             topics,
+            filters,
+            wild,
+            came,
+            clients,
             logins,
             rights,
             alone,
@@ -207,13 +235,34 @@ impl<'a> Facts<'a> {
         self.deliveries_on(conn).filter(|delivery| delivery.qos > 0 && !delivery.acked && !delivery.repeat)
     }
 
-    /// Places of the publications on the topics that a filter matches; a filter without wildcards needs no search.
-    pub fn published_on(&self, matches: impl Fn(&str) -> bool, filter: &str) -> Vec<usize> {
-        if !filter.contains(['+', '#']) {
+    /// Places of the publications on the topics that a filter matches; one without wildcards needs no search.
+    pub fn published_on(&self, filter: &str) -> Vec<usize> {
+        if !is_wild(filter) {
             return self.topics.get(filter).cloned().unwrap_or_default();
         }
-        let fits = self.topics.iter().filter(|(topic, _)| matches(topic));
+        let fits = self.topics.iter().filter(|(topic, _)| matches(filter, topic));
         fits.flat_map(|(_, places)| places.iter().copied()).collect()
+    }
+
+    /// Every subscription whose filter matches a topic.
+    pub fn subscribers<'f>(&'f self, topic: &'f str) -> impl Iterator<Item = &'f Subscription> {
+        let plain = self.filters.get(topic).into_iter().flatten();
+        let wild = self.wild.iter().filter(move |place| self.subscription(**place).matches(topic));
+        plain.chain(wild).map(|place| self.subscription(*place))
+    }
+
+    fn subscription(&self, (session, nth): (usize, usize)) -> &Subscription {
+        &self.sessions.all[session].subscriptions[nth]
+    }
+
+    /// The deliveries that can be nothing but this publication, in order.
+    pub fn came(&self, publication: usize) -> impl Iterator<Item = &Delivery<'a>> {
+        self.came[publication].iter().map(|nth| &self.deliveries[*nth])
+    }
+
+    /// The connections of the client id of a connection, itself among them, in the order of their CONNECTs.
+    pub fn of_client(&self, conn: &Conn<'_>) -> impl Iterator<Item = &Conn<'a>> {
+        self.clients.get(&conn.client_id).into_iter().flatten().map(|number| &self.conns[number])
     }
 
     /// Whether two connections are of one client id: what No Local compares \[MQTT5 3.8.3-3\].
@@ -221,8 +270,12 @@ impl<'a> Facts<'a> {
         a == b || matches!((self.conns.get(&a), self.conns.get(&b)), (Some(a), Some(b)) if a.client_id == b.client_id)
     }
 
-    /// Whether the party behind a connection had a right at a moment.
+    /// Whether the party behind a connection had a right at a moment. Where nobody is asked who he is, everybody may everything.
     pub fn may(&self, conn: u32, what: &str, topic: &str, at: Time) -> bool {
+        let fleet = self.conns.get(&conn).and_then(|conn| self.plan.fleet(conn.who.0));
+        if fleet.is_none_or(|fleet| !fleet.authenticated) {
+            return true;
+        }
         let party = party(self.plan, self.record, &self.logins, conn);
         self.rights.held(party, what, topic, at, Duration::ZERO)
     }
@@ -259,23 +312,6 @@ impl<'a> Facts<'a> {
         let slow = self.record.slow_as_ever(PATIENCE).is_some();
         !conn.deaf && !slow && waited && (conn.is_quiet(end) || conn.answers_later(since))
     }
-}
-
-/// The first moment at which the target ended or was told to start anew.
-fn life(record: &Record<'_>) -> Moment {
-    let mut end = Moment { at: Time::NEVER, id: EntryId(u32::MAX) };
-    for (id, entry) in record.transcript.iter() {
-        let over = match &entry.event {
-            Event::Life(Life::Exited { .. } | Life::Signalled { .. } | Life::Stopped) => true,
-            Event::Ordered { order } => matches!(order, proofhouse_core::admin::Order::Restart),
-            _ => false,
-        };
-        if over {
-            end = Moment { at: entry.at, id };
-            break;
-        }
-    }
-    end
 }
 
 fn connections<'a>(plan: &'a Plan, record: &'a Record<'a>, version5: bool, until: Moment) -> BTreeMap<u32, Conn<'a>> {
@@ -317,6 +353,22 @@ fn connections<'a>(plan: &'a Plan, record: &'a Record<'a>, version5: bool, until
         conns.insert(*number, conn);
     }
     conns
+}
+
+fn is_wild(filter: &str) -> bool {
+    filter.contains(['+', '#'])
+}
+
+/// Connections by client id, in the order of their CONNECTs.
+fn clients(conns: &BTreeMap<u32, Conn<'_>>) -> BTreeMap<String, Vec<u32>> {
+    let mut clients: BTreeMap<String, Vec<u32>> = BTreeMap::new();
+    let mut order: Vec<(EntryId, &Conn<'_>)> =
+        conns.values().filter_map(|conn| Some((conn.packets[conn.connect?].id(), conn))).collect();
+    order.sort_by_key(|(id, _)| *id);
+    for (_, conn) in order {
+        clients.entry(conn.client_id.clone()).or_default().push(conn.number);
+    }
+    clients
 }
 
 /// Connections on which a script stops to read.

@@ -1,6 +1,5 @@
 //! Application messages: what our clients published or left as Wills, what arrived, and which of the first the second may be.
 use alloc::collections::BTreeMap;
-use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -11,8 +10,8 @@ use proofhouse_core::value::{Fields, Value};
 
 use super::facts::Conn;
 
-/// How long after an acknowledgement a message may still be on its way through the target.
-const PASSED_ON: Duration = Duration::from_secs(1);
+/// How long after an acknowledgement what it acknowledges may still be on its way through the target.
+pub(super) const PASSED_ON: Duration = Duration::from_secs(1);
 
 /// A message that one of ours gave to the target.
 pub(super) struct Publication<'a> {
@@ -30,6 +29,8 @@ pub(super) struct Publication<'a> {
     pub refused: bool,
     /// Everything on its connection was legal up to it, and nobody said it twice.
     pub certain: bool,
+    /// No other has its topic and payload.
+    pub unique: bool,
 }
 
 impl Publication<'_> {
@@ -38,7 +39,7 @@ impl Publication<'_> {
     }
     /// Field of the message, whichever packet carried it.
     pub fn field(&self, name: &str) -> Option<&Value> {
-        self.packet.fields.find(&format!("{}{name}", self.prefix))
+        of(&self.packet.fields, self.prefix, name)
     }
     /// Whether the target had long owned it at a moment: it may acknowledge first, and pass it on a little later.
     pub fn handled_before(&self, moment: Moment) -> bool {
@@ -84,7 +85,23 @@ pub(super) fn publications<'a>(conns: &BTreeMap<u32, Conn<'a>>) -> Vec<Publicati
         published(conn, &mut open, &mut all);
     }
     all.sort_by_key(|publication| publication.sent.id);
+    mark_twins(&mut all);
     all
+}
+
+/// Marks what cannot be told apart by topic and payload.
+fn mark_twins(all: &mut [Publication<'_>]) {
+    let mut seen: BTreeMap<(String, Payload<'_>), usize> = BTreeMap::new();
+    let mut twins = Vec::new();
+    for (nth, one) in all.iter().enumerate() {
+        let key = (one.topic.clone(), payload(&one.packet.fields, one.prefix));
+        if let Some(first) = seen.insert(key, nth) {
+            twins.extend([first, nth]);
+        }
+    }
+    for nth in twins {
+        all[nth].unique = false;
+    }
 }
 
 fn published<'a>(conn: &Conn<'a>, open: &mut BTreeMap<(String, i64), usize>, all: &mut Vec<Publication<'a>>) {
@@ -127,7 +144,7 @@ fn published<'a>(conn: &Conn<'a>, open: &mut BTreeMap<(String, i64), usize>, all
 
 fn publication<'a>(conn: &Conn<'a>, at: usize, topic: Option<String>, prefix: &'static str) -> Option<Publication<'a>> {
     let seen = conn.packets[at];
-    let field = |name: &str| seen.packet.fields.find(&format!("{prefix}{name}"));
+    let field = |name: &str| of(&seen.packet.fields, prefix, name);
     Some(Publication {
         conn: conn.number,
         sent: seen.moment,
@@ -139,6 +156,7 @@ fn publication<'a>(conn: &Conn<'a>, at: usize, topic: Option<String>, prefix: &'
         done: None,
         refused: false,
         certain: at < conn.legal,
+        unique: true,
     })
 }
 
@@ -157,7 +175,7 @@ fn named(fields: &Fields, aliases: &mut BTreeMap<i64, String>) -> Option<String>
 
 /// Every PUBLISH that arrived, in order, with what it may be.
 pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &[Publication<'a>]) -> Vec<Delivery<'a>> {
-    let mut sources: BTreeMap<(&str, Vec<u8>), Vec<usize>> = BTreeMap::new();
+    let mut sources: BTreeMap<(&str, Payload<'_>), Vec<usize>> = BTreeMap::new();
     for (nth, publication) in from.iter().enumerate() {
         let key = (publication.topic.as_str(), payload(&publication.packet.fields, publication.prefix));
         sources.entry(key).or_default().push(nth);
@@ -208,11 +226,16 @@ pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &[Publicatio
     all
 }
 
-/// The payload as far as the transcript tells it, and its length.
-pub(super) fn payload(fields: &Fields, prefix: &str) -> Vec<u8> {
-    let told = fields.find(&format!("{prefix}payload")).and_then(Value::as_bytes).unwrap_or(&[]);
-    let len = fields.int(&format!("{prefix}payload_len")).unwrap_or(told.len() as i64);
-    let mut key = told.to_vec();
-    key.extend(len.to_be_bytes());
-    key
+/// What tells messages apart: the payload as far as the transcript tells it, and its length.
+type Payload<'a> = (&'a [u8], i64);
+
+fn payload<'a>(fields: &'a Fields, prefix: &str) -> Payload<'a> {
+    let told = of(fields, prefix, "payload").and_then(Value::as_bytes).unwrap_or(&[]);
+    let len = of(fields, prefix, "payload_len").and_then(Value::as_int);
+    (told, len.unwrap_or(told.len() as i64))
+}
+
+/// A field of a message, whose name may have something before it.
+fn of<'a>(fields: &'a Fields, prefix: &str, name: &str) -> Option<&'a Value> {
+    fields.iter().find(|(key, _)| key.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
 }

@@ -9,11 +9,13 @@ mod facts;
 mod messages;
 mod rules;
 mod sessions;
+#[cfg(test)]
+mod tests;
 
 use proofhouse_core::model;
 use proofhouse_core::oracle::record::Record;
 use proofhouse_core::oracle::{Needs, Oracle};
-use proofhouse_core::plan::{Expect, Plan, Recording};
+use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::Judgement;
@@ -33,12 +35,8 @@ pub const ORACLE: Oracle = Oracle {
 };
 
 fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    if plan.record != Recording::Full {
-        return Judgement::not_applicable(
-            ORACLE.id,
-            alloc::vec![],
-            "the record keeps only first, last and unusual messages",
-        );
+    if let Some(nothing) = model::of_edges(ORACLE.id, plan) {
+        return nothing;
     }
     let record = Record::new(plan, transcript);
     let versions = [(true, "MQTT5"), (false, "MQTT3")];

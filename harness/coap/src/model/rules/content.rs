@@ -69,12 +69,6 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
             doc: "a diagnostic payload is UTF-8",
             judge: diagnostic_is_text,
         },
-        Row {
-            id: "same-entity-same-etag",
-            clauses: &["RFC 7252 §5.10.6"],
-            doc: "one ETag of one resource stands for one representation",
-            judge: same_entity_same_etag,
-        },
     ]
 }
 
@@ -242,25 +236,5 @@ fn diagnostic_is_text(facts: &Facts<'_>, tally: &mut Tally) {
             .is_err()
             .then(|| Breach::seen("diagnostic", "a diagnostic payload is no UTF-8", &[seen.id()]));
         tally.must(seen.id(), breach);
-    }
-}
-
-/// Two answers to plain GETs of one path that name one ETag have one payload.
-fn same_entity_same_etag(facts: &Facts<'_>, tally: &mut Tally) {
-    let mut known: alloc::collections::BTreeMap<(&str, &str, i64), &Seen<'_>> = alloc::collections::BTreeMap::new();
-    for (_, request, seen) in answered(facts).filter(|(_, _, seen)| seen.code() == "2.05" && !seen.has("block2")) {
-        let (Some(path), Some(etag)) = (request.text("path"), seen.text("etag")) else { continue };
-        if request.has("query") {
-            continue;
-        }
-        let key = (path, etag, seen.int("content_format").unwrap_or(-1));
-        let Some(first) = known.get(&key) else {
-            known.insert(key, seen);
-            continue;
-        };
-        let breach = (first.payload() != seen.payload()).then(|| {
-            Breach::seen("etag", format!("one ETag of {path:?} stands for two payloads"), &[first.id(), seen.id()])
-        });
-        tally.must_not(seen.id(), breach);
     }
 }

@@ -5,11 +5,10 @@ use alloc::vec::Vec;
 
 use proofhouse_core::time::Duration;
 
+use super::content::answered;
 use super::{Assoc, Breach, Exchange, Facts, Row, Seen, Tally};
 
-/// A notification that was on its way, or being built, when ours left.
-const ON_ITS_WAY: Duration = Duration::from_secs(1);
-/// How long an observer waits for the notification of a change.
+/// How long an observer waits for the notification of a change when another has had his.
 const CHANGE: Duration = Duration::from_secs(6);
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
@@ -132,7 +131,7 @@ fn deregistered(facts: &Facts<'_>, tally: &mut Tally) {
                 .iter()
                 .skip(1)
                 .map(|at| &assoc.packets[*at])
-                .find(|seen| seen.moment.at > first.moment.at + ON_ITS_WAY && seen.has("observe"));
+                .find(|seen| facts.settled(assoc, first.moment.at, seen.moment.at) && seen.has("observe"));
             let wrong = if first.has("observe") && first.mid() == request.mid() {
                 Some(("response", first))
             } else {
@@ -170,8 +169,8 @@ fn reset_ends_it(facts: &Facts<'_>, tally: &mut Tally) {
             tally.may();
             continue;
         }
-        let later =
-            told(assoc, exchange).find(|seen| seen.moment.at > rst.moment.at + ON_ITS_WAY && seen.mid() != rst.mid());
+        let later = told(assoc, exchange)
+            .find(|seen| facts.settled(assoc, rst.moment.at, seen.moment.at) && seen.mid() != rst.mid());
         tally.must_not(
             rst.id(),
             later.map(|seen| {
@@ -182,7 +181,7 @@ fn reset_ends_it(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn not_observed_unasked(facts: &Facts<'_>, tally: &mut Tally) {
-    for (assoc, request, seen) in super::content::answered(facts).filter(|(_, request, _)| !request.has("observe")) {
+    for (assoc, request, seen) in answered(facts).filter(|(_, request, _)| !request.has("observe")) {
         let registered = assoc.said().any(|(_, said)| said.token() == request.token() && said.has("observe"));
         if !registered {
             tally.must_not(
@@ -194,40 +193,43 @@ fn not_observed_unasked(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// A PUT that succeeded with another content: whoever observes that path is told. Judged where some observer was told, or the answer to a later
-/// GET shows the change, so that a resource that does not change by a PUT is left alone.
+/// A PUT that succeeded: whoever observes that path is told, where another observer of it was. One that nobody was told of may change
+/// nothing, or be told later: no time is named.
 fn every_observer_is_told(facts: &Facts<'_>, tally: &mut Tally) {
-    let watchers: Vec<_> = observations(facts).collect();
-    for (_, request, done) in super::content::answered(facts)
-        .filter(|(_, request, seen)| request.text("method") == Some("put") && seen.code() == "2.04")
-    {
-        let payload = request.payload();
-        let path = request.text("path");
-        let shows = |seen: &Seen<'_>| seen.id() > request.id() && seen.payload() == payload && seen.code() == "2.05";
-        let on = |asked: &Seen<'_>| asked.text("path") == path && !asked.has("query");
-        let changed = super::content::answered(facts)
-            .any(|(_, asked, seen)| on(asked) && asked.text("method") == Some("get") && shows(seen));
-        if payload.is_empty() || !changed {
-            continue;
-        }
-        for (assoc, exchange, asked) in watchers.iter().filter(|(_, _, asked)| on(asked) && asked.id() < request.id()) {
-            let first = &assoc.packets[exchange.responses[0]];
-            let over = assoc.said().any(|(_, said)| {
-                said.id() > first.id()
-                    && (said.is("rst") || (said.token() == asked.token() && said.int("observe") == Some(1)))
-            });
-            if first.id() > request.id() || over || first.payload() == payload {
-                tally.may();
-                continue;
-            }
-            match told(assoc, exchange).find(|seen| seen.id() > request.id()) {
-                Some(seen) => tally.must(seen.id(), None),
-                None if facts.had_patience(assoc, done.moment.at, CHANGE) => {
-                    let what = format!("{:?} changed, and one of its observers was not told", path.unwrap_or("/"));
+    let watchers: Vec<_> = observations(facts).filter(|(_, _, asked)| !asked.has("query")).collect();
+    let puts = answered(facts).filter(|(_, said, seen)| said.text("method") == Some("put") && seen.code() == "2.04");
+    for (_, request, done) in puts.filter(|_| watchers.len() > 1) {
+        let on = watchers.iter().filter(|(_, _, asked)| asked.text("path") == request.text("path"));
+        let watching: Vec<_> = on.filter(|watcher| watches(watcher, request)).collect();
+        let first = watching.iter().filter_map(|watcher| news(watcher, request)).map(|seen| seen.moment.at).min();
+        for watcher in &watching {
+            match (news(watcher, request), first) {
+                (Some(seen), _) => tally.must(seen.id(), None),
+                (None, Some(first)) if facts.had_patience(watcher.0, first, CHANGE) => {
+                    let what = format!(
+                        "{:?} changed, and one of its observers was not told",
+                        request.text("path").unwrap_or("/")
+                    );
                     tally.must(done.id(), Some(Breach::missed("notification", what, &[request.id(), done.id()])));
                 }
-                None => tally.may(),
+                _ => tally.may(),
             }
         }
     }
+}
+
+/// One who observes: his association, his registration, and its request.
+type Watcher<'f, 'a> = (&'f Assoc<'a>, &'f Exchange, &'f Seen<'a>);
+
+/// What a watcher was told first after a request.
+fn news<'f, 'a>((assoc, exchange, _): &Watcher<'f, 'a>, request: &Seen<'_>) -> Option<&'f Seen<'a>> {
+    told(assoc, exchange).find(|seen| seen.id() > request.id())
+}
+
+/// Whether a registration stood before a request and was not taken back, and the request says something new to it.
+fn watches((assoc, exchange, asked): &Watcher<'_, '_>, request: &Seen<'_>) -> bool {
+    let first = &assoc.packets[exchange.responses[0]];
+    let leaves = |said: &Seen<'_>| said.is("rst") || (said.token() == asked.token() && said.int("observe") == Some(1));
+    let over = assoc.said().any(|(_, said)| said.id() > first.id() && leaves(said));
+    first.id() < request.id() && !over && first.payload() != request.payload()
 }

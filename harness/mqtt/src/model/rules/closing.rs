@@ -96,9 +96,7 @@ fn taken<'f, 'a>(
     let accepted = |conn: &&Conn<'_>| conn.accepted.is_some() && !conn.client_id.is_empty();
     facts.conns.values().filter(accepted).filter_map(move |conn| {
         let stood = conn.packets[conn.accepted?].moment;
-        let others =
-            facts.conns.values().filter(|other| other.number != conn.number && other.client_id == conn.client_id);
-        let later = others.filter_map(|other| {
+        let later = facts.of_client(conn).filter(|other| other.number != conn.number).filter_map(|other| {
             let connect = other.packets[other.connect?].moment;
             (connect.id > stood.id).then_some(other.packets[other.accepted?].moment)
         });

@@ -8,6 +8,8 @@ use proofhouse_core::time::Duration;
 use super::{Breach, Conn, Facts, Row, Tally};
 use crate::model::sessions::Before;
 
+/// A server that counts whole seconds may be this early.
+const ROUNDING: Duration = Duration::from_secs(1);
 /// A server that looks at expiry once in a while may be this late.
 const EXPIRY_SLACK: Duration = Duration::from_secs(2);
 
@@ -116,17 +118,17 @@ fn kept(facts: &Facts<'_>, conn: &Conn<'_>) -> Kept {
         Some(Before::Nothing) if facts.alone && !conn.client_id.is_empty() => Kept::No,
         Some(Before::Conn(earlier)) => {
             let earlier = &facts.conns[earlier];
-            let (expiry, closed) = (earlier.expiry(), earlier.closed.map(|(moment, _)| moment));
-            let away = closed.filter(|closed| closed.id < connect.id).map(|closed| connect.at.since(closed.at));
-            match (expiry, away) {
+            // From the end as we saw it to the moment at which the target can have looked, at the earliest and at the latest.
+            let left = earlier.closed.map(|(moment, _)| moment).filter(|left| left.id < connect.id);
+            let connack = conn.packets[conn.accepted.unwrap_or(0)].moment;
+            let away = left.map(|left| (connect.at.since(left.at), connack.at.since(left.at)));
+            match (earlier.expiry(), away) {
                 _ if !earlier.is_legal() => Kept::Open,
                 (None, _) => Kept::Yes,
                 // Still connected, as far as we know: taken over with what it had.
                 (Some(seconds), None) if seconds > 0 => Kept::Yes,
-                (Some(seconds), Some(away)) if away + Duration::from_secs(1) < Duration::from_secs(seconds) => {
-                    Kept::Yes
-                }
-                (Some(seconds), Some(away)) if away > Duration::from_secs(seconds) + EXPIRY_SLACK => Kept::No,
+                (Some(seconds), Some((_, most))) if most + ROUNDING < Duration::from_secs(seconds) => Kept::Yes,
+                (Some(seconds), Some((least, _))) if least > Duration::from_secs(seconds) + EXPIRY_SLACK => Kept::No,
                 _ => Kept::Open,
             }
         }

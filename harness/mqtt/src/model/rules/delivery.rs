@@ -169,13 +169,6 @@ fn allowed(facts: &Facts<'_>, message: &Publication<'_>, session: &Session) -> b
     if facts.revokes {
         return false;
     }
-    let authenticated = |conn: &u32| {
-        let fleet = facts.conns.get(conn).and_then(|conn| facts.plan.fleet(conn.who.0));
-        fleet.is_some_and(|fleet| fleet.authenticated)
-    };
-    if !authenticated(&message.conn) && !session.conns.iter().any(authenticated) {
-        return true;
-    }
     facts.may(message.conn, "publish", &message.topic, message.sent.at)
         && session.conns.iter().all(|conn| facts.may(*conn, "subscribe", &message.topic, message.sent.at))
 }
@@ -184,7 +177,7 @@ fn allowed(facts: &Facts<'_>, message: &Publication<'_>, session: &Session) -> b
 fn owed<'f, 'a>(facts: &'f Facts<'a>, session: &Session) -> BTreeMap<usize, (&'f Publication<'a>, i64)> {
     let mut owed = BTreeMap::new();
     for one in session.subscriptions.iter().filter(|one| one.group.is_none()) {
-        for nth in facts.published_on(|topic| one.matches(topic), &one.filter) {
+        for nth in facts.published_on(&one.filter) {
             let message = &facts.publications[nth];
             let plain = message.certain && !message.refused && !message.is_will() && !message.topic.starts_with('$');
             let own = one.no_local && facts.same_client(one.conn, message.conn);

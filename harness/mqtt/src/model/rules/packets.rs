@@ -1,10 +1,12 @@
 //! Single packets of the target: well formed, of a kind that a server sends, in their place.
+use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Breach, Facts, Row, Seen, Tally};
 
-const PUBLISH_FLAGS: &[&str] = &["MQTT5 2.1.3-1", "MQTT3 2.2.2-1"];
+/// What every packet has; the strict decoder names the clause of what else it refuses.
+const FLAGS: &[&str] = &["MQTT5 2.1.3-1", "MQTT3 2.2.2-1"];
 const PUBLISH_QOS: &[&str] = &["MQTT5 3.3.1-4", "MQTT3 3.3.1-4"];
 const TOPIC_IS_TEXT: &[&str] = &[
     "MQTT5 3.3.2-1",
@@ -34,7 +36,6 @@ const LISTED_DISCONNECT: &[&str] = &["MQTT5 3.14.2-1"];
 const LISTED_AUTH: &[&str] = &["MQTT5 3.15.2-1"];
 /// What the rows above look for.
 const TABLES: &[&[&str]] = &[
-    PUBLISH_FLAGS,
     PUBLISH_QOS,
     TOPIC_IS_TEXT,
     TOPIC_WITHOUT_WILDCARD,
@@ -56,18 +57,7 @@ const TABLES: &[&[&str]] = &[
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
-        Row {
-            id: "well-formed",
-            clauses: &["MQTT5 4.13.1-1", "MQTT3 4.8.0-1"],
-            doc: "every packet of the server is well formed",
-            judge: well_formed,
-        },
-        Row {
-            id: "publish-flags",
-            clauses: PUBLISH_FLAGS,
-            doc: "the flags of a fixed header are the ones that its packet has",
-            judge: |facts, tally| wire(facts, tally, "any", PUBLISH_FLAGS),
-        },
+        Row { id: "well-formed", clauses: FLAGS, doc: "every packet of the server is well formed", judge: well_formed },
         Row {
             id: "publish-qos",
             clauses: PUBLISH_QOS,
@@ -201,28 +191,37 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
 fn wire(facts: &Facts<'_>, tally: &mut Tally, kind: &str, clauses: &[&str]) {
     for conn in facts.conns.values() {
         for (_, seen) in conn.heard().filter(|(_, seen)| kind == "any" || seen.is(kind)) {
-            let cited = |clause: &str| seen.packet.malformed.contains(&alloc::format!("[{clause}]"));
-            tally.must(seen.id(), clauses.iter().any(|clause| cited(clause)).then(|| malformed(seen)));
+            let wrong = cites(&seen.packet.malformed, clauses);
+            tally.must(seen.id(), wrong.then(|| malformed(seen)));
         }
     }
 }
 
 /// Everything that the strict decoder refuses and that no row above knows.
 fn well_formed(facts: &Facts<'_>, tally: &mut Tally) {
-    let known = |text: &str| {
-        TABLES.iter().flat_map(|row| row.iter()).any(|clause| text.contains(&alloc::format!("[{clause}]")))
-    };
     for conn in facts.conns.values() {
         for (_, seen) in conn.heard() {
-            let wrong = !seen.packet.malformed.is_empty() && !known(&seen.packet.malformed);
+            let text = &seen.packet.malformed;
+            let wrong = !text.is_empty() && !TABLES.iter().any(|clauses| cites(text, clauses));
             tally.must(seen.id(), wrong.then(|| malformed(seen)));
         }
     }
 }
 
+/// Whether a refusal of the strict decoder cites one of these clauses: it stands in brackets.
+fn cites(malformed: &str, clauses: &[&str]) -> bool {
+    !malformed.is_empty() && clauses.iter().any(|clause| malformed.contains(&format!("[{clause}]")))
+}
+
+/// What the strict decoder says, with the clause that it cites in brackets.
 fn malformed(seen: &Seen<'_>) -> Breach {
     let packet = seen.packet;
-    Breach::seen(packet.kind.as_str(), alloc::format!("{}: {}", packet.kind, packet.malformed), &[seen.id()])
+    let breach = Breach::seen(packet.kind.as_str(), format!("{}: {}", packet.kind, packet.malformed), &[seen.id()]);
+    let cited = packet.malformed.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    match cited {
+        Some((clause, _)) => breach.citing(clause),
+        None => breach,
+    }
 }
 
 fn connack_first(facts: &Facts<'_>, tally: &mut Tally) {
@@ -230,7 +229,7 @@ fn connack_first(facts: &Facts<'_>, tally: &mut Tally) {
         let Some((_, first)) = conn.heard().find(|(_, seen)| !seen.is("auth")) else { continue };
         let kind = first.packet.kind.as_str();
         let breach = (kind != "connack")
-            .then(|| Breach::seen(kind, alloc::format!("the first packet of the server is {kind}"), &[first.id()]));
+            .then(|| Breach::seen(kind, format!("the first packet of the server is {kind}"), &[first.id()]));
         tally.must(first.id(), breach);
     }
 }
@@ -250,7 +249,7 @@ fn silent_after_disconnect(facts: &Facts<'_>, tally: &mut Tally) {
         let Some(last) = after.next() else { continue };
         let breach = after.next().map(|more| {
             let kind = more.packet.kind.as_str();
-            Breach::seen(kind, alloc::format!("{kind} came after DISCONNECT"), &[last.id(), more.id()])
+            Breach::seen(kind, format!("{kind} came after DISCONNECT"), &[last.id(), more.id()])
         });
         tally.must_not(last.id(), breach);
     }

@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 use proofhouse_core::oracle::record::Moment;
 
 use super::delivery::{followed, matching};
-use super::{Breach, Facts, Row, Tally};
-use crate::model::messages::{Delivery, Publication};
+use super::{Breach, Conn, Facts, Row, Tally};
+use crate::model::messages::{Delivery, PASSED_ON, Publication};
 use crate::model::sessions::{Held, Session, Subscription};
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
@@ -73,57 +73,51 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     ]
 }
 
-/// What is known of the retained store of each topic, in the order of the messages that changed it.
-fn stores<'f, 'a>(facts: &'f Facts<'a>) -> BTreeMap<&'f str, Vec<(usize, &'f Publication<'a>)>> {
-    let mut stores: BTreeMap<&str, Vec<(usize, &Publication<'_>)>> = BTreeMap::new();
-    for (nth, message) in
-        facts.publications.iter().enumerate().filter(|(_, message)| message.retain && !message.refused)
-    {
+/// What changed the retained store of each topic, in order, with its place among the publications.
+type Stores<'f, 'a> = BTreeMap<&'f str, Vec<(usize, &'f Publication<'a>)>>;
+
+fn stores<'f, 'a>(facts: &'f Facts<'a>) -> Stores<'f, 'a> {
+    let mut stores = Stores::new();
+    for (nth, message) in facts.publications.iter().enumerate().filter(|(_, one)| one.retain && !one.refused) {
         stores.entry(&message.topic).or_default().push((nth, message));
     }
     stores
 }
 
-/// The one message that the store must hold when a SUBSCRIBE is handled that left us at `asked`: everything else was handled before it was
-/// sent, and it was handled before. An outer `None`: nobody can say.
-fn stored<'f, 'a>(
+/// The message that every store that a filter matches must hold when its SUBSCRIBE is handled, where that is known.
+fn stored<'s, 'f, 'a>(
+    facts: &'s Facts<'a>,
+    stores: &'s Stores<'f, 'a>,
+    one: &'s Subscription,
+    granted: Moment,
+) -> impl Iterator<Item = (usize, &'f Publication<'a>)> + 's {
+    let plain = stores.get_key_value(one.filter.as_str());
+    let wild = stores.iter().filter(move |(topic, _)| plain.is_none() && one.matches(topic));
+    plain.into_iter().chain(wild).filter_map(move |(_, store)| held_in(facts, store, one.asked, granted))
+}
+
+/// The last message of a store, where it was handled before a SUBSCRIBE left us, and all others before it was sent.
+fn held_in<'f, 'a>(
     facts: &Facts<'_>,
     store: &[(usize, &'f Publication<'a>)],
     asked: Moment,
     granted: Moment,
-) -> Option<Option<(usize, &'f Publication<'a>)>> {
-    let before = |message: &Publication<'_>| {
-        message.done.is_some_and(|done| done.id < asked.id) && message.certain && !message.is_will()
-    };
-    let changes: Vec<_> = store.iter().filter(|(_, message)| message.sent.id < granted.id).collect();
-    let Some((nth, last)) = changes.last() else { return facts.alone.then_some(None) };
-    let settled = before(last)
-        && changes[..changes.len() - 1].iter().all(|(_, other)| {
-            // Handled before the last one left us, or on the same connection before it.
-            other.certain
-                && !other.is_will()
-                && (other.done.is_some_and(|done| done.id < last.sent.id) || other.conn == last.conn)
-        });
-    if !settled || !sender_may(facts, last) {
-        return None;
-    }
-    let gone = last.is_empty() || last.expiry().is_some();
-    match (last.expiry(), last.is_empty()) {
-        (_, true) => Some(None),
-        (Some(_), _) if gone => None,
-        _ => Some(Some((*nth, *last))),
-    }
+) -> Option<(usize, &'f Publication<'a>)> {
+    let until = store.partition_point(|(_, message)| message.sent.id < granted.id);
+    let ((nth, last), others) = store[..until].split_last()?;
+    let plain = |message: &Publication<'_>| message.certain && !message.is_will();
+    let before =
+        |other: &Publication<'_>| other.done.is_some_and(|done| done.id < last.sent.id) || other.conn == last.conn;
+    let settled = plain(last)
+        && last.done.is_some_and(|done| done.id < asked.id)
+        && others.iter().all(|(_, other)| plain(other) && before(other));
+    // One that expires may be gone.
+    let there = !last.is_empty() && last.expiry().is_none() && sender_may(facts, last);
+    (settled && there).then_some((*nth, *last))
 }
 
 fn sender_may(facts: &Facts<'_>, message: &Publication<'_>) -> bool {
-    let conn = &facts.conns[&message.conn];
-    let authenticated = facts.plan.fleet(conn.who.0).is_some_and(|fleet| fleet.authenticated);
-    !authenticated || facts.may(message.conn, "publish", &message.topic, message.sent.at)
-}
-
-fn reader_may(facts: &Facts<'_>, conn: u32, topic: &str, at: Moment) -> bool {
-    let fleet = facts.plan.fleet(facts.conns[&conn].who.0);
-    !fleet.is_some_and(|fleet| fleet.authenticated) || facts.may(conn, "subscribe", topic, at.at)
+    facts.may(message.conn, "publish", &message.topic, message.sent.at)
 }
 
 /// Subscriptions that were granted, with their session.
@@ -136,34 +130,27 @@ fn granted<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = (&'f Session, &'f S
     })
 }
 
+/// Whether a subscription brings the retained messages that it matches.
+fn brings(one: &Subscription) -> bool {
+    one.group.is_none() && (one.handling == 0 || (one.handling == 1 && !one.existed))
+}
+
 fn retained_is_sent(facts: &Facts<'_>, tally: &mut Tally) {
     let stores = stores(facts);
-    for (_, one, at) in granted(facts).filter(|(_, one, _)| one.group.is_none()) {
-        if one.handling == 2 || (one.handling == 1 && one.existed) {
-            continue;
-        }
+    for (_, one, at) in granted(facts).filter(|(_, one, _)| brings(one)) {
         let conn = &facts.conns[&one.conn];
-        for (topic, store) in stores.iter().filter(|(topic, _)| one.matches(topic) && !topic.starts_with('$')) {
-            let Some(Some((nth, message))) = stored(facts, store, one.asked, at) else { continue };
-            if !reader_may(facts, one.conn, topic, at) || (one.no_local && facts.same_client(one.conn, message.conn)) {
+        for (nth, message) in stored(facts, &stores, one, at) {
+            let own = one.no_local && facts.same_client(one.conn, message.conn);
+            if message.topic.starts_with('$') || own || !facts.may(one.conn, "subscribe", &message.topic, at.at) {
                 continue;
             }
-            let came = facts
-                .deliveries_on(one.conn)
-                .find(|delivery| delivery.from.contains(&nth) && delivery.moment.id > one.asked.id);
-            let small = conn.ours("maximum_packet_size").is_none();
-            match came {
+            let mut after = facts.deliveries_on(one.conn).filter(|delivery| delivery.moment.id > one.asked.id);
+            match after.find(|delivery| delivery.from.contains(&nth)) {
                 Some(delivery) => tally.must(delivery.moment.id, None),
-                None if conn.is_legal()
-                    && small
-                    && facts.had_patience(conn, at.at)
-                    && facts.open_on(one.conn).next().is_none() =>
-                {
-                    let what = format!("the retained message of {topic:?} never came for a new subscription");
-                    tally.must(
-                        at.id,
-                        Some(Breach::missed(format!("publish/qos{}", message.qos), what, &[message.sent.id, at.id])),
-                    );
+                None if nothing_in_the_way(facts, conn) && facts.had_patience(conn, at.at) => {
+                    let what = format!("the retained message of {:?} never came for a new subscription", message.topic);
+                    let place = format!("publish/qos{}", message.qos);
+                    tally.must(at.id, Some(Breach::missed(place, what, &[message.sent.id, at.id])));
                 }
                 None => tally.may(),
             }
@@ -171,61 +158,53 @@ fn retained_is_sent(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// A delivery that only a new subscription can have brought: retained, and older than every subscription of its session that matches.
-fn brought<'f, 'a>(
+/// Neither a breach of ours, nor a limit of ours on size or on messages under way, keeps something from coming.
+fn nothing_in_the_way(facts: &Facts<'_>, conn: &Conn<'_>) -> bool {
+    conn.is_legal() && conn.ours("maximum_packet_size").is_none() && facts.open_on(conn.number).next().is_none()
+}
+
+/// Deliveries of which one publication alone can be the source, with the subscriptions that may have brought them.
+fn sourced<'f, 'a>(
     facts: &'f Facts<'a>,
 ) -> impl Iterator<Item = (&'f Delivery<'a>, &'f Publication<'a>, Vec<&'f Subscription>)> {
     followed(facts).filter_map(|(delivery, session)| {
         let [only] = delivery.from[..] else { return None };
         let message = &facts.publications[only];
-        let all: Vec<&Subscription> =
-            matching(session, delivery).filter(|one| one.granted.is_none_or(|(_, code)| code <= 2)).collect();
-        let old = !message.is_will() && !all.is_empty() && all.iter().all(|one| one.held(message) == Held::No);
-        old.then_some((delivery, message, all))
+        let granted = |one: &&Subscription| one.granted.is_none_or(|(_, code)| code <= 2);
+        let all: Vec<&Subscription> = matching(session, delivery).filter(granted).collect();
+        (!all.is_empty() && !message.is_will()).then_some((delivery, message, all))
     })
 }
 
+/// A delivery that only a new subscription can have brought: it is older than every subscription of its session that matches.
+fn brought<'f, 'a>(
+    facts: &'f Facts<'a>,
+) -> impl Iterator<Item = (&'f Delivery<'a>, &'f Publication<'a>, Vec<&'f Subscription>)> {
+    sourced(facts).filter(|(_, message, all)| all.iter().all(|one| one.held(message) == Held::No))
+}
+
 fn retained_is_not_sent(facts: &Facts<'_>, tally: &mut Tally) {
-    for (delivery, _, all) in brought(facts).filter(|(_, message, _)| message.retain) {
-        let closed =
-            |one: &&Subscription| one.group.is_some() || one.handling == 2 || (one.handling == 1 && one.existed);
-        let breach = all.iter().all(closed).then(|| {
-            let kind = if all[0].group.is_some() { "shared" } else { "handling" };
-            Breach::seen(
-                format!("publish/{kind}"),
-                "a retained message came for a subscription that brings none",
-                &[delivery.moment.id],
-            )
-        });
-        if breach.is_some() {
-            tally.must_not(delivery.moment.id, breach);
-        }
+    for (delivery, _, all) in
+        brought(facts).filter(|(_, message, all)| message.retain && !all.iter().any(|one| brings(one)))
+    {
+        let kind = if all[0].group.is_some() { "shared" } else { "handling" };
+        let what = "a retained message came for a subscription that brings none";
+        tally.must_not(delivery.moment.id, Some(Breach::seen(format!("publish/{kind}"), what, &[delivery.moment.id])));
     }
     let stores = stores(facts);
-    for (session, one, at) in granted(facts) {
-        let repeated = one.existed && one.handling == 1;
-        if one.group.is_none() && one.handling != 2 && !repeated {
-            continue;
-        }
-        for (_, store) in stores.iter().filter(|(topic, _)| one.matches(topic)) {
-            let Some(Some((nth, message))) = stored(facts, store, one.asked, at) else { continue };
+    for (session, one, at) in granted(facts).filter(|(_, one, _)| !brings(one)) {
+        for (nth, message) in stored(facts, &stores, one, at) {
             // As many copies as there are subscriptions that bring it, or had it live and as published: the others brought none.
-            let brings = |other: &&Subscription| {
-                let stored = other.group.is_none() && (other.handling == 0 || (other.handling == 1 && !other.existed));
-                other.matches(&message.topic) && (stored || (other.as_published && other.held(message) != Held::No))
+            let may = |other: &&Subscription| {
+                other.matches(&message.topic)
+                    && (brings(other) || (other.as_published && other.held(message) != Held::No))
             };
-            let allowed = session.subscriptions.iter().filter(brings).count();
-            let mut copies = session.conns.iter().flat_map(|conn| facts.deliveries_on(*conn));
-            let surplus = copies
-                .by_ref()
-                .filter(|delivery| delivery.from == [nth] && delivery.retain && !delivery.dup)
-                .nth(allowed);
-            let breach = surplus.map(|delivery| {
-                Breach::seen(
-                    "publish/again",
-                    "a retained message came for a subscription that brings none",
-                    &[one.asked.id, delivery.moment.id],
-                )
+            let allowed = session.subscriptions.iter().filter(may).count();
+            let mut copies =
+                facts.came(nth).filter(|copy| copy.retain && !copy.dup && session.conns.contains(&copy.conn));
+            let breach = copies.nth(allowed).map(|copy| {
+                let what = "a retained message came for a subscription that brings none";
+                Breach::seen("publish/again", what, &[one.asked.id, copy.moment.id])
             });
             tally.must_not(at.id, breach);
         }
@@ -275,29 +254,22 @@ fn only_retained_is_kept(facts: &Facts<'_>, tally: &mut Tally) {
         });
         tally.must_not(delivery.moment.id, breach);
     }
-    for (session, one, _) in granted(facts) {
-        let early = facts
-            .publications
-            .iter()
-            .find(|message| !message.retain && message.handled_before(one.asked) && one.matches(&message.topic));
-        if let (Some(message), Some(_)) = (early, session.conns.first()) {
+    for (_, one, _) in granted(facts) {
+        let mut early = facts.published_on(&one.filter).into_iter().map(|nth| &facts.publications[nth]);
+        if let Some(message) = early.find(|message| !message.retain && message.handled_before(one.asked)) {
             tally.must_not(message.sent.id, None);
         }
     }
 }
 
-/// A delivery of a message that its subscriptions must, or can only, have had live.
+/// A delivery that its subscriptions can only have had live: they were granted so long before it was sent that none of them can still be
+/// bringing what is retained.
 fn live<'f, 'a>(
     facts: &'f Facts<'a>,
 ) -> impl Iterator<Item = (&'f Delivery<'a>, &'f Publication<'a>, Vec<&'f Subscription>)> {
-    followed(facts).filter_map(|(delivery, session)| {
-        let [only] = delivery.from[..] else { return None };
-        let message = &facts.publications[only];
-        let all: Vec<&Subscription> =
-            matching(session, delivery).filter(|one| one.granted.is_none_or(|(_, code)| code <= 2)).collect();
-        // Nothing was asked for after it was sent, so that nothing can have brought it from the store.
-        let stood = all.iter().all(|one| one.granted.is_some_and(|(moment, _)| moment.id < message.sent.id));
-        (!all.is_empty() && stood && !message.is_will()).then_some((delivery, message, all))
+    sourced(facts).filter(|(_, message, all)| {
+        let long = |(moment, _): (Moment, i64)| moment.at + PASSED_ON <= message.sent.at;
+        all.iter().all(|one| one.granted.is_some_and(long))
     })
 }
 
@@ -315,14 +287,14 @@ fn retain_flag_live(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn retain_as_published(facts: &Facts<'_>, tally: &mut Tally) {
-    for (delivery, message, all) in live(facts).filter(|(_, _, all)| all.iter().all(|one| one.as_published)) {
+    for (delivery, message, _) in live(facts).filter(|(_, _, all)| all.iter().all(|one| one.as_published)) {
         let breach = (delivery.retain != message.retain).then(|| {
             let what = format!(
                 "RETAIN {} where it was published with {}",
                 u8::from(delivery.retain),
                 u8::from(message.retain)
             );
-            Breach::seen(format!("publish/{}", all.len().min(1)), what, &[message.sent.id, delivery.moment.id])
+            Breach::seen("publish", what, &[message.sent.id, delivery.moment.id])
         });
         tally.must(delivery.moment.id, breach);
     }

@@ -1,15 +1,18 @@
 //! Wills: published when a connection ends without goodbye, and only then.
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use proofhouse_core::ids::EntryId;
+use proofhouse_core::oracle::record::Moment;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::By;
 
-use super::{Breach, Conn, Facts, Row, Tally};
+use super::{Breach, Conn, Facts, Row, Seen, Tally};
 use crate::model::facts::PATIENCE;
 use crate::model::messages::{Delivery, Publication};
-use crate::model::sessions::{Held, Subscription};
+use crate::model::sessions::Subscription;
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -48,22 +51,27 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
 
 /// Wills of accepted connections whose message nothing else can be, with their connection.
 fn wills<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (usize, &'f Publication<'a>, &'f Conn<'a>)> {
-    facts.publications.iter().enumerate().filter(|(_, message)| message.is_will() && message.certain).filter_map(
-        |(nth, will)| {
-            let conn = &facts.conns[&will.conn];
-            let twin = |other: &Publication<'_>| {
-                other.topic == will.topic
-                    && other.field("payload") == will.field("payload")
-                    && other.sent.id != will.sent.id
-            };
-            let unique = !facts.publications.iter().any(twin);
-            (unique && conn.accepted.is_some()).then_some((nth, will, conn))
-        },
-    )
+    let wills = facts.publications.iter().enumerate().filter(|(_, one)| one.is_will() && one.certain && one.unique);
+    let accepted = |(nth, will): (usize, &'f Publication<'a>)| {
+        let conn = &facts.conns[&will.conn];
+        conn.accepted.is_some().then_some((nth, will, conn))
+    };
+    wills.filter_map(accepted)
 }
 
+/// What came of a Will, but what was sent again.
 fn came<'f, 'a>(facts: &'f Facts<'a>, nth: usize) -> impl Iterator<Item = &'f Delivery<'a>> {
-    facts.deliveries.iter().filter(move |delivery| delivery.from == [nth] && !delivery.dup)
+    facts.came(nth).filter(|delivery| !delivery.dup)
+}
+
+/// Whether the client of a connection had another one: what ended the first may have been a takeover.
+fn has_another(facts: &Facts<'_>, conn: &Conn<'_>) -> bool {
+    facts.of_client(conn).any(|other| other.number != conn.number)
+}
+
+/// The goodbye that takes a Will away.
+fn withdrawal<'f, 'a>(conn: &'f Conn<'a>) -> Option<&'f Seen<'a>> {
+    conn.goodbye().filter(|bye| bye.int("reason").unwrap_or(0) == 0 && bye.packet.malformed.is_empty())
 }
 
 fn delay(will: &Publication<'_>, conn: &Conn<'_>) -> Duration {
@@ -74,44 +82,30 @@ fn delay(will: &Publication<'_>, conn: &Conn<'_>) -> Duration {
 /// Readers whose subscription stood before the connection ended, and stands.
 fn readers<'f>(
     facts: &'f Facts<'_>,
-    will: &Publication<'_>,
-    ended: proofhouse_core::oracle::record::Moment,
-) -> Vec<&'f Subscription> {
-    let stood = |one: &&Subscription| {
-        one.group.is_none()
-            && one.certain
-            && one.matches(&will.topic)
-            && one.qos().is_some()
-            && one.ending.is_none()
-            && one.granted.is_some_and(|(moment, _)| moment.id < ended.id)
-    };
-    facts.sessions.all.iter().flat_map(|session| session.subscriptions.iter()).filter(stood).collect()
+    will: &'f Publication<'_>,
+    ended: Moment,
+) -> impl Iterator<Item = &'f Subscription> {
+    facts.subscribers(&will.topic).filter(move |one| {
+        let stood = one.granted.is_some_and(|(moment, _)| moment.id < ended.id);
+        one.group.is_none() && one.certain && one.qos().is_some() && one.ending.is_none() && stood
+    })
 }
 
 fn will_is_published(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
         let Some((ended, by)) = conn.closed else { continue };
-        let withdrawn = conn.goodbye().is_some_and(|bye| bye.int("reason").unwrap_or(0) == 0);
-        let returned =
-            facts.conns.values().any(|other| other.client_id == conn.client_id && other.number > conn.number);
-        let rights = facts.may(conn.number, "publish", &will.topic, ended.at);
-        let open = facts.plan.fleet(conn.who.0).is_none_or(|fleet| !fleet.authenticated);
-        if withdrawn || by == By::Limit || returned || !(open || rights) || will.topic.starts_with('$') {
+        let allowed = facts.may(conn.number, "publish", &will.topic, ended.at) && !facts.revokes;
+        let kept = withdrawal(conn).is_none() && by != By::Limit && !has_another(facts, conn);
+        if !kept || !allowed || will.topic.starts_with('$') {
             continue;
         }
-        let wait = delay(will, conn);
-        for one in readers(facts, will, ended) {
+        for one in readers(facts, will, ended).filter(|one| one.conn != conn.number) {
             let reader = &facts.conns[&one.conn];
-            let allowed = facts.plan.fleet(reader.who.0).is_none_or(|fleet| !fleet.authenticated)
-                || facts.may(one.conn, "subscribe", &will.topic, ended.at);
-            let delivery = came(facts, nth).find(|delivery| delivery.conn == one.conn);
-            match delivery {
+            let since = ended.at + delay(will, conn);
+            let owed = facts.may(one.conn, "subscribe", &will.topic, ended.at) && reader.is_legal();
+            match came(facts, nth).find(|delivery| delivery.conn == one.conn) {
                 Some(delivery) => tally.must(delivery.moment.id, None),
-                None if allowed
-                    && reader.is_legal()
-                    && facts.had_patience(reader, ended.at + wait)
-                    && reader.number != conn.number =>
-                {
+                None if owed && facts.had_patience(reader, since) => {
                     let what = format!("the Will for {:?} never came", will.topic);
                     tally.must(ended.id, Some(Breach::missed("publish", what, &[will.sent.id, ended.id])));
                 }
@@ -122,27 +116,17 @@ fn will_is_published(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn will_is_dropped(facts: &Facts<'_>, tally: &mut Tally) {
-    for (nth, _, conn) in wills(facts) {
-        let Some(bye) =
-            conn.goodbye().filter(|bye| bye.int("reason").unwrap_or(0) == 0 && bye.packet.malformed.is_empty())
-        else {
-            continue;
-        };
-        if !conn.is_legal() {
-            continue;
-        }
-        // Before the goodbye was handled, its end may have been seen in another way: by a takeover.
-        let taken = facts.conns.values().any(|other| other.client_id == conn.client_id && other.number != conn.number);
-        if taken {
+    for (nth, _, conn) in wills(facts).filter(|(.., conn)| conn.is_legal()) {
+        let Some(bye) = withdrawal(conn) else { continue };
+        // Where we ended it ourselves, a reset may have overtaken the goodbye.
+        let heard = matches!(conn.closed, Some((_, By::Peer)));
+        if !heard || has_another(facts, conn) {
             tally.may();
             continue;
         }
         let breach = came(facts, nth).next().map(|delivery| {
-            Breach::seen(
-                "publish",
-                "the Will came although the client had said goodbye",
-                &[bye.id(), delivery.moment.id],
-            )
+            let what = "the Will came although the client had said goodbye";
+            Breach::seen("publish", what, &[bye.id(), delivery.moment.id])
         });
         tally.must_not(bye.id(), breach);
     }
@@ -150,54 +134,43 @@ fn will_is_dropped(facts: &Facts<'_>, tally: &mut Tally) {
 
 fn will_waits(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
-        let taken = facts.conns.values().any(|other| other.client_id == conn.client_id && other.number > conn.number);
         for delivery in came(facts, nth) {
-            // The target may end a connection before we see it.
-            let standing =
-                conn.packets.iter().any(|seen| !seen.sent && seen.id() > delivery.moment.id && !seen.is("disconnect"));
-            let early = conn.closed.is_some_and(|(ended, by)| {
-                by == By::Us
-                    && ended.id < delivery.moment.id
-                    && ended.at + delay(will, conn) > delivery.moment.at + Duration::from_secs(1)
-            });
-            if taken {
+            if has_another(facts, conn) {
                 tally.may();
                 continue;
             }
-            let what = if standing {
-                "the Will came while its client was connected and served"
-            } else {
-                "the Will came before its delay was over"
-            };
-            let breach = (standing || early).then(|| {
-                Breach::seen(
-                    if standing { "publish/connected" } else { "publish/delay" },
-                    what,
-                    &[will.sent.id, delivery.moment.id],
-                )
+            // What the client asked afterwards was answered: no order of reading can show that by accident.
+            let served = conn.answers_later(delivery.moment.at);
+            let early = conn.closed.is_some_and(|(ended, by)| {
+                let due = ended.at + delay(will, conn);
+                by == By::Us && ended.id < delivery.moment.id && due > delivery.moment.at + Duration::from_secs(1)
             });
-            tally.must_not(delivery.moment.id, breach);
+            let wrong = if served {
+                Some(("publish/connected", "the Will came while its client was connected and served"))
+            } else {
+                early.then_some(("publish/delay", "the Will came before its delay was over"))
+            };
+            let entries = [will.sent.id, delivery.moment.id];
+            tally.must_not(delivery.moment.id, wrong.map(|(place, what)| Breach::seen(place, what, &entries)));
         }
     }
 }
 
 fn will_once(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, _) in wills(facts) {
-        for session in &facts.sessions.all {
-            let copies: Vec<&Delivery<'_>> = came(facts, nth)
-                .filter(|delivery| session.conns.contains(&delivery.conn) && !delivery.retain)
-                .collect();
-            let subscribed = session.subscriptions.iter().filter(|one| one.matches(&will.topic)).count();
-            if let Some(first) = copies.first() {
-                let breach = (copies.len() > subscribed.max(1)).then(|| {
-                    Breach::seen(
-                        "publish",
-                        format!("the Will came {} times", copies.len()),
-                        &[first.moment.id, copies[copies.len() - 1].moment.id],
-                    )
-                });
-                tally.must_not(first.moment.id, breach);
+        let mut copies: BTreeMap<usize, Vec<EntryId>> = BTreeMap::new();
+        for delivery in came(facts, nth).filter(|delivery| !delivery.retain) {
+            if let Some(session) = facts.sessions.of.get(&delivery.conn) {
+                copies.entry(*session).or_default().push(delivery.moment.id);
             }
+        }
+        for (session, copies) in copies {
+            let all = facts.sessions.all[session].subscriptions.iter();
+            let subscribed = all.filter(|one| one.matches(&will.topic)).count().max(1);
+            let surplus = copies.len() > subscribed;
+            let breach =
+                surplus.then(|| Breach::seen("publish", format!("the Will came {} times", copies.len()), &copies));
+            tally.must_not(copies[0], breach);
         }
     }
 }
@@ -205,59 +178,49 @@ fn will_once(facts: &Facts<'_>, tally: &mut Tally) {
 fn will_retain(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
         let Some((ended, _)) = conn.closed else { continue };
-        for delivery in came(facts, nth) {
+        let first = came(facts, nth).map(|delivery| delivery.moment.id).min();
+        for delivery in came(facts, nth).filter(|_| !will.retain) {
             let session = facts.sessions.of(delivery.conn);
             let mut all =
                 session.into_iter().flat_map(|session| &session.subscriptions).filter(|one| one.matches(&will.topic));
             // Somebody had it before this reader asked: it came from the store.
-            let first = came(facts, nth).map(|delivery| delivery.moment.id).min();
-            let later = all.all(|one| first.is_some_and(|first| one.asked.id > first));
-            if later {
-                let breach = (!will.retain).then(|| {
-                    Breach::seen(
-                        "publish/kept",
-                        "a Will without Will Retain was kept as a retained message",
-                        &[ended.id, delivery.moment.id],
-                    )
-                });
-                tally.must_not(delivery.moment.id, breach);
-            }
+            let kept = all.all(|one| first.is_some_and(|first| one.asked.id > first));
+            let wrong = if kept {
+                Some(("publish/kept", "a Will without Will Retain was kept as a retained message"))
+            } else {
+                delivery.retain.then_some(("publish/flag", "RETAIN 1 on a Will without Will Retain"))
+            };
+            let entries = [ended.id, delivery.moment.id];
+            tally.must_not(delivery.moment.id, wrong.map(|(place, what)| Breach::seen(place, what, &entries)));
         }
-        // Live, it has RETAIN 0 for whoever did not ask to have it as published.
-        for delivery in came(facts, nth).filter(|delivery| delivery.retain && !will.retain) {
-            tally.must_not(
-                delivery.moment.id,
-                Some(Breach::seen("publish/flag", "RETAIN 1 on a Will without Will Retain", &[delivery.moment.id])),
-            );
+        if will.retain && will.qos > 0 && withdrawal(conn).is_none() {
+            kept_will(facts, (nth, will, conn), ended, tally);
         }
-        let asked_late = facts.sessions.all.iter().flat_map(|session| &session.subscriptions).find(|one| {
-            one.group.is_none()
-                && one.handling == 0
-                && one.matches(&will.topic)
-                && one.asked.at > ended.at + delay(will, conn) + PATIENCE
-                && one.held(will) != Held::No
-        });
-        if let Some(one) = asked_late
-            && will.retain
-            && facts.publications.iter().filter(|other| other.topic == will.topic && other.retain).count() == 1
-            && conn.goodbye().is_none_or(|bye| bye.int("reason").unwrap_or(0) != 0)
-        {
-            let got = facts
-                .deliveries_on(one.conn)
-                .any(|delivery| delivery.from.contains(&nth) && delivery.moment.id > one.asked.id);
-            let reader = &facts.conns[&one.conn];
-            if got {
-                tally.must(one.asked.id, None);
-            } else if facts.had_patience(reader, one.asked.at) {
-                tally.must(
-                    one.asked.id,
-                    Some(Breach::missed(
-                        "publish/lost",
-                        "a Will with Will Retain was not kept",
-                        &[ended.id, one.asked.id],
-                    )),
-                );
-            }
-        }
+    }
+}
+
+/// A Will with Will Retain comes to whoever subscribes long after it was published, unless another message may have replaced it.
+fn kept_will(
+    facts: &Facts<'_>,
+    (nth, will, conn): (usize, &Publication<'_>, &Conn<'_>),
+    ended: Moment,
+    tally: &mut Tally,
+) {
+    let published = ended.at + delay(will, conn) + PATIENCE;
+    let others = facts.published_on(&will.topic).into_iter().filter(|other| facts.publications[*other].retain);
+    if others.count() > 1 || has_another(facts, conn) {
+        return;
+    }
+    let late = |one: &&Subscription| {
+        let plain = one.group.is_none() && one.handling == 0 && !one.no_local && one.qos().is_some();
+        plain && one.asked.at > published && facts.may(one.conn, "subscribe", &will.topic, one.asked.at)
+    };
+    let Some(one) = facts.subscribers(&will.topic).find(late) else { return };
+    let mut after = facts.deliveries_on(one.conn).filter(|delivery| delivery.moment.id > one.asked.id);
+    if after.any(|delivery| delivery.from.contains(&nth)) {
+        tally.must(one.asked.id, None);
+    } else if facts.conns[&one.conn].is_legal() && facts.had_patience(&facts.conns[&one.conn], one.asked.at) {
+        let what = "a Will with Will Retain was not kept";
+        tally.must(one.asked.id, Some(Breach::missed("publish/lost", what, &[ended.id, one.asked.id])));
     }
 }
