@@ -3,10 +3,11 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
+
+use proofhouse_live::port::Port;
 
 use common::{code, expect_code, peer_script, results, run, stderr, trials};
 
@@ -25,7 +26,7 @@ impl Drop for Server {
 }
 
 fn free_port() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string()
+    Port::claim().unwrap().keep().to_string()
 }
 
 /// `None` where it is not installed.

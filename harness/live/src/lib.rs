@@ -18,6 +18,7 @@ mod limits;
 mod mask;
 pub mod options;
 mod ping;
+pub mod port;
 pub mod process;
 pub mod run;
 pub mod supervisor;

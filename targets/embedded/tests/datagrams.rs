@@ -7,6 +7,7 @@ use std::time::Duration;
 use proofhouse_core::seed::Seed;
 use proofhouse_embedded::coap_lite;
 use proofhouse_embedded::reference::DatagramServer;
+use proofhouse_live::port::Port;
 use proofhouse_targets::flaw::Flaws;
 use proofhouse_targets::reference::coap_server::{CoapServer, Limits};
 
@@ -103,5 +104,5 @@ fn hear(socket: &UdpSocket) -> Vec<u8> {
 }
 
 fn free_port() -> u16 {
-    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    Port::claim().unwrap().keep()
 }

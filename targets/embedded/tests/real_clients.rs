@@ -3,13 +3,14 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use proofhouse_core::seed::Seed;
 use proofhouse_embedded::reference::{Server, serve_broker};
+use proofhouse_live::port::Port;
 use proofhouse_targets::flaw::Flaws;
 use proofhouse_targets::reference::broker::{Accounts, Broker, Limits};
 
@@ -174,7 +175,7 @@ fn text(output: &Output) -> String {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    Port::claim().unwrap().keep()
 }
 
 fn wait_for(port: u16) {

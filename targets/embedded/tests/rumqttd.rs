@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use proofhouse_embedded::rumqttd::{Options, ServeError, serve};
+use proofhouse_live::port::Port;
 
 const CONNECT_V4: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a";
 const CONNECT_V5: &[u8] = b"\x10\x0e\0\x04MQTT\x05\x02\0\x3c\0\0\x01a";
@@ -114,5 +115,5 @@ fn answer(port: u16, request: &[u8]) -> Vec<u8> {
 }
 
 fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    Port::claim().unwrap().keep()
 }

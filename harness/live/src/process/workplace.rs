@@ -3,18 +3,16 @@ use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
 use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, UdpSocket};
-use std::os::linux::net::SocketAddrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use proofhouse_core::target::{Endpoint, ProcessSpec};
 
 use crate::error::RunError;
 use crate::options::LiveOptions;
+use crate::port::Port;
 
 /// A target's folder, ports and templates. The folder goes when this goes.
 #[derive(Debug)]
@@ -22,14 +20,6 @@ pub struct Workplace {
     dir: PathBuf,
     words: BTreeMap<String, String>,
     ports: Vec<Port>,
-}
-
-/// A port that no other Proofhouse on this machine takes as long as this lives.
-#[derive(Debug)]
-struct Port {
-    number: u16,
-    /// An abstract socket: seen exactly where the port is, and gone when its holder is, however it ends.
-    _claim: UnixListener,
 }
 
 impl Workplace {
@@ -46,10 +36,10 @@ impl Workplace {
         place.word("dir", place.dir.display().to_string());
         place.word("self", options.own_program.display().to_string());
         for (n, endpoint) in endpoints.iter().enumerate() {
-            let port = free_port().map_err(RunError::io("find a free port on 127.0.0.1"))?;
-            place.word(&format!("port.{}", endpoint.name), port.number.to_string());
+            let port = Port::claim().map_err(RunError::io("find a free port on 127.0.0.1"))?;
+            place.word(&format!("port.{}", endpoint.name), port.number().to_string());
             if n == 0 {
-                place.word("port", port.number.to_string());
+                place.word("port", port.number().to_string());
             }
             place.ports.push(port);
         }
@@ -93,7 +83,7 @@ impl Workplace {
     /// The ports, one for each endpoint.
     #[must_use]
     pub fn ports(&self) -> Vec<u16> {
-        self.ports.iter().map(|port| port.number).collect()
+        self.ports.iter().map(Port::number).collect()
     }
 
     fn word(&mut self, name: &str, value: String) {
@@ -159,52 +149,9 @@ fn fresh_dir() -> io::Result<PathBuf> {
     }
 }
 
-/// Ports that targets are given: below the system's ephemeral range, so that no outgoing connection takes one between its
-/// choice and the target's bind.
-const PORTS: std::ops::Range<u16> = 20_000..32_000;
-
-/// A port that nobody listens on, claimed until the target is gone. A program that is no Proofhouse may still be faster.
-fn free_port() -> io::Result<Port> {
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    let width = PORTS.end - PORTS.start;
-    // Processes begin at different places, so that parallel runs rarely ask for the same one.
-    let begin = (std::process::id().wrapping_mul(7919) % u32::from(width)) as u16;
-    for _ in 0..width {
-        let step = NEXT.fetch_add(1, Ordering::Relaxed) % width;
-        let number = PORTS.start + (begin + step) % width;
-        let name = SocketAddr::from_abstract_name(format!("proofhouse-port-{number}"))?;
-        let Some(claim) = unless_taken(UnixListener::bind_addr(&name))? else { continue };
-        let at = (Ipv4Addr::LOCALHOST, number);
-        // Both: a target may listen for datagrams there, and some listen for both under one number.
-        if unless_taken(TcpListener::bind(at))?.is_some() && unless_taken(UdpSocket::bind(at))?.is_some() {
-            return Ok(Port { number, _claim: claim });
-        }
-    }
-    Err(io::Error::new(io::ErrorKind::AddrInUse, format!("all of {}..{} are in use", PORTS.start, PORTS.end)))
-}
-
-/// `None` where somebody else has it. Any other trouble, such as no descriptor left, is no matter of this port.
-fn unless_taken<T>(bound: io::Result<T>) -> io::Result<Option<T>> {
-    match bound {
-        Ok(socket) => Ok(Some(socket)),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_port_is_taken_only_where_somebody_else_has_it() {
-        let error = |number| Err::<(), _>(io::Error::from_raw_os_error(number));
-        const EMFILE: i32 = 24;
-        const EADDRINUSE: i32 = 98;
-        assert!(matches!(unless_taken(Ok(())), Ok(Some(()))));
-        assert!(matches!(unless_taken(error(EADDRINUSE)), Ok(None)));
-        assert_eq!(unless_taken(error(EMFILE)).unwrap_err().raw_os_error(), Some(EMFILE));
-    }
 
     #[test]
     fn known_words_are_filled_in_once_and_other_braces_stay() {
@@ -222,15 +169,5 @@ mod tests {
         ] {
             assert_eq!(fill(text, words), filled, "{text:?}");
         }
-    }
-
-    #[test]
-    fn a_port_is_claimed_until_it_is_given_back() {
-        let name = |n: u16| SocketAddr::from_abstract_name(format!("proofhouse-port-{n}")).unwrap();
-        let port = free_port().unwrap();
-        let number = port.number;
-        assert!(UnixListener::bind_addr(&name(number)).is_err());
-        drop(port);
-        assert!(UnixListener::bind_addr(&name(number)).is_ok());
     }
 }

@@ -1,6 +1,6 @@
 //! The three machines that carry out an Outbox, behind one door: each plays a law and says what both sides were told.
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -19,6 +19,7 @@ use proofhouse_core::testing;
 use proofhouse_core::transcript::{Header, Packet, Transcript};
 use proofhouse_core::value::{Fields, Value};
 use proofhouse_embedded::reference::{DatagramServer, Server};
+use proofhouse_live::port::Port;
 use proofhouse_live::{LiveOptions, run_live};
 
 use super::laws::Law;
@@ -62,7 +63,7 @@ impl Machine for Driver {
             let listens = FleetPlan { index: 1, plays_server: true, count: 1, ..play.fleet("server") };
             fleets.push(listens);
         }
-        play.seen(live(law, fleets, free_port(law)))
+        play.seen(live(law, fleets, free_port()))
     }
 }
 
@@ -73,7 +74,7 @@ impl Machine for Reference {
         let puppet = Puppet::new(server(law), law.transport, ANY, play.server.clone(), Some((lasts, Note::Exit(0))));
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let at = match (law.served, law.transport) {
-            (false, _) => free_port(law),
+            (false, _) => free_port(),
             (true, Transport::Stream) => {
                 let server = Server::bind(puppet, &[any]).expect("a free port");
                 let at = server.addresses().expect("it is bound")[0];
@@ -110,14 +111,9 @@ fn live(law: &Law, fleets: Vec<FleetPlan>, at: SocketAddr) -> Transcript {
     run_live(&plan, &registry(), &target, header(), &options).expect("a trial that can take place")
 }
 
-/// A port on which nobody listens just now.
-fn free_port(law: &Law) -> SocketAddr {
-    let any = SocketAddr::from(([127, 0, 0, 1], 0));
-    match law.transport {
-        Transport::Stream => TcpListener::bind(any).and_then(|socket| socket.local_addr()),
-        Transport::Datagram => UdpSocket::bind(any).and_then(|socket| socket.local_addr()),
-    }
-    .expect("a free port")
+/// Where nobody listens just now.
+fn free_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], Port::claim().expect("a free port").keep()))
 }
 
 const ANY: Addr = Addr { ip: 0x7f00_0001, port: 0 };
