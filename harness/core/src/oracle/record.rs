@@ -14,6 +14,7 @@ use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::part::Part;
 use crate::plan::{Plan, StepPlan};
+use crate::recorder::{MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT};
 use crate::time::{Duration, Time};
 use crate::transcript::{By, Entry, Event, Life, Packet, StepState, Transcript, Who, WitnessState};
 
@@ -250,6 +251,17 @@ impl<'a> Record<'a> {
         };
         let first = self.transcript.iter().find(|(_, entry)| over(&entry.event));
         first.map_or(Moment { at: Time::NEVER, id: EntryId(u32::MAX) }, |(id, entry)| Moment { at: entry.at, id })
+    }
+
+    /// The first moment from which the record is not whole, or the target was not itself any more. Where a limit of ours cut the record,
+    /// nothing that is missing afterwards says anything.
+    #[must_use]
+    pub fn whole_until(&self) -> Moment {
+        const LIMITS: [&str; 3] = [RECORD_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT];
+        let cut = |event: &Event| matches!(event, Event::Calibration { name, .. } if LIMITS.contains(&name.as_str()));
+        let first = self.transcript.iter().find(|(_, entry)| cut(&entry.event));
+        let first = first.map(|(id, entry)| Moment { at: entry.at, id });
+        first.into_iter().chain([self.target_ended()]).min_by_key(|moment| moment.id).unwrap_or(self.target_ended())
     }
 
     /// Round trips of one witness, in order.
