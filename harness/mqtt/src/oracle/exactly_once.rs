@@ -4,20 +4,20 @@
 //! It repeats when it carries DUP and a packet identifier for which that member has not yet sent PUBACK (QoS 1) or PUBCOMP
 //! (QoS 2): such a retransmission is what the standard asks for. The exchange outlives the connection, as the session does.
 //! A loss is one only where the sender has the server's word: PUBACK below 0x80, or PUBCOMP below 0x80. (After PUBREC alone the
-//! server may still wait for PUBREL.) At QoS 0 nothing is promised. Twice is a violation only where the message was published and
-//! delivered at QoS 2, or at QoS 0, or where the scenario itself says "at most once": QoS 1 is at least once, and a server may grant
-//! less than was asked. A scenario with overlapping subscriptions cannot use this rule.
+//! server may still wait for PUBREL.) At QoS 0 nothing is promised. Twice is a violation where the message was both published and
+//! delivered at QoS 0 or 2, or where the scenario itself says "at most once": QoS 1, on either side, is at least once. A scenario with overlapping subscriptions cannot use this rule.
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::ids::EntryId;
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::oracle::canary::{At, carries};
 use proofhouse_core::oracle::lateness::InTime;
 use proofhouse_core::oracle::record::{Crossing, Moment, Record, StepRun, ids};
 use proofhouse_core::oracle::{Needs, Oracle};
-use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::plan::{Expect, FleetPlan, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::{StepState, Transcript};
@@ -52,76 +52,124 @@ pub(super) const ORACLE: Oracle = Oracle {
 const WITHIN: Duration = Duration::from_secs(1);
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
-    let (Some(canary), Some(at)) = (expect.keys.text("canary"), expect.keys.text("at")) else {
-        return Judgement::inconclusive(ORACLE.id, "`canary` and `at` say what to look for and where");
-    };
-    let Some((_, text)) = plan.canaries.iter().find(|(name, _)| name == canary) else {
-        return Judgement::inconclusive(ORACLE.id, format!("no step sends canary {canary:?}"));
-    };
-    let at = At::parse(at);
-    let Some(fleet) = plan.fleet(at.fleet) else {
-        return Judgement::inconclusive(ORACLE.id, format!("there is no fleet {:?}", at.fleet));
+    let asked = match Asked::of(expect, plan) {
+        Ok(asked) => asked,
+        Err(why) => return Judgement::inconclusive(ORACLE.id, why),
     };
     let record = Record::new(plan, transcript);
     let logins = logins(&record);
-    let sent = Sent::of(&record, &logins, text);
+    let sent = Sent::of(&record, &logins, asked.text);
     if sent.copies.is_empty() {
-        return Judgement::inconclusive(ORACLE.id, format!("canary {canary:?} was never sent"));
+        return Judgement::inconclusive(ORACLE.id, format!("canary {:?} was never sent", asked.canary));
     }
-    let within = expect.duration("within", WITHIN);
-    let may_be_lost = expect.keys.truth("may_be_lost") == Some(true);
-    let (mut violations, mut late, mut evidence, mut open) = (Vec::new(), Vec::new(), Vec::new(), None);
-    let mut remarks = Vec::new();
-    for member in fleet.members() {
-        let deliveries = deliveries(&record, &at, member, text);
+    let mut found = Found::default();
+    for member in asked.fleet.members() {
+        let deliveries = deliveries(&record, &asked.at, member, asked.text);
+        let evidence = ids(sent.copies.iter().copied().chain(deliveries.iter().map(|one| one.moment)));
         match deliveries.as_slice() {
-            [one] => evidence.extend(ids(sent.copies.iter().copied().chain([one.moment]))),
-            [] => match sent.acknowledged {
-                Some(_) if was_granted_qos_0(&record, &at, member) => {
-                    open = Some(format!("{}[{member}] was granted QoS 0: its messages may be dropped", at.fleet));
-                }
-                Some(word) if listened(&record, &logins, &at, member, word, within) => {
-                    late.push(lost(plan, &sent, word, canary, at.fleet));
-                }
-                Some(_) => {
-                    let who = format!("{}[{member}]", at.fleet);
-                    open = Some(format!(
-                        "{who} was not there for long enough after the acknowledgement, or everything was slow"
-                    ));
-                }
-                None if may_be_lost => evidence.extend(ids(sent.copies.iter().copied())),
-                None => open = Some("it was neither acknowledged nor delivered".to_string()),
-            },
-            many if may_be_lost || is_exact(&sent, many) => {
-                violations.push(repeated(expect, plan, &sent, many, canary));
+            [_] => found.evidence.extend(evidence),
+            [] => found.never(missing(&asked, &record, &logins, &sent, member), evidence),
+            many if asked.may_be_lost || is_exact(&sent, many) => {
+                found.violations.push(repeated(expect, plan, &sent, many, asked.canary));
             }
             many => {
-                remarks.push(format!(
-                    "{}[{member}] had message {canary:?} {} times, which QoS 1 permits",
-                    at.fleet,
-                    many.len()
-                ));
-                evidence.extend(ids(sent.copies.iter().copied().chain(many.iter().map(|one| one.moment))));
+                let (fleet, canary, times) = (asked.at.fleet, asked.canary, many.len());
+                let text = format!("{fleet}[{member}] had message {canary:?} {times} times, which QoS 1 permits");
+                found.remarks.push(text);
+                found.evidence.extend(evidence);
             }
         }
     }
-    match (violations.is_empty() && late.is_empty(), open) {
-        (false, _) => Judgement::fail_by(ORACLE.id, violations, late),
-        (true, Some(why)) => Judgement::inconclusive(ORACLE.id, format!("canary {canary:?}: {why}")),
-        (true, None) => match unmet(expect, &record) {
-            Some(step) => Judgement::inconclusive(
-                ORACLE.id,
-                format!("{step} was not met: not the exchange that was to be judged"),
-            ),
-            None => {
-                let times = if may_be_lost { "at most once" } else { "once" };
-                let text = match remarks.is_empty() {
-                    true => format!("canary {canary:?} was delivered {times} at {}", at.text),
-                    false => format!("canary {canary:?} was delivered at {}, at least once", at.text),
-                };
-                Judgement::pass(ORACLE.id, evidence, text).remarking(remarks)
-            }
-        },
+    found.judgement(&asked, unmet(expect, &record), |word| lost(plan, &sent, word, asked.canary, asked.at.fleet))
+}
+
+/// What the rule is asked.
+struct Asked<'a> {
+    canary: &'a str,
+    /// The canary's own text.
+    text: &'a str,
+    at: At<'a>,
+    fleet: &'a FleetPlan,
+    within: Duration,
+    may_be_lost: bool,
+}
+
+impl<'a> Asked<'a> {
+    fn of(expect: &'a Expect, plan: &'a Plan) -> Result<Asked<'a>, String> {
+        let keys = expect.keys.text("canary").zip(expect.keys.text("at"));
+        let (canary, at) = keys.ok_or("`canary` and `at` say what to look for and where")?;
+        let known = plan.canaries.iter().find(|(name, _)| name == canary);
+        let (_, text) = known.ok_or_else(|| format!("no step sends canary {canary:?}"))?;
+        let at = At::parse(at);
+        let fleet = plan.fleet(at.fleet).ok_or_else(|| format!("there is no fleet {:?}", at.fleet))?;
+        let may_be_lost = expect.keys.truth("may_be_lost") == Some(true);
+        Ok(Asked { canary, text, at, fleet, within: expect.duration("within", WITHIN), may_be_lost })
+    }
+}
+
+/// Why a member never had the message.
+enum Missing {
+    /// It need not have had it.
+    Allowed,
+    /// The server had given its word, then, and the time that it takes was over.
+    Lost(Moment),
+    /// Nobody can say, for this reason.
+    Open(String),
+}
+
+fn missing(asked: &Asked<'_>, record: &Record<'_>, logins: &Logins<'_>, sent: &Sent, member: u32) -> Missing {
+    let (at, who) = (&asked.at, format!("{}[{member}]", asked.at.fleet));
+    match sent.acknowledged {
+        None if asked.may_be_lost => Missing::Allowed,
+        None => Missing::Open("it was neither acknowledged nor delivered".to_string()),
+        Some(_) if was_granted_qos_0(record, at, member) => {
+            Missing::Open(format!("{who} was granted QoS 0: its messages may be dropped"))
+        }
+        Some(word) if listened(record, logins, at, member, word, asked.within) => Missing::Lost(word),
+        Some(_) => Missing::Open(format!(
+            "{who} was not there for long enough after the acknowledgement, or everything was slow"
+        )),
+    }
+}
+
+/// What was found of all members.
+#[derive(Default)]
+struct Found {
+    violations: Vec<Violation>,
+    /// For each member that lost it: the server's word.
+    lost: Vec<Moment>,
+    evidence: Vec<EntryId>,
+    open: Option<String>,
+    remarks: Vec<String>,
+}
+
+impl Found {
+    fn never(&mut self, missing: Missing, evidence: Vec<EntryId>) {
+        match missing {
+            Missing::Allowed => self.evidence.extend(evidence),
+            Missing::Lost(word) => self.lost.push(word),
+            Missing::Open(why) => self.open = Some(why),
+        }
+    }
+
+    fn judgement(self, asked: &Asked<'_>, unmet: Option<String>, lost: impl Fn(Moment) -> Violation) -> Judgement {
+        let canary = asked.canary;
+        if !self.violations.is_empty() || !self.lost.is_empty() {
+            return Judgement::fail_by(ORACLE.id, self.violations, self.lost.into_iter().map(lost).collect());
+        }
+        if let Some(why) = self.open {
+            return Judgement::inconclusive(ORACLE.id, format!("canary {canary:?}: {why}"));
+        }
+        if let Some(step) = unmet {
+            let why = format!("{step} was not met: not the exchange that was to be judged");
+            return Judgement::inconclusive(ORACLE.id, why);
+        }
+        let times = if asked.may_be_lost { "at most once" } else { "once" };
+        let text = match self.remarks.is_empty() {
+            true => format!("canary {canary:?} was delivered {times} at {}", asked.at.text),
+            false => format!("canary {canary:?} was delivered at {}, at least once", asked.at.text),
+        };
+        Judgement::pass(ORACLE.id, self.evidence, text).remarking(self.remarks)
     }
 }
 
@@ -241,10 +289,10 @@ fn listened(
     })
 }
 
-/// Whether a second delivery breaks a promise: QoS 2 makes one from the sender's PUBLISH to each delivery, and QoS 0 is at most once.
+/// Whether a second delivery breaks a promise: a message of QoS 0 or 2 reaches the server once, and from there QoS 0 is at most once and QoS
+/// 2 exactly once.
 fn is_exact(sent: &Sent, deliveries: &[Delivery]) -> bool {
-    let promised = sent.qos == 0 || sent.qos == 2;
-    promised && deliveries.iter().all(|delivery| delivery.qos == sent.qos)
+    sent.qos != 1 && deliveries.iter().all(|delivery| delivery.qos != 1)
 }
 
 fn repeated(expect: &Expect, plan: &Plan, sent: &Sent, deliveries: &[Delivery], canary: &str) -> Violation {

@@ -177,7 +177,9 @@ impl Takeover {
         let displaced = came.range(self.connect..).nth(1).is_some_and(|next| *next < closed.id);
         let legal = |c: Crossing<'_>| !c.sent || matches!(c.packet.kind.as_str(), "connect" | "pingreq");
         let thrown_out = by == By::Peer && closed.at.since(self.second.at) <= within && !displaced;
-        (thrown_out && record.packets_of(self.second_conn).all(legal)).then_some(closed)
+        // A server that says that it has too much to do is nobody's fault.
+        let busy = record.packets_of(self.second_conn).any(|c| !c.sent && (connection.grammar.busy)(c.packet));
+        (thrown_out && !busy && record.packets_of(self.second_conn).all(legal)).then_some(closed)
     }
 
     fn newcomer_violation(&self, plan: &Plan, ended: Moment) -> Violation {

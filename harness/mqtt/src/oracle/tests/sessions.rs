@@ -60,6 +60,18 @@ fn a_take_over_that_ends_the_newcomer_too_has_served_nobody() {
 }
 
 #[test]
+fn a_server_that_is_too_busy_for_the_newcomer_has_let_it_in_all_the_same() {
+    for (reason, verdict) in [(0x97, Verdict::Pass), (0x8E, Verdict::Fail)] {
+        let mut film = Film::new(plan("5", TAKEOVER));
+        login(film.at(0), "twice", 1, Some("u"), "probe");
+        login(film.at(100), "twice", 2, Some("u"), "probe");
+        film.at(110).close(1, By::Peer).got(2, "disconnect", &[("reason", Value::Int(reason))]);
+        film.close(2, By::Peer).at(5_000).served();
+        assert_says(&film.judge(&session_exclusive::ORACLE), verdict, "");
+    }
+}
+
+#[test]
 fn two_users_with_one_client_id_are_another_matter() {
     assert_says(&takeover("5", ["u", "v"], None), Verdict::Inconclusive, "no second log-in");
 }
@@ -184,6 +196,13 @@ fn twice(published: i64, delivered: i64) -> Judgement {
     film.at(100).plants(2, "once", "publish", &publish(published, 7, false));
     film.at(200).sees(1, "once", &publish(delivered, 1, false)).sees(1, "once", &publish(delivered, 2, false));
     once(&mut film, 3_000)
+}
+
+#[test]
+fn what_was_published_at_qos_2_comes_once_at_qos_0_as_well() {
+    for delivered in [0, 2] {
+        assert_says(&twice(2, delivered), Verdict::Fail, "2 times");
+    }
 }
 
 #[test]
