@@ -3,6 +3,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::connection::Close;
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::oracle::record::{Moment, Record};
 use proofhouse_core::plan::Plan;
@@ -13,7 +14,7 @@ use proofhouse_core::value::{Fields, unhex};
 
 use super::breach;
 use super::messages::{Delivery, Publication, deliveries, publications};
-use super::sessions::{Sessions, Subscription, sessions};
+use super::sessions::{Held, Sessions, Subscription, sessions};
 use crate::codec::topic::matches;
 use crate::codec::{Sender, Version, split};
 use crate::oracle::identity::{Logins, logins, party};
@@ -21,6 +22,27 @@ use crate::oracle::policy_kept::Rights;
 
 /// How long we wait for what the text demands without a time, before we call it missed.
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long after an acknowledgement what it acknowledges may still be on its way through the target.
+const PASSED_ON: Duration = Duration::from_secs(1);
+
+/// From when on a server has surely passed on what it acknowledged at `from`, or brought what it was asked for: `PASSED_ON` later, and for
+/// as long again as one side could not act meanwhile. Never, with one that needs as long for everything.
+pub(super) fn passed_on(record: &Record<'_>, fleet: &str, from: Time) -> Time {
+    if record.slow_as_ever(PASSED_ON).is_some() {
+        return Time::NEVER;
+    }
+    let mut until = from + PASSED_ON;
+    // Each round adds the lateness of what the one before it has added: half the time at most settles within these.
+    for _ in 0..32 {
+        let next = from + PASSED_ON + record.lateness.between(fleet, from, until);
+        if next <= until {
+            return until;
+        }
+        until = next;
+    }
+    Time::NEVER
+}
 
 /// A packet on a connection.
 #[derive(Clone, Copy)]
@@ -51,8 +73,14 @@ pub(super) struct Conn<'a> {
     pub version5: bool,
     /// The name that the session is kept under: the one in CONNECT, or the one that the server gave.
     pub client_id: String,
+    /// The name that its CONNECT logs in under; empty where it names none.
+    pub user: &'a str,
+    /// Its place among the connections of its client id, in the order of their CONNECTs.
+    pub nth: usize,
     pub packets: Vec<Seen<'a>>,
     pub closed: Option<(Moment, By)>,
+    /// It ended with a reset: what had left us last may never have been read.
+    pub reset: bool,
     /// Index in `packets` of our CONNECT, and of the CONNACK that accepts it.
     pub connect: Option<usize>,
     pub accepted: Option<usize>,
@@ -60,6 +88,11 @@ pub(super) struct Conn<'a> {
     pub legal: usize,
     /// It stops reading at some time: what does not come says nothing.
     pub deaf: bool,
+    /// When the last packet came, and when the last of our requests left that was answered.
+    last_heard: Option<Time>,
+    served: Option<Time>,
+    /// Places of what came, by kind and identifier.
+    answers: BTreeMap<(&'a str, i64), Vec<usize>>,
 }
 
 impl<'a> Conn<'a> {
@@ -91,6 +124,12 @@ impl<'a> Conn<'a> {
     pub fn clean(&self) -> bool {
         self.connect().and_then(|fields| fields.truth("clean_start")).unwrap_or(true)
     }
+    /// Keep Alive: how long we may be silent, and half as long again; `None`: as long as we like.
+    pub fn keep_alive(&self) -> Option<Duration> {
+        let given = self.connack().and_then(|fields| fields.int("server_keep_alive"));
+        let seconds = given.or_else(|| self.ours("keep_alive")).unwrap_or(0).max(0) as u64;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
     /// Seconds that the session lives after the connection; `None`: for ever.
     pub fn expiry(&self) -> Option<u64> {
         if !self.version5 {
@@ -104,30 +143,38 @@ impl<'a> Conn<'a> {
             seconds => Some(seconds.max(0) as u64),
         }
     }
+    /// When our CONNECT left, and when the CONNACK that accepts it came.
+    pub fn asked(&self) -> Option<Moment> {
+        self.connect.map(|at| self.packets[at].moment)
+    }
+    pub fn let_in(&self) -> Option<Moment> {
+        self.accepted.map(|at| self.packets[at].moment)
+    }
+    /// Whether the server says that it has continued a session.
+    pub fn is_resumed(&self) -> bool {
+        self.connack().and_then(|fields| fields.truth("session_present")) == Some(true)
+    }
+    /// Whether this one was let in before another said CONNECT: otherwise nobody can say which the server heard first.
+    pub fn is_before(&self, later: &Conn<'_>) -> bool {
+        self.let_in().zip(later.asked()).is_some_and(|(in_, asked)| in_.id < asked.id)
+    }
+    /// When it ended as far as we know: it was closed, or one side said goodbye.
+    pub fn left(&self) -> Option<Moment> {
+        let bye = self.packets.iter().find(|seen| seen.is("disconnect")).map(|seen| seen.moment);
+        bye.into_iter().chain(self.closed.map(|(moment, _)| moment)).min_by_key(|moment| moment.id)
+    }
+    /// Index of the answer to a request of ours: the next packet of that kind with its identifier.
+    pub fn answer(&self, at: usize, kind: &str) -> Option<usize> {
+        let all = self.answers.get(&(kind, self.packets[at].int("packet_id")?))?;
+        all.get(all.partition_point(|place| *place < at)).copied()
+    }
     /// Nothing had come on it for a while before `end`.
     fn is_quiet(&self, end: Time) -> bool {
-        let last = self.packets.iter().rev().find(|seen| !seen.sent);
-        last.is_none_or(|seen| end.since(seen.moment.at) >= PATIENCE / 2)
+        self.last_heard.is_none_or(|last| end.since(last) >= PATIENCE / 2)
     }
-
     /// A request that left us after `since` was answered.
     pub fn answers_later(&self, since: Time) -> bool {
-        let asks = |seen: &&Seen<'_>| {
-            ["publish", "subscribe", "unsubscribe", "pubrel", "pingreq"].contains(&seen.packet.kind.as_str())
-        };
-        let asked = self.packets.iter().filter(|seen| seen.sent && seen.moment.at > since).filter(asks);
-        let ids: BTreeSet<i64> = asked.clone().filter_map(|seen| seen.int("packet_id")).collect();
-        let pings = asked.filter(|seen| seen.is("pingreq")).count();
-        let all =
-            |kind: &str, sent: bool| self.packets.iter().filter(|seen| seen.sent == sent && seen.is(kind)).count();
-        let pinged = pings > 0 && all("pingresp", false) == all("pingreq", true);
-        let acked = |seen: &Seen<'_>| {
-            !seen.sent
-                && !seen.is("publish")
-                && seen.moment.at > since
-                && seen.int("packet_id").is_some_and(|id| ids.contains(&id))
-        };
-        pinged || self.packets.iter().any(acked)
+        self.served.is_some_and(|served| served > since)
     }
 
     /// A number that our CONNECT announced.
@@ -155,6 +202,10 @@ pub(super) struct Facts<'a> {
     came: Vec<Vec<usize>>,
     /// Connections of each client id, in the order of their CONNECTs.
     clients: BTreeMap<String, Vec<u32>>,
+    /// Client ids that also speak where these facts do not look: another version, or no client of ours.
+    strangers: BTreeSet<&'a str>,
+    /// Connections on which something above QoS 0 came and was not acknowledged.
+    unacknowledged: BTreeSet<u32>,
     logins: Logins<'a>,
     rights: Rights<'a>,
     /// The target was started for this trial and is ours alone: nobody else has left or sent anything, and no trial before it either.
@@ -167,13 +218,17 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub fn of(plan: &'a Plan, record: &'a Record<'a>, version5: bool) -> Facts<'a> {
-        let until = record.target_ended();
+        let until = record.whole_until();
         let mut conns = connections(plan, record, version5, until);
+        let clients = clients(&mut conns);
         for conn in conns.values_mut() {
-            conn.legal = breach::first(conn);
+            conn.legal = breach::first(conn, record);
         }
-        let sessions = sessions(&conns);
-        let publications = publications(&conns);
+        let (logins, rights) = (logins(record), Rights::new(plan, record.transcript));
+        let strangers = logins.iter().filter(|(conn, _)| !conns.contains_key(conn)).map(|(_, login)| login.client_id);
+        let strangers: BTreeSet<&str> = strangers.filter(|id| !id.is_empty()).collect();
+        let sessions = sessions(&conns, &clients, &strangers);
+        let publications = publications(&conns, record);
         let deliveries = deliveries(&conns, &publications);
         let mut on: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (nth, delivery) in deliveries.iter().enumerate() {
@@ -183,7 +238,6 @@ impl<'a> Facts<'a> {
         for (nth, publication) in publications.iter().enumerate() {
             topics.entry(publication.topic.clone()).or_default().push(nth);
         }
-        let (logins, rights) = (logins(record), Rights::new(plan, record.transcript));
         let (mut filters, mut wild): (BTreeMap<String, Vec<_>>, Vec<_>) = Default::default();
         for (session, one) in sessions.all.iter().enumerate() {
             for (nth, one) in one.subscriptions.iter().enumerate() {
@@ -203,7 +257,8 @@ impl<'a> Facts<'a> {
         let used = has(|event| matches!(event, Event::Gauge { name, .. } if name == ROUNDS_BEFORE));
         let alone = started && !used;
         let revokes = has(|event| matches!(event, Event::Grant { allow: false, .. }));
-        let clients = clients(&conns);
+        let open = deliveries.iter().filter(|delivery| delivery.is_open());
+        let unacknowledged = open.map(|delivery| delivery.conn).collect();
         Facts {
             plan,
             record,
@@ -218,6 +273,8 @@ impl<'a> Facts<'a> {
             wild,
             came,
             clients,
+            strangers,
+            unacknowledged,
             logins,
             rights,
             alone,
@@ -226,13 +283,18 @@ impl<'a> Facts<'a> {
     }
 
     /// What came on a connection, in order.
-    pub fn deliveries_on(&self, conn: u32) -> impl Iterator<Item = &Delivery<'a>> {
+    pub fn deliveries_on(&self, conn: u32) -> impl DoubleEndedIterator<Item = &Delivery<'a>> {
         self.on.get(&conn).into_iter().flatten().map(|nth| &self.deliveries[*nth])
     }
 
     /// What came on a connection above QoS 0 and was not acknowledged on it.
     pub fn open_on(&self, conn: u32) -> impl Iterator<Item = &Delivery<'a>> {
-        self.deliveries_on(conn).filter(|delivery| delivery.qos > 0 && !delivery.acked && !delivery.repeat)
+        self.deliveries_on(conn).filter(|delivery| delivery.is_open())
+    }
+
+    /// Whether anything did.
+    pub fn has_open(&self, conn: u32) -> bool {
+        self.unacknowledged.contains(&conn)
     }
 
     /// Places of the publications on the topics that a filter matches; one without wildcards needs no search.
@@ -260,14 +322,31 @@ impl<'a> Facts<'a> {
         self.came[publication].iter().map(|nth| &self.deliveries[*nth])
     }
 
-    /// The connections of the client id of a connection, itself among them, in the order of their CONNECTs.
-    pub fn of_client(&self, conn: &Conn<'_>) -> impl Iterator<Item = &Conn<'a>> {
-        self.clients.get(&conn.client_id).into_iter().flatten().map(|number| &self.conns[number])
+    /// The connections of its client id that said CONNECT after this one, and those that said it before, in order.
+    pub fn later(&self, conn: &Conn<'_>) -> impl Iterator<Item = &Conn<'a>> {
+        self.of_client(conn).get(conn.nth + 1..).into_iter().flatten().map(|number| &self.conns[number])
+    }
+    pub fn earlier(&self, conn: &Conn<'_>) -> impl DoubleEndedIterator<Item = &Conn<'a>> {
+        self.of_client(conn).get(..conn.nth).into_iter().flatten().map(|number| &self.conns[number])
+    }
+    fn of_client(&self, conn: &Conn<'_>) -> &[u32] {
+        self.clients.get(&conn.client_id).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether two connections are of one client id: what No Local compares \[MQTT5 3.8.3-3\].
-    pub fn same_client(&self, a: u32, b: u32) -> bool {
-        a == b || matches!((self.conns.get(&a), self.conns.get(&b)), (Some(a), Some(b)) if a.client_id == b.client_id)
+    /// Whether anybody else came with the client id of a connection: what ended it may have been a takeover.
+    pub fn has_another(&self, conn: &Conn<'_>) -> bool {
+        self.of_client(conn).len() > 1 || self.strangers.contains(conn.client_id.as_str())
+    }
+
+    /// Whether two connections are of one client, which No Local compares by client id \[MQTT5 3.8.3-3\]: a server may keep the ids of
+    /// each user apart.
+    pub fn same_client(&self, a: u32, b: u32) -> Held {
+        match (self.conns.get(&a), self.conns.get(&b)) {
+            _ if a == b => Held::Must,
+            (Some(a), Some(b)) if a.client_id != b.client_id => Held::No,
+            (Some(a), Some(b)) if a.user == b.user => Held::Must,
+            _ => Held::May,
+        }
     }
 
     /// Whether the party behind a connection had a right at a moment. Where nobody is asked who he is, everybody may everything.
@@ -304,8 +383,9 @@ impl<'a> Facts<'a> {
 
     /// Whether a connection stood, was read and had our whole patience after `since`, while we and the target were awake, and the target
     /// was done with it: something that we asked later was answered, or it had long had nothing more to say. A server that works off
-    /// what it was sent, however slowly, owes nothing yet.
+    /// what it was sent, however slowly, owes nothing yet; nor does one that has not let the client in yet.
     pub fn had_patience(&self, conn: &Conn<'_>, since: Time) -> bool {
+        let since = conn.let_in().map_or(since, |moment| moment.at.max(since));
         let end = conn.closed.map_or(self.end(), |(moment, _)| moment.at.min(self.end()));
         let slack = self.record.lateness.between(conn.who.0, since, end);
         let waited = end.since(since) >= PATIENCE + slack && self.record.lateness.stopped_between(since, end).is_none();
@@ -330,43 +410,87 @@ fn connections<'a>(plan: &'a Plan, record: &'a Record<'a>, version5: bool, until
         let packets: Vec<Seen<'_>> = crossings
             .map(|crossing| Seen { moment: crossing.moment, sent: crossing.sent, packet: crossing.packet })
             .collect();
-        let connect = packets.iter().position(|seen| seen.sent && seen.is("connect"));
-        let accepted = packets.iter().position(|seen| !seen.sent && seen.is("connack"));
-        let accepted = accepted.filter(|at| packets[*at].int("reason") == Some(0));
-        let text = |at: Option<usize>, field: &str| {
-            at.and_then(|at| packets[at].packet.fields.text(field)).unwrap_or("").to_string()
-        };
-        let (asked, given) = (text(connect, "client_id"), text(accepted, "assigned_client_id"));
-        let closed = connection.closed.filter(|(moment, ..)| moment.id < until.id).map(|(moment, by, _)| (moment, by));
+        let closed = connection.closed.filter(|(moment, ..)| moment.id < until.id);
         let conn = Conn {
-            number: *number,
-            who: (connection.fleet, connection.member),
-            version5,
-            client_id: if asked.is_empty() { given } else { asked },
-            legal: packets.len(),
-            packets,
-            closed,
-            connect,
-            accepted,
+            closed: closed.map(|(moment, by, _)| (moment, by)),
+            reset: closed.is_some_and(|(.., how)| how == Close::Reset),
             deaf: deaf.contains(number) || record.is_limited(*number),
+            ..conn(*number, (connection.fleet, connection.member), version5, packets)
         };
         conns.insert(*number, conn);
     }
     conns
 }
 
+/// What the packets of a connection tell of it.
+fn conn<'a>(number: u32, who: (&'a str, u32), version5: bool, packets: Vec<Seen<'a>>) -> Conn<'a> {
+    let connect = packets.iter().position(|seen| seen.sent && seen.is("connect"));
+    let accepted = packets.iter().position(|seen| !seen.sent && seen.is("connack"));
+    let accepted = accepted.filter(|at| packets[*at].int("reason") == Some(0));
+    let text = |at: Option<usize>, field: &str| {
+        let packet: Option<&'a Packet> = at.map(|at| packets[at].packet);
+        packet.and_then(|packet| packet.fields.text(field)).unwrap_or("")
+    };
+    let (asked, given) = (text(connect, "client_id"), text(accepted, "assigned_client_id"));
+    let mut answers: BTreeMap<(&str, i64), Vec<usize>> = BTreeMap::new();
+    for (at, seen) in packets.iter().enumerate().filter(|(_, seen)| !seen.sent) {
+        if let Some(id) = seen.int("packet_id") {
+            answers.entry((seen.packet.kind.as_str(), id)).or_default().push(at);
+        }
+    }
+    Conn {
+        number,
+        who,
+        version5,
+        client_id: if asked.is_empty() { given } else { asked }.to_string(),
+        user: text(connect, "username"),
+        nth: 0,
+        closed: None,
+        reset: false,
+        connect,
+        accepted,
+        legal: packets.len(),
+        deaf: false,
+        last_heard: packets.iter().rev().find(|seen| !seen.sent).map(|seen| seen.moment.at),
+        served: served(&packets),
+        answers,
+        packets,
+    }
+}
+
+/// When the last of our requests left that was answered: by its identifier, or, where each of them was, a ping.
+fn served(packets: &[Seen<'_>]) -> Option<Time> {
+    const ASKS: [&str; 4] = ["publish", "subscribe", "unsubscribe", "pubrel"];
+    let mut asked: BTreeMap<i64, Time> = BTreeMap::new();
+    let (mut pings, mut pongs, mut last_ping, mut served) = (0, 0, None, None);
+    for seen in packets {
+        let (kind, id) = (seen.packet.kind.as_str(), seen.int("packet_id"));
+        match (seen.sent, kind, id) {
+            (true, "pingreq", _) => (pings, last_ping) = (pings + 1, Some(seen.moment.at)),
+            (false, "pingresp", _) => pongs += 1,
+            (true, kind, Some(id)) if ASKS.contains(&kind) => _ = asked.insert(id, seen.moment.at),
+            (false, kind, Some(id)) if kind != "publish" => served = served.max(asked.get(&id).copied()),
+            _ => {}
+        }
+    }
+    if pings == pongs { served.max(last_ping) } else { served }
+}
+
 fn is_wild(filter: &str) -> bool {
     filter.contains(['+', '#'])
 }
 
-/// Connections by client id, in the order of their CONNECTs.
-fn clients(conns: &BTreeMap<u32, Conn<'_>>) -> BTreeMap<String, Vec<u32>> {
+/// Connections by client id, in the order of their CONNECTs; tells each its place.
+fn clients(conns: &mut BTreeMap<u32, Conn<'_>>) -> BTreeMap<String, Vec<u32>> {
     let mut clients: BTreeMap<String, Vec<u32>> = BTreeMap::new();
-    let mut order: Vec<(EntryId, &Conn<'_>)> =
-        conns.values().filter_map(|conn| Some((conn.packets[conn.connect?].id(), conn))).collect();
-    order.sort_by_key(|(id, _)| *id);
-    for (_, conn) in order {
-        clients.entry(conn.client_id.clone()).or_default().push(conn.number);
+    let mut order: Vec<(EntryId, u32)> =
+        conns.values().filter_map(|conn| Some((conn.asked()?.id, conn.number))).collect();
+    order.sort_unstable();
+    for (_, number) in order {
+        let Some(conn) = conns.get_mut(&number) else { continue };
+        let own = clients.entry(conn.client_id.clone()).or_default();
+        conn.nth = own.len();
+        own.push(number);
     }
     clients
 }

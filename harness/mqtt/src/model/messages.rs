@@ -1,17 +1,16 @@
 //! Application messages: what our clients published or left as Wills, what arrived, and which of the first the second may be.
 use alloc::collections::BTreeMap;
+use alloc::rc::Rc;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::Deref;
 
-use proofhouse_core::oracle::record::Moment;
-use proofhouse_core::time::Duration;
+use proofhouse_core::oracle::record::{Moment, Record};
+use proofhouse_core::time::Time;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::{Fields, Value};
 
-use super::facts::Conn;
-
-/// How long after an acknowledgement what it acknowledges may still be on its way through the target.
-pub(super) const PASSED_ON: Duration = Duration::from_secs(1);
+use super::facts::{Conn, passed_on};
 
 /// A message that one of ours gave to the target.
 pub(super) struct Publication<'a> {
@@ -25,9 +24,13 @@ pub(super) struct Publication<'a> {
     pub prefix: &'static str,
     /// The target has said that it owns it: PUBACK, PUBCOMP.
     pub done: Option<Moment>,
+    /// From when on it has surely passed it on: it may acknowledge first.
+    settled: Option<Time>,
     /// The target has refused it.
     pub refused: bool,
-    /// Everything on its connection was legal up to it, and nobody said it twice.
+    /// Its client has sent it again where a server may take that for another message: at QoS 1, or in a session that was not continued.
+    pub again: bool,
+    /// Everything on its connection was legal up to it.
     pub certain: bool,
     /// No other has its topic and payload.
     pub unique: bool,
@@ -41,9 +44,10 @@ impl Publication<'_> {
     pub fn field(&self, name: &str) -> Option<&Value> {
         of(&self.packet.fields, self.prefix, name)
     }
-    /// Whether the target had long owned it at a moment: it may acknowledge first, and pass it on a little later.
+    /// Whether the target had long owned it at a moment, so that nothing of it can be on its way.
     pub fn handled_before(&self, moment: Moment) -> bool {
-        self.done.is_some_and(|done| done.id < moment.id && moment.at.since(done.at) >= PASSED_ON)
+        let owned = self.done.is_some_and(|done| done.id < moment.id);
+        owned && !self.again && self.settled.is_some_and(|settled| settled <= moment.at)
     }
     pub fn is_empty(&self) -> bool {
         self.field("payload").and_then(Value::as_bytes).is_some_and(<[u8]>::is_empty)
@@ -71,18 +75,41 @@ pub(super) struct Delivery<'a> {
     /// We have acknowledged it, to the end: PUBACK, PUBCOMP, or a refusal.
     pub acked: bool,
     /// Places of the publications with this topic and payload that were sent before it arrived.
-    pub from: Vec<usize>,
+    pub from: Sources,
+}
+
+impl Delivery<'_> {
+    /// It was not acknowledged on its connection.
+    pub fn is_open(&self) -> bool {
+        self.qos > 0 && !self.acked && !self.repeat
+    }
+}
+
+/// Places of publications that look the same, the first so many of them: shared, since a flood of one message is as long as its answer.
+#[derive(Clone)]
+pub(super) struct Sources {
+    all: Rc<[usize]>,
+    count: usize,
+}
+
+impl Deref for Sources {
+    type Target = [usize];
+    fn deref(&self) -> &[usize] {
+        &self.all[..self.count]
+    }
 }
 
 /// Every message that our clients gave away, in the order in which it left them; Wills with their CONNECT.
-pub(super) fn publications<'a>(conns: &BTreeMap<u32, Conn<'a>>) -> Vec<Publication<'a>> {
+pub(super) fn publications<'a>(conns: &BTreeMap<u32, Conn<'a>>, record: &Record<'_>) -> Vec<Publication<'a>> {
     let mut all = Vec::new();
-    // Under which client and identifier a message is not acknowledged yet.
-    let mut open: BTreeMap<(String, i64), usize> = BTreeMap::new();
+    let mut open = Open::new();
     let mut order: Vec<&Conn<'_>> = conns.values().collect();
     order.sort_by_key(|conn| conn.packets.first().map(|seen| seen.moment.id));
     for conn in order {
         published(conn, &mut open, &mut all);
+    }
+    for one in &mut all {
+        one.settled = one.done.map(|done| passed_on(record, conns[&one.conn].who.0, done.at));
     }
     all.sort_by_key(|publication| publication.sent.id);
     mark_twins(&mut all);
@@ -104,35 +131,37 @@ fn mark_twins(all: &mut [Publication<'_>]) {
     }
 }
 
-fn published<'a>(conn: &Conn<'a>, open: &mut BTreeMap<(String, i64), usize>, all: &mut Vec<Publication<'a>>) {
+/// Under which client (id and user) and identifier a message is not acknowledged yet.
+type Open<'a> = BTreeMap<(String, &'a str, i64), usize>;
+
+fn published<'a>(conn: &Conn<'a>, open: &mut Open<'a>, all: &mut Vec<Publication<'a>>) {
     let mut aliases: BTreeMap<i64, String> = BTreeMap::new();
     for (at, seen) in conn.packets.iter().enumerate() {
         let fields = &seen.packet.fields;
-        let id = fields.int("packet_id").map(|id| (conn.client_id.clone(), id));
-        let reason = fields.int("reason").unwrap_or(0);
+        let key = fields.int("packet_id").map(|id| (conn.client_id.clone(), conn.user, id));
         match (seen.sent, seen.packet.kind.as_str()) {
             (true, "connect") if fields.find("will_topic").is_some() => {
                 all.extend(publication(conn, at, fields.text("will_topic").map(ToString::to_string), "will_"));
             }
             (true, "publish") => {
-                let again = fields.truth("dup") == Some(true);
-                let before = id.as_ref().and_then(|id| open.get(id)).copied().filter(|_| again);
+                let repeats = fields.truth("dup") == Some(true);
+                let before = key.as_ref().and_then(|key| open.get(key)).copied().filter(|_| repeats);
                 let topic = named(fields, &mut aliases);
-                if before.is_none()
-                    && let Some(new) = publication(conn, at, topic, "")
-                {
-                    if let Some(id) = id.filter(|_| new.qos > 0) {
-                        open.insert(id, all.len());
+                if let Some(of) = before {
+                    let same = all[of].conn == conn.number || conn.is_resumed();
+                    all[of].again |= all[of].qos < 2 || !same;
+                } else if let Some(new) = publication(conn, at, topic, "") {
+                    if let Some(key) = key.filter(|_| new.qos > 0) {
+                        open.insert(key, all.len());
                     }
                     all.push(new);
                 }
             }
             (false, "puback" | "pubrec" | "pubcomp") => {
-                let Some(id) = id else { continue };
-                let Some(of) = open.get(&id).copied() else { continue };
-                let refused = reason >= 0x80;
+                let Some((key, of)) = key.and_then(|key| open.get(&key).copied().map(|of| (key, of))) else { continue };
+                let refused = fields.int("reason").unwrap_or(0) >= 0x80;
                 if refused || seen.packet.kind != "pubrec" {
-                    open.remove(&id);
+                    open.remove(&key);
                     all[of].refused = refused && all[of].done.is_none();
                     all[of].done = Some(seen.moment).filter(|_| !refused);
                 }
@@ -154,7 +183,9 @@ fn publication<'a>(conn: &Conn<'a>, at: usize, topic: Option<String>, prefix: &'
         packet: seen.packet,
         prefix,
         done: None,
+        settled: None,
         refused: false,
+        again: false,
         certain: at < conn.legal,
         unique: true,
     })
@@ -180,6 +211,8 @@ pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &[Publicatio
         let key = (publication.topic.as_str(), payload(&publication.packet.fields, publication.prefix));
         sources.entry(key).or_default().push(nth);
     }
+    let sources: BTreeMap<_, Rc<[usize]>> = sources.into_iter().map(|(key, all)| (key, Rc::from(all))).collect();
+    let nothing: Rc<[usize]> = Rc::from([]);
     let mut all = Vec::new();
     for conn in conns.values() {
         let mut aliases = BTreeMap::new();
@@ -200,7 +233,8 @@ pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &[Publicatio
             let fields = &seen.packet.fields;
             let topic = named(fields, &mut aliases);
             let known = topic.as_deref().and_then(|topic| sources.get(&(topic, payload(fields, ""))));
-            let before = |nth: &&usize| from[**nth].sent.id < seen.moment.id;
+            let known = known.unwrap_or(&nothing);
+            let count = known.partition_point(|nth| from[*nth].sent.id < seen.moment.id);
             let id = fields.int("packet_id");
             let repeat = id.is_some_and(|id| open.contains_key(&id));
             if let Some(id) = id {
@@ -210,7 +244,7 @@ pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &[Publicatio
                 conn: conn.number,
                 at,
                 moment: seen.moment,
-                from: known.into_iter().flatten().filter(before).copied().collect(),
+                from: Sources { all: Rc::clone(known), count },
                 topic,
                 packet: seen.packet,
                 qos: fields.int("qos").unwrap_or(0),

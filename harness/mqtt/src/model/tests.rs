@@ -4,13 +4,16 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use proofhouse_core::recorder::ROUNDS_BEFORE;
+use proofhouse_core::recorder::{MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, ROUNDS_BEFORE};
 use proofhouse_core::registry::Registry;
 use proofhouse_core::testing::{self, Film};
-use proofhouse_core::transcript::{By, Life};
+use proofhouse_core::transcript::{By, Bytes, Event, Life, Packet, Slipped, Who};
 use proofhouse_core::value::Value;
 
 use super::ORACLE;
+
+mod messages;
+mod sessions;
 
 const TARGET: &str = "format = 1\nkind = \"process\"\n[process]\nprogram = \"true\"\n[[endpoint]]\nname = \"plain\"\n\
     protocol = \"mqtt\"\nversions = [\"3.1.1\", \"5\"]\naddress = \"127.0.0.1:1883\"\n";

@@ -6,7 +6,6 @@ use alloc::vec::Vec;
 
 use super::{Breach, Conn, Facts, Row, Seen, Tally};
 use crate::model::breach::{column, filters};
-use crate::model::sessions::answer;
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -97,8 +96,7 @@ fn asked_by(kind: &str) -> (&'static str, Option<i64>) {
     }
 }
 
-/// An acknowledgement that answers nothing, or answers twice. What was sent on an earlier connection of the session may be answered on a
-/// later one only after it was sent again.
+/// An acknowledgement that answers nothing, or answers twice.
 fn belongs(facts: &Facts<'_>, tally: &mut Tally, kinds: &[&str]) {
     for conn in facts.conns.values() {
         let mut waiting: BTreeMap<(&str, i64), u32> = BTreeMap::new();
@@ -113,6 +111,10 @@ fn belongs(facts: &Facts<'_>, tally: &mut Tally, kinds: &[&str]) {
             }
             let Some(kind) = kinds.iter().find(|kind| seen.is(kind)) else { continue };
             let due = waiting.entry((kind, id)).or_default();
+            if *due == 0 && conn.is_resumed() && asked_before(facts, conn, kind, id) {
+                tally.may();
+                continue;
+            }
             let breach = (*due == 0).then(|| {
                 Breach::seen(*kind, format!("{kind} came for an identifier that waits for none"), &[seen.id()])
             });
@@ -120,6 +122,13 @@ fn belongs(facts: &Facts<'_>, tally: &mut Tally, kinds: &[&str]) {
             tally.must(seen.id(), breach);
         }
     }
+}
+
+/// Whether an earlier connection of the client has asked for it: a server that had the packet, and not the time for its answer, may give it
+/// when the session is resumed.
+fn asked_before(facts: &Facts<'_>, conn: &Conn<'_>, kind: &str, id: i64) -> bool {
+    let mut all = facts.earlier(conn).flat_map(|conn| conn.packets.iter().filter(|seen| seen.sent));
+    all.any(|seen| seen.int("packet_id") == Some(id) && asks(seen, kind))
 }
 
 fn asks(seen: &Seen<'_>, answer: &str) -> bool {
@@ -135,7 +144,7 @@ fn owed(facts: &Facts<'_>, tally: &mut Tally, kind: &str, qos: Option<i64>, answ
             if qos.is_some_and(|qos| seen.int("qos") != Some(qos)) {
                 continue;
             }
-            match answer(conn, at, answers) {
+            match conn.answer(at, answers) {
                 Some(at) => tally.must(conn.packets[at].id(), None),
                 None if conn.is_legal() && facts.had_patience(conn, seen.moment.at) => {
                     let what = format!("no {answers} came for {kind}, though the connection stood");
@@ -169,7 +178,7 @@ fn pingresp(facts: &Facts<'_>, tally: &mut Tally) {
 fn one_each(facts: &Facts<'_>, tally: &mut Tally, kind: &str, answers: &str) {
     for conn in facts.conns.values() {
         for (at, seen) in conn.said().filter(|(_, seen)| seen.is(kind)) {
-            let Some(at) = answer(conn, at, answers) else { continue };
+            let Some(at) = conn.answer(at, answers) else { continue };
             let (asked, told) = (filters(seen).len(), codes(conn, at));
             let breach = (asked != told).then(|| {
                 Breach::seen(answers, format!("{told} codes for {asked} filters"), &[seen.id(), conn.packets[at].id()])

@@ -3,10 +3,17 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use proofhouse_core::time::{Duration, Time};
+use proofhouse_core::oracle::record::Moment;
+use proofhouse_core::time::Time;
 use proofhouse_core::transcript::By;
 
 use super::{Breach, Conn, Facts, Row, Tally};
+use crate::grammar::GRAMMAR;
+
+/// Session taken over.
+const TAKEN_OVER: i64 = 0x8E;
+/// What a server may say at any time beside what the grammar knows: not authorised (any more), keep alive timeout, message rate too high.
+const OWN_REASONS: [i64; 3] = [0x87, 0x8D, 0x96];
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -89,26 +96,20 @@ fn disconnect_closes(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// Connections that were open when another with their client id was accepted; the moment of its CONNACK.
-fn taken<'f, 'a>(
-    facts: &'f Facts<'a>,
-) -> impl Iterator<Item = (&'f Conn<'a>, proofhouse_core::oracle::record::Moment)> {
+/// Connections that stood when the same client said CONNECT again and was accepted; that CONNECT, and its CONNACK. Another user with the
+/// same client id may be kept apart, or refused.
+fn taken<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Conn<'a>, Moment, Moment)> {
     let accepted = |conn: &&Conn<'_>| conn.accepted.is_some() && !conn.client_id.is_empty();
     facts.conns.values().filter(accepted).filter_map(move |conn| {
-        let stood = conn.packets[conn.accepted?].moment;
-        let later = facts.of_client(conn).filter(|other| other.number != conn.number).filter_map(|other| {
-            let connect = other.packets[other.connect?].moment;
-            (connect.id > stood.id).then_some(other.packets[other.accepted?].moment)
-        });
-        let over = later.min_by_key(|moment| moment.id)?;
-        let closed = conn.closed.filter(|(_, by)| *by != By::Peer).map_or(u32::MAX, |(moment, _)| moment.id.0);
-        let left = conn.goodbye().map_or(u32::MAX, |bye| bye.id().0);
-        (closed > over.id.0 && left > over.id.0).then_some((conn, over))
+        let next = facts.later(conn).find(|next| next.accepted.is_some() && conn.is_before(next))?;
+        let (asked, over) = (next.asked()?, next.let_in()?);
+        let stood = conn.left().is_none_or(|left| left.id > asked.id) && conn.user == next.user;
+        stood.then_some((conn, asked, over))
     })
 }
 
 fn takeover_closes(facts: &Facts<'_>, tally: &mut Tally) {
-    for (conn, over) in taken(facts) {
+    for (conn, _, over) in taken(facts) {
         match ended(facts, conn, over.at) {
             Some(closed) => tally.must(
                 over.id,
@@ -120,32 +121,32 @@ fn takeover_closes(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// Of the DISCONNECTs that come after the second CONNECT: one for a reason of the server's own, or for our silence, may have been under way
+/// when that left us.
 fn takeover_is_told(facts: &Facts<'_>, tally: &mut Tally) {
-    for (conn, over) in taken(facts) {
-        let told = conn.packets.iter().find(|seen| !seen.sent && seen.is("disconnect"));
-        match told {
-            Some(seen) => {
-                let code = seen.int("reason").unwrap_or(0);
-                let breach = (code != 0x8E).then(|| {
-                    Breach::seen("disconnect", format!("a takeover is told as {code:#04x}"), &[over.id, seen.id()])
-                });
-                tally.must(seen.id(), breach);
-            }
-            // None: to send it is advice (MQTT5 §4.13.1); to close is the duty.
-            _ => tally.may(),
+    for (conn, asked, over) in taken(facts) {
+        let told = conn.heard().map(|(_, seen)| seen).find(|seen| seen.is("disconnect") && seen.id() > asked.id);
+        // None: to send it is advice (MQTT5 §4.13.1); to close is the duty.
+        let Some(seen) = told else {
+            tally.may();
+            continue;
+        };
+        let code = seen.int("reason").unwrap_or(0);
+        if code != TAKEN_OVER && (OWN_REASONS.contains(&code) || (GRAMMAR.own_reason)(seen.packet)) {
+            tally.may();
+            continue;
         }
+        let breach = (code != TAKEN_OVER)
+            .then(|| Breach::seen("disconnect", format!("a takeover is told as {code:#04x}"), &[over.id, seen.id()]));
+        tally.must(seen.id(), breach);
     }
 }
 
 fn keep_alive_kept(facts: &Facts<'_>, tally: &mut Tally) {
     for conn in facts.conns.values().filter(|conn| conn.accepted.is_some()) {
-        let asked = conn.ours("keep_alive").unwrap_or(0);
-        let seconds = conn.connack().and_then(|fields| fields.int("server_keep_alive")).unwrap_or(asked).max(0) as u64;
-        if seconds == 0 || !conn.is_legal() {
-            continue;
-        }
+        let Some(alive) = conn.keep_alive().filter(|_| conn.is_legal()) else { continue };
         let Some(last) = conn.packets.iter().rev().find(|seen| seen.sent) else { continue };
-        let due = last.moment.at + Duration::from_millis(seconds * 1_500);
+        let due = last.moment.at + alive * 3 / 2;
         let closed = conn.closed;
         match closed {
             Some((moment, By::Peer)) if moment.at >= due => tally.must(moment.id, None),
@@ -154,7 +155,7 @@ fn keep_alive_kept(facts: &Facts<'_>, tally: &mut Tally) {
                     last.id(),
                     Some(Breach::missed(
                         "silence",
-                        format!("still connected after 1.5 times {seconds} s and more"),
+                        format!("still connected after 1.5 times {} s and more", alive.as_secs()),
                         &[last.id()],
                     )),
                 );

@@ -1,5 +1,4 @@
 //! CONNACK: session present, assigned names, what it may hold.
-use alloc::collections::BTreeMap;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -174,20 +173,31 @@ fn no_session_present(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn assigned_client_id(facts: &Facts<'_>, tally: &mut Tally) {
-    let mut taken: BTreeMap<&str, u32> = BTreeMap::new();
     for (conn, at, _) in accepted(facts) {
         let asked = conn.connect().and_then(|fields| fields.text("client_id")).unwrap_or("");
-        if asked.is_empty() {
-            let given = conn.packets[at].packet.fields.text("assigned_client_id").unwrap_or("");
-            let id = conn.packets[at].id();
-            let wrong = match taken.get(given) {
-                _ if given.is_empty() => Some("an empty client id was accepted, and none was assigned"),
-                Some(other) if *other != conn.number => Some("the assigned client id belongs to another session"),
-                _ => None,
-            };
-            tally.must(id, wrong.map(|what| Breach::seen("connack", what, &[id])));
+        if !asked.is_empty() {
+            continue;
         }
-        taken.insert(&conn.client_id, conn.number);
+        let (given, id) =
+            (conn.packets[at].packet.fields.text("assigned_client_id").unwrap_or(""), conn.packets[at].id());
+        let other = facts.earlier(conn).rev().find(|other| has_session(other, conn));
+        let breach = if given.is_empty() {
+            Some(Breach::seen("connack", "an empty client id was accepted, and none was assigned", &[id]))
+        } else {
+            other.and_then(Conn::let_in).map(|let_in| {
+                Breach::seen("connack", "the assigned client id belongs to another session", &[let_in.id, id])
+            })
+        };
+        tally.must(id, breach);
+    }
+}
+
+/// Whether an earlier connection surely had its session still when a later one was let in: the id of one that is over may be assigned.
+fn has_session(other: &Conn<'_>, later: &Conn<'_>) -> bool {
+    let Some(let_in) = later.let_in().filter(|_| other.is_before(later) && other.is_legal()) else { return false };
+    match (other.left().filter(|left| left.id < let_in.id), other.expiry()) {
+        (None, _) | (Some(_), None) => true,
+        (Some(left), Some(seconds)) => let_in.at.since(left.at) + ROUNDING < Duration::from_secs(seconds),
     }
 }
 

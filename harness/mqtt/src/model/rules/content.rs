@@ -129,6 +129,11 @@ fn user_properties_in_order(facts: &Facts<'_>, tally: &mut Tally) {
 
 fn expiry_counted_down(facts: &Facts<'_>, tally: &mut Tally) {
     for (delivery, message) in sourced(facts).filter(|(_, message)| !message.is_will()) {
+        // What is sent again may be the packet as it was.
+        if delivery.dup || delivery.repeat || message.again {
+            tally.may();
+            continue;
+        }
         let got = delivery.packet.fields.int("message_expiry").map(|seconds| seconds.max(0) as u64);
         let Some(gave) = message.expiry() else { continue };
         // It cannot have waited longer than from when it left us to when it came, nor less than from its acknowledgement.
@@ -156,8 +161,8 @@ fn waited(facts: &Facts<'_>, delivery: &Delivery<'_>, message: &Publication<'_>)
     let conn = &facts.conns[&delivery.conn];
     let connected = conn.packets.get(conn.connect?)?.moment;
     let session = facts.sessions.of(delivery.conn)?;
-    let asked = matching(session, delivery).map(|one| one.asked).max();
-    // It could be sent no earlier than this connection stood; a retained one no earlier than it was asked for.
+    let asked = matching(session, delivery).map(|one| one.asked).min();
+    // It could be sent no earlier than this connection stood; a retained one no earlier than it was first asked for.
     let possible = if delivery.retain { asked.unwrap_or(connected).max(connected) } else { connected };
     Some(possible.at.since(owned.at).as_secs())
 }
@@ -165,7 +170,7 @@ fn waited(facts: &Facts<'_>, delivery: &Delivery<'_>, message: &Publication<'_>)
 fn expired_is_deleted(facts: &Facts<'_>, tally: &mut Tally) {
     for (delivery, message) in sourced(facts).filter(|(_, message)| !message.is_will()) {
         let (Some(gave), Some(waited)) = (message.expiry(), waited(facts, delivery, message)) else { continue };
-        if waited == 0 || delivery.dup {
+        if waited == 0 || delivery.dup || delivery.repeat || message.again {
             continue;
         }
         let breach = (waited > gave + COUNTDOWN_SLACK).then(|| {

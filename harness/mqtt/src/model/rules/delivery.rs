@@ -1,10 +1,16 @@
 //! Who gets a message, how often, and with which QoS, RETAIN and DUP.
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use proofhouse_core::ids::EntryId;
+use proofhouse_core::oracle::record::Moment;
+use proofhouse_core::time::Time;
+
+use super::session::resumed;
 use super::{Breach, Facts, Row, Tally};
+use crate::model::facts::passed_on;
 use crate::model::messages::{Delivery, Publication};
 use crate::model::sessions::{Held, Session, Subscription};
 
@@ -28,7 +34,7 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
         },
         Row {
             id: "payload-unaltered",
-            clauses: &["MQTT5 1.5.4-3", "MQTT5 4.5.0-1", "MQTT3 1.5.3-3", "MQTT3 4.5.0-1"],
+            clauses: &["MQTT5 4.5.0-1", "MQTT5 1.5.4-3", "MQTT3 4.5.0-1", "MQTT3 1.5.3-3"],
             doc: "a message has topic and payload as somebody published them",
             judge: payload_unaltered,
         },
@@ -59,7 +65,15 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
         },
         Row {
             id: "no-more-copies",
-            clauses: &["MQTT5 4.3.3-10", "MQTT5 4.4.0-1", "MQTT5 3.8.4-3", "MQTT3 4.3.3-2", "MQTT3 3.8.4-3"],
+            clauses: &[
+                "MQTT5 4.5.0-1",
+                "MQTT5 4.3.3-10",
+                "MQTT5 4.4.0-1",
+                "MQTT5 3.8.4-3",
+                "MQTT3 4.5.0-1",
+                "MQTT3 4.3.3-2",
+                "MQTT3 3.8.4-3",
+            ],
             doc: "a message comes once for each subscription that matches it, and no more",
             judge: no_more_copies,
         },
@@ -98,10 +112,9 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
 }
 
 /// What a session had subscribed to when something came, as far as it may have been granted.
-pub(super) fn matching<'s>(session: &'s Session, delivery: &Delivery<'_>) -> impl Iterator<Item = &'s Subscription> {
-    let topic = delivery.topic.clone().unwrap_or_default();
-    let until = delivery.moment.id;
-    session.subscriptions.iter().filter(move |one| one.asked.id < until && one.matches(&topic))
+pub(super) fn matching<'s>(session: &'s Session, delivery: &'s Delivery<'_>) -> impl Iterator<Item = &'s Subscription> {
+    let (topic, until) = (delivery.topic.as_deref().unwrap_or(""), delivery.moment.id);
+    session.subscriptions.iter().filter(move |one| one.asked.id < until && one.matches(topic))
 }
 
 /// Where a message stands in a signature: its QoS, live or retained.
@@ -139,11 +152,13 @@ fn payload_unaltered(facts: &Facts<'_>, tally: &mut Tally) {
     if !facts.alone || facts.plan.fleets.iter().any(|fleet| fleet.protocol != "mqtt" && !fleet.protocol.is_empty()) {
         return;
     }
-    let topics: BTreeMap<&str, bool> = facts.publications.iter().map(|one| (one.topic.as_str(), true)).collect();
+    let topics: BTreeSet<&str> = facts.publications.iter().map(|one| one.topic.as_str()).collect();
+    let (others, unread) = spoken_by_others(facts);
     for (delivery, _) in followed(facts) {
         let Some(topic) = delivery.topic.as_deref().filter(|topic| !topic.starts_with('$')) else { continue };
-        let what = if topics.contains_key(topic) { "payload" } else { "topic" };
-        let breach = (delivery.from.is_empty() && !spoken_by_others(facts, topic)).then(|| {
+        let what = if topics.contains(topic) { "payload" } else { "topic" };
+        let known = !delivery.from.is_empty() || unread || others.contains(topic);
+        let breach = (!known).then(|| {
             Breach::seen(
                 what,
                 format!("a message came on {topic:?} that nobody has published so"),
@@ -154,14 +169,17 @@ fn payload_unaltered(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// Clients of the other version speak to the same target: their messages are not among these facts.
-fn spoken_by_others(facts: &Facts<'_>, topic: &str) -> bool {
+/// Clients of the other version speak to the same target, and clients that break the standard may: the topics of theirs, and whether some
+/// of it cannot be read at all.
+fn spoken_by_others<'f>(facts: &'f Facts<'_>) -> (BTreeSet<&'f str>, bool) {
+    let uncertain = facts.publications.iter().filter(|one| !one.certain).map(|one| one.topic.as_str());
+    let (mut topics, mut unread): (BTreeSet<&str>, bool) = (uncertain.collect(), false);
     let others = facts.record.packets().filter(|crossing| crossing.sent && !facts.conns.contains_key(&crossing.conn));
-    let said = |fields: &proofhouse_core::value::Fields| {
-        fields.text("topic") == Some(topic) || fields.text("will_topic") == Some(topic)
-    };
-    let mut others = others.filter(|crossing| said(&crossing.packet.fields) || !crossing.packet.malformed.is_empty());
-    others.next().is_some() || facts.publications.iter().any(|one| !one.certain && one.topic == topic)
+    for packet in others.map(|crossing| crossing.packet) {
+        topics.extend(["topic", "will_topic"].into_iter().filter_map(|field| packet.fields.text(field)));
+        unread |= !packet.malformed.is_empty();
+    }
+    (topics, unread)
 }
 
 /// Whether the sender may publish this, and the reader read it; unknown counts as no, and so does a right that is taken away at any time.
@@ -180,7 +198,7 @@ fn owed<'f, 'a>(facts: &'f Facts<'a>, session: &Session) -> BTreeMap<usize, (&'f
         for nth in facts.published_on(&one.filter) {
             let message = &facts.publications[nth];
             let plain = message.certain && !message.refused && !message.is_will() && !message.topic.starts_with('$');
-            let own = one.no_local && facts.same_client(one.conn, message.conn);
+            let own = one.no_local && facts.same_client(one.conn, message.conn) != Held::No;
             if plain
                 && !own
                 && one.held(message) == Held::Must
@@ -220,14 +238,17 @@ fn delivered(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 /// What came to a session: the publications that a delivery may be, with the entry.
-fn came(facts: &Facts<'_>, session: &Session) -> BTreeMap<usize, proofhouse_core::ids::EntryId> {
+fn came(facts: &Facts<'_>, session: &Session) -> BTreeMap<usize, EntryId> {
     let mut came = BTreeMap::new();
-    for conn in &session.conns {
-        for delivery in facts.deliveries_on(*conn) {
-            for nth in &delivery.from {
-                came.entry(*nth).or_insert(delivery.moment.id);
-            }
+    // What looks alike is told by its first, and how many of them have been noted.
+    let mut noted: BTreeMap<usize, usize> = BTreeMap::new();
+    for delivery in session.conns.iter().flat_map(|conn| facts.deliveries_on(*conn)) {
+        let Some(first) = delivery.from.first() else { continue };
+        let noted = noted.entry(*first).or_default();
+        for nth in delivery.from.get(*noted..).into_iter().flatten() {
+            came.entry(*nth).or_insert(delivery.moment.id);
         }
+        *noted = delivery.from.len().max(*noted);
     }
     came
 }
@@ -242,22 +263,19 @@ fn stood(facts: &Facts<'_>, session: &Session, message: &Publication<'_>) -> boo
 }
 
 /// Nothing holds the message back any more: its last connection stood for our whole patience, with nothing unacknowledged on it. What has
-/// QoS 0 may be lost with a connection.
+/// QoS 0 may be lost.
 fn is_missed(facts: &Facts<'_>, session: &Session, message: &Publication<'_>, qos: i64) -> bool {
     let Some(conn) = session.conns.last().and_then(|number| facts.conns.get(number)) else { return false };
-    let connected = conn.accepted.map_or(u32::MAX, |at| conn.packets[at].moment.id.0);
-    if qos == 0 && connected > message.sent.id.0 {
-        return false;
-    }
     let expires = message.expiry().is_some();
-    let handled = message.qos == 0 || message.done.is_some();
+    let handled = message.done.is_some();
     let small = conn.ours("maximum_packet_size").is_none();
-    handled
+    qos > 0
+        && handled
         && !expires
         && small
         && conn.is_legal()
         && facts.had_patience(conn, message.sent.at)
-        && facts.open_on(conn.number).next().is_none()
+        && !facts.has_open(conn.number)
 }
 
 fn not_after_unsubscribe(facts: &Facts<'_>, tally: &mut Tally) {
@@ -325,8 +343,9 @@ fn no_more_copies(facts: &Facts<'_>, tally: &mut Tally) {
         // One that takes the place of another may have brought the message for both.
         let (distinct, retained) =
             may.fold((0, false), |(n, r), one| (n + 1, r || message.retain && one.granted.is_some()));
-        let qos0_resumed = copies.iter().any(|copy| copy.qos == 1) && !facts.conns[&copies[0].conn].version5;
-        if distinct == 0 || qos0_resumed || (retained && distinct > 1) {
+        let version5 = facts.conns[&copies[0].conn].version5;
+        let at_least_once = copies.iter().any(|copy| copy.qos == 1) && !version5;
+        if distinct == 0 || at_least_once || message.again || (retained && distinct > 1) {
             tally.may();
             continue;
         }
@@ -334,7 +353,12 @@ fn no_more_copies(facts: &Facts<'_>, tally: &mut Tally) {
             let what =
                 format!("a message on {:?} came {} times for {distinct} subscriptions", message.topic, copies.len());
             let entries: Vec<_> = copies.iter().map(|copy| copy.moment.id).take(4).collect();
-            Breach::seen(format!("publish/qos{}", copies[0].qos), what, &entries)
+            let breach = Breach::seen(format!("publish/qos{}", copies[0].qos), what, &entries);
+            match (message.qos, version5) {
+                (2, true) => breach.citing("MQTT5 4.3.3-10"),
+                (2, false) => breach.citing("MQTT3 4.3.3-2"),
+                _ => breach,
+            }
         });
         tally.must_not(copies[0].moment.id, breach);
     }
@@ -344,11 +368,16 @@ fn no_local(facts: &Facts<'_>, tally: &mut Tally) {
     for (delivery, session) in followed(facts) {
         let [only] = delivery.from[..] else { continue };
         let message = &facts.publications[only];
-        if !facts.same_client(delivery.conn, message.conn) || message.is_will() {
+        if facts.same_client(delivery.conn, message.conn) != Held::Must || message.is_will() {
             continue;
         }
         let mut all = matching(session, delivery).peekable();
         if all.peek().is_none() {
+            continue;
+        }
+        // What a subscription brings of the retained store is not forwarded to it: the text leaves that open.
+        if message.retain && !matching(session, delivery).any(|one| one.held(message) == Held::Must) {
+            tally.may();
             continue;
         }
         let closed = all.all(|one| one.no_local);
@@ -391,8 +420,8 @@ fn one_of_a_group(facts: &Facts<'_>, tally: &mut Tally) {
         };
         // A group is one only where its filter is the same; a member that left may hand over what it did not acknowledge.
         let same = copies.windows(2).all(|two| filters(two[0]) == filters(two[1]));
-        let left = copies.iter().any(|copy| facts.conns[&copy.conn].closed.is_some());
-        if !same || (left && copies.len() > 1) {
+        let left = copies.windows(2).any(|two| has_left(facts, two[0].conn, two[1].moment));
+        if !same || left || facts.publications[only].again {
             tally.may();
             continue;
         }
@@ -409,10 +438,20 @@ fn one_of_a_group(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// Whether a connection may have been over for the server at a moment: it may know before we do.
+fn has_left(facts: &Facts<'_>, conn: u32, moment: Moment) -> bool {
+    let conn = &facts.conns[&conn];
+    let over = |at: Time| passed_on(facts.record, conn.who.0, moment.at) >= at;
+    !conn.is_legal() || conn.left().is_some_and(|left| over(left.at))
+}
+
 /// The first copy of a message on the first connection of a session cannot be one that is sent again.
 fn dup_is_own(facts: &Facts<'_>, tally: &mut Tally) {
+    let mut before: BTreeSet<(u32, Option<i64>, Option<usize>)> = BTreeSet::new();
     for (delivery, session) in followed(facts).filter(|(delivery, _)| delivery.qos > 0) {
-        if session.conns.first() != Some(&delivery.conn) || delivery.repeat {
+        // What our acknowledgement crossed had come before, though nothing is open any more.
+        let crossed = !before.insert((delivery.conn, delivery.id, delivery.from.first().copied())) && delivery.dup;
+        if session.conns.first() != Some(&delivery.conn) || delivery.repeat || crossed {
             continue;
         }
         let breach = delivery.dup.then(|| {
@@ -424,15 +463,16 @@ fn dup_is_own(facts: &Facts<'_>, tally: &mut Tally) {
 
 /// What was not acknowledged on the connection before comes again with its identifier, and says so.
 fn dup_on_redelivery(facts: &Facts<'_>, tally: &mut Tally) {
-    for (delivery, session) in followed(facts).filter(|(delivery, _)| delivery.qos > 0) {
-        let Some(before) = session.conns.iter().take_while(|conn| **conn != delivery.conn).last() else { continue };
-        let again = facts
-            .open_on(*before)
-            .any(|open| open.id == delivery.id && open.from == delivery.from && !open.from.is_empty());
-        if again && !delivery.repeat {
-            let breach =
-                (!delivery.dup).then(|| Breach::seen(place(delivery), "sent again with DUP 0", &[delivery.moment.id]));
-            tally.must(delivery.moment.id, breach);
+    for (before, after) in resumed(facts) {
+        let open: BTreeSet<(Option<i64>, usize)> =
+            facts.open_on(before.number).filter_map(|open| Some((open.id, *open.from.first()?))).collect();
+        let all = facts.deliveries_on(after.number).filter(|delivery| delivery.at < after.legal && delivery.qos > 0);
+        for delivery in all.filter(|delivery| !delivery.repeat) {
+            if delivery.from.first().is_some_and(|first| open.contains(&(delivery.id, *first))) {
+                let breach = (!delivery.dup)
+                    .then(|| Breach::seen(place(delivery), "sent again with DUP 0", &[delivery.moment.id]));
+                tally.must(delivery.moment.id, breach);
+            }
         }
     }
 }

@@ -29,7 +29,7 @@ fn in_order(facts: &Facts<'_>, tally: &mut Tally) {
         let message = &facts.publications[*only];
         let shared = session.subscriptions.iter().any(|one| one.group.is_some() && one.matches(&message.topic));
         let several = session.subscriptions.iter().filter(|one| one.matches(&message.topic)).count() > 1;
-        if delivery.dup || delivery.retain || message.is_will() || shared || several {
+        if delivery.dup || delivery.retain || message.is_will() || message.again || shared || several {
             continue;
         }
         let key = (*reader, message.conn, message.topic.as_str(), message.qos, delivery.qos);

@@ -34,26 +34,28 @@ const LISTED_SUBACK: &[&str] = &["MQTT5 3.9.3-2", "MQTT3 3.9.3-2"];
 const LISTED_UNSUBACK: &[&str] = &["MQTT5 3.11.3-2"];
 const LISTED_DISCONNECT: &[&str] = &["MQTT5 3.14.2-1"];
 const LISTED_AUTH: &[&str] = &["MQTT5 3.15.2-1"];
-/// What the rows above look for.
-const TABLES: &[&[&str]] = &[
-    PUBLISH_QOS,
-    TOPIC_IS_TEXT,
-    TOPIC_WITHOUT_WILDCARD,
-    NO_DUP_AT_QOS0,
-    PACKET_ID,
-    PROPERTY_LENGTH,
-    USER_PROPERTY_TEXT,
-    SESSION_EXPIRY_IN_DISCONNECT,
-    LISTED_CONNACK,
-    LISTED_PUBACK,
-    LISTED_PUBREC,
-    LISTED_PUBREL,
-    LISTED_PUBCOMP,
-    LISTED_SUBACK,
-    LISTED_UNSUBACK,
-    LISTED_DISCONNECT,
-    LISTED_AUTH,
+/// What the rows above look for, and in which packets.
+const TABLES: &[(&str, &[&str])] = &[
+    ("publish", PUBLISH_QOS),
+    ("publish", TOPIC_IS_TEXT),
+    ("publish", TOPIC_WITHOUT_WILDCARD),
+    ("publish", NO_DUP_AT_QOS0),
+    ("publish", PACKET_ID),
+    (ANY, PROPERTY_LENGTH),
+    (ANY, USER_PROPERTY_TEXT),
+    ("disconnect", SESSION_EXPIRY_IN_DISCONNECT),
+    ("connack", LISTED_CONNACK),
+    ("puback", LISTED_PUBACK),
+    ("pubrec", LISTED_PUBREC),
+    ("pubrel", LISTED_PUBREL),
+    ("pubcomp", LISTED_PUBCOMP),
+    ("suback", LISTED_SUBACK),
+    ("unsuback", LISTED_UNSUBACK),
+    ("disconnect", LISTED_DISCONNECT),
+    ("auth", LISTED_AUTH),
 ];
+/// Packets of every kind.
+const ANY: &str = "any";
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -92,13 +94,13 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
             id: "property-length",
             clauses: PROPERTY_LENGTH,
             doc: "properties have a length of as few bytes as can hold it",
-            judge: |facts, tally| wire(facts, tally, "any", PROPERTY_LENGTH),
+            judge: |facts, tally| wire(facts, tally, ANY, PROPERTY_LENGTH),
         },
         Row {
             id: "user-property-text",
             clauses: USER_PROPERTY_TEXT,
             doc: "both strings of a user property are UTF-8",
-            judge: |facts, tally| wire(facts, tally, "any", USER_PROPERTY_TEXT),
+            judge: |facts, tally| wire(facts, tally, ANY, USER_PROPERTY_TEXT),
         },
         Row {
             id: "session-expiry-in-disconnect",
@@ -190,7 +192,7 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
 /// Packets that break one of these clauses as the strict decoder reads it.
 fn wire(facts: &Facts<'_>, tally: &mut Tally, kind: &str, clauses: &[&str]) {
     for conn in facts.conns.values() {
-        for (_, seen) in conn.heard().filter(|(_, seen)| kind == "any" || seen.is(kind)) {
+        for (_, seen) in conn.heard().filter(|(_, seen)| is_of(seen, kind)) {
             let wrong = cites(&seen.packet.malformed, clauses);
             tally.must(seen.id(), wrong.then(|| malformed(seen)));
         }
@@ -202,10 +204,15 @@ fn well_formed(facts: &Facts<'_>, tally: &mut Tally) {
     for conn in facts.conns.values() {
         for (_, seen) in conn.heard() {
             let text = &seen.packet.malformed;
-            let wrong = !text.is_empty() && !TABLES.iter().any(|clauses| cites(text, clauses));
+            let known = TABLES.iter().any(|(kind, clauses)| is_of(seen, kind) && cites(text, clauses));
+            let wrong = !text.is_empty() && !known;
             tally.must(seen.id(), wrong.then(|| malformed(seen)));
         }
     }
+}
+
+fn is_of(seen: &Seen<'_>, kind: &str) -> bool {
+    kind == ANY || seen.is(kind)
 }
 
 /// Whether a refusal of the strict decoder cites one of these clauses: it stands in brackets.

@@ -8,7 +8,8 @@ use proofhouse_core::oracle::record::Moment;
 
 use super::delivery::{followed, matching};
 use super::{Breach, Conn, Facts, Row, Tally};
-use crate::model::messages::{Delivery, PASSED_ON, Publication};
+use crate::model::facts::passed_on;
+use crate::model::messages::{Delivery, Publication};
 use crate::model::sessions::{Held, Session, Subscription};
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
@@ -105,9 +106,10 @@ fn held_in<'f, 'a>(
 ) -> Option<(usize, &'f Publication<'a>)> {
     let until = store.partition_point(|(_, message)| message.sent.id < granted.id);
     let ((nth, last), others) = store[..until].split_last()?;
-    let plain = |message: &Publication<'_>| message.certain && !message.is_will();
-    let before =
-        |other: &Publication<'_>| other.done.is_some_and(|done| done.id < last.sent.id) || other.conn == last.conn;
+    let plain = |message: &Publication<'_>| message.certain && !message.is_will() && !message.again;
+    // Only what one client sends at one QoS is stored in the order in which it left.
+    let line = |other: &Publication<'_>| (other.conn, other.qos) == (last.conn, last.qos);
+    let before = |other: &Publication<'_>| line(other) || other.handled_before(last.sent);
     let settled = plain(last)
         && last.done.is_some_and(|done| done.id < asked.id)
         && others.iter().all(|(_, other)| plain(other) && before(other));
@@ -130,24 +132,23 @@ fn granted<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = (&'f Session, &'f S
     })
 }
 
-/// Whether a subscription brings the retained messages that it matches.
-fn brings(one: &Subscription) -> bool {
-    one.group.is_none() && (one.handling == 0 || (one.handling == 1 && !one.existed))
-}
-
 fn retained_is_sent(facts: &Facts<'_>, tally: &mut Tally) {
     let stores = stores(facts);
-    for (_, one, at) in granted(facts).filter(|(_, one, _)| brings(one)) {
+    for (_, one, at) in granted(facts).filter(|(_, one, _)| one.brings() == Held::Must) {
         let conn = &facts.conns[&one.conn];
         for (nth, message) in stored(facts, &stores, one, at) {
-            let own = one.no_local && facts.same_client(one.conn, message.conn);
+            let own = one.no_local && facts.same_client(one.conn, message.conn) != Held::No;
             if message.topic.starts_with('$') || own || !facts.may(one.conn, "subscribe", &message.topic, at.at) {
                 continue;
             }
             let mut after = facts.deliveries_on(one.conn).filter(|delivery| delivery.moment.id > one.asked.id);
             match after.find(|delivery| delivery.from.contains(&nth)) {
                 Some(delivery) => tally.must(delivery.moment.id, None),
-                None if nothing_in_the_way(facts, conn) && facts.had_patience(conn, at.at) => {
+                // At QoS 0 it may be lost.
+                None if message.qos.min(one.qos().unwrap_or(0)) > 0
+                    && nothing_in_the_way(facts, conn)
+                    && facts.had_patience(conn, at.at) =>
+                {
                     let what = format!("the retained message of {:?} never came for a new subscription", message.topic);
                     let place = format!("publish/qos{}", message.qos);
                     tally.must(at.id, Some(Breach::missed(place, what, &[message.sent.id, at.id])));
@@ -160,7 +161,7 @@ fn retained_is_sent(facts: &Facts<'_>, tally: &mut Tally) {
 
 /// Neither a breach of ours, nor a limit of ours on size or on messages under way, keeps something from coming.
 fn nothing_in_the_way(facts: &Facts<'_>, conn: &Conn<'_>) -> bool {
-    conn.is_legal() && conn.ours("maximum_packet_size").is_none() && facts.open_on(conn.number).next().is_none()
+    conn.is_legal() && conn.ours("maximum_packet_size").is_none() && !facts.has_open(conn.number)
 }
 
 /// Deliveries of which one publication alone can be the source, with the subscriptions that may have brought them.
@@ -185,19 +186,19 @@ fn brought<'f, 'a>(
 
 fn retained_is_not_sent(facts: &Facts<'_>, tally: &mut Tally) {
     for (delivery, _, all) in
-        brought(facts).filter(|(_, message, all)| message.retain && !all.iter().any(|one| brings(one)))
+        brought(facts).filter(|(_, message, all)| message.retain && all.iter().all(|one| one.brings() == Held::No))
     {
         let kind = if all[0].group.is_some() { "shared" } else { "handling" };
         let what = "a retained message came for a subscription that brings none";
         tally.must_not(delivery.moment.id, Some(Breach::seen(format!("publish/{kind}"), what, &[delivery.moment.id])));
     }
     let stores = stores(facts);
-    for (session, one, at) in granted(facts).filter(|(_, one, _)| !brings(one)) {
+    for (session, one, at) in granted(facts).filter(|(_, one, _)| one.brings() == Held::No) {
         for (nth, message) in stored(facts, &stores, one, at) {
             // As many copies as there are subscriptions that bring it, or had it live and as published: the others brought none.
             let may = |other: &&Subscription| {
                 other.matches(&message.topic)
-                    && (brings(other) || (other.as_published && other.held(message) != Held::No))
+                    && (other.brings() != Held::No || (other.as_published && other.held(message) != Held::No))
             };
             let allowed = session.subscriptions.iter().filter(may).count();
             let mut copies =
@@ -221,7 +222,7 @@ fn retained_is_the_last(facts: &Facts<'_>, tally: &mut Tally) {
                 && other.certain
                 && !other.is_will()
                 && other.handled_before(first)
-                && message.done.is_some_and(|done| done.id < other.sent.id)
+                && message.handled_before(other.sent)
                 && sender_may(facts, other)
         });
         let breach = over.then(|| {
@@ -268,7 +269,8 @@ fn live<'f, 'a>(
     facts: &'f Facts<'a>,
 ) -> impl Iterator<Item = (&'f Delivery<'a>, &'f Publication<'a>, Vec<&'f Subscription>)> {
     sourced(facts).filter(|(_, message, all)| {
-        let long = |(moment, _): (Moment, i64)| moment.at + PASSED_ON <= message.sent.at;
+        let fleet = facts.conns[&message.conn].who.0;
+        let long = |(moment, _): (Moment, i64)| passed_on(facts.record, fleet, moment.at) <= message.sent.at;
         all.iter().all(|one| one.granted.is_some_and(long))
     })
 }

@@ -1,9 +1,14 @@
 //! What a resumed session brings: messages and PUBRELs that were not acknowledged, with their identifiers.
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Breach, Conn, Facts, Row, Tally};
+use proofhouse_core::ids::EntryId;
+use proofhouse_core::value::Value;
+
+use super::{Breach, Conn, Facts, Row, Seen, Tally};
+use crate::model::messages::Delivery;
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -35,7 +40,7 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
 }
 
 /// A connection and the one before it in its session, where the server says that the session is present.
-fn resumed<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Conn<'a>, &'f Conn<'a>)> {
+pub(super) fn resumed<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Conn<'a>, &'f Conn<'a>)> {
     facts.sessions.all.iter().flat_map(move |session| {
         session.conns.windows(2).map(move |two| (&facts.conns[&two[0]], &facts.conns[&two[1]]))
     })
@@ -43,32 +48,27 @@ fn resumed<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Conn<'a>, 
 
 fn sent_again_on_resume(facts: &Facts<'_>, tally: &mut Tally) {
     for (before, after) in resumed(facts).filter(|(before, _)| before.is_legal()) {
+        let released: BTreeSet<Option<i64>> = ids(before, true, "pubrec").map(|seen| seen.int("packet_id")).collect();
+        let came: BTreeMap<_, EntryId> =
+            facts.deliveries_on(after.number).map(|one| (identity(one), one.moment.id)).rev().collect();
+        let room = after.ours("receive_maximum").unwrap_or(65_535) as usize;
+        let full = facts.open_on(after.number).count() >= room;
+        let barred = facts.revokes || full || after.ours("maximum_packet_size").is_some();
         for open in facts.open_on(before.number) {
-            // After our PUBREC it is the PUBREL that is owed.
-            let released =
-                before.packets.iter().any(|seen| seen.sent && seen.is("pubrec") && seen.int("packet_id") == open.id);
-            let room = after.ours("receive_maximum").unwrap_or(65_535) as usize;
             // Only a QoS 2 message that was sent once does not expire any more (MQTT5 4.3.3-7).
             let expires = open.qos == 1 && open.packet.fields.find("message_expiry").is_some();
-            if expires
-                || released
-                || after.ours("maximum_packet_size").is_some()
-                || facts.open_on(after.number).count() >= room
-            {
+            // After our PUBREC it is the PUBREL that is owed.
+            if expires || barred || released.contains(&open.id) {
                 continue;
             }
-            let again = facts.deliveries_on(after.number).find(|delivery| {
-                delivery.id == open.id && delivery.packet.fields.find("payload") == open.packet.fields.find("payload")
-            });
-            let connack = after.packets[after.accepted.unwrap_or(0)].moment;
-            match again {
-                Some(delivery) => tally.must(delivery.moment.id, None),
+            let Some(connack) = after.let_in() else { continue };
+            match came.get(&identity(open)) {
+                Some(again) => tally.must(*again, None),
                 None if after.is_legal() && facts.had_patience(after, connack.at) => {
                     let what = format!("a QoS {} message that was not acknowledged did not come again", open.qos);
-                    tally.must(
-                        connack.id,
-                        Some(Breach::missed(format!("publish/qos{}", open.qos), what, &[open.moment.id, connack.id])),
-                    );
+                    let entries = [open.moment.id, connack.id];
+                    let breach = Breach::missed(format!("publish/qos{}", open.qos), what, &entries);
+                    tally.must(connack.id, Some(breach));
                 }
                 None => tally.may(),
             }
@@ -76,90 +76,100 @@ fn sent_again_on_resume(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// What a message that is sent again keeps: its identifier and its payload.
+fn identity<'f>(delivery: &'f Delivery<'_>) -> (Option<i64>, Option<&'f [u8]>) {
+    (delivery.id, delivery.packet.fields.find("payload").and_then(Value::as_bytes))
+}
+
+/// What was sent, or came, of one kind on a connection, refusals left out.
+fn ids<'f, 'a>(conn: &'f Conn<'a>, sent: bool, kind: &'f str) -> impl DoubleEndedIterator<Item = &'f Seen<'a>> {
+    let fits = move |seen: &&Seen<'_>| seen.sent == sent && seen.is(kind) && seen.int("reason").unwrap_or(0) < 0x80;
+    conn.packets.iter().filter(fits)
+}
+
 fn pubrel_again_on_resume(facts: &Facts<'_>, tally: &mut Tally) {
     for (before, after) in resumed(facts).filter(|(before, _)| before.is_legal()) {
+        let with = |sent: bool, kind: &str| -> BTreeSet<Option<i64>> {
+            ids(before, sent, kind).map(|seen| seen.int("packet_id")).collect()
+        };
+        let (received, completed, released) = (with(true, "pubrec"), with(true, "pubcomp"), with(false, "pubrel"));
+        let heard = after.packets.iter().filter(|seen| !seen.sent && (seen.is("pubrel") || seen.is("publish")));
+        let back: BTreeMap<Option<i64>, &Seen<'_>> = heard.rev().map(|seen| (seen.int("packet_id"), seen)).collect();
+        let Some(connack) = after.let_in() else { continue };
         for open in facts.open_on(before.number).filter(|open| open.qos == 2) {
-            let sent = |kind: &str| {
-                before.packets.iter().any(|seen| {
-                    seen.sent
-                        && seen.is(kind)
-                        && seen.int("packet_id") == open.id
-                        && seen.int("reason").unwrap_or(0) < 0x80
-                })
-            };
-            let heard =
-                before.packets.iter().any(|seen| !seen.sent && seen.is("pubrel") && seen.int("packet_id") == open.id);
-            if !sent("pubrec") || sent("pubcomp") {
+            if !received.contains(&open.id) || completed.contains(&open.id) {
                 continue;
             }
-            let back = after.packets.iter().find(|seen| {
-                !seen.sent && (seen.is("pubrel") || seen.is("publish")) && seen.int("packet_id") == open.id
-            });
-            let connack = after.packets[after.accepted.unwrap_or(0)].moment;
-            match back {
-                Some(seen) if seen.is("pubrel") => tally.must(seen.id(), None),
-                // It may not have had our PUBREC; once it has answered that with PUBREL, it had.
-                Some(seen) if heard => tally.must(
-                    seen.id(),
-                    Some(Breach::seen("pubrel", "PUBLISH came again after PUBREL", &[open.moment.id, seen.id()])),
-                ),
-                None if heard && after.is_legal() && facts.had_patience(after, connack.at) => {
-                    tally.must(
-                        connack.id,
-                        Some(Breach::missed(
-                            "pubrel",
-                            "a PUBREL that was not answered did not come again",
-                            &[open.moment.id, connack.id],
-                        )),
-                    );
+            // It may not have had our PUBREC; once it has answered that with PUBREL, it had.
+            let had = released.contains(&open.id);
+            let breach = match back.get(&open.id) {
+                Some(seen) if seen.is("pubrel") => {
+                    tally.must(seen.id(), None);
+                    continue;
                 }
-                _ => tally.may(),
-            }
+                Some(seen) if had => {
+                    Breach::seen("pubrel", "PUBLISH came again after PUBREL", &[open.moment.id, seen.id()])
+                }
+                None if had && after.is_legal() && facts.had_patience(after, connack.at) => {
+                    let what = "a PUBREL that was not answered did not come again";
+                    Breach::missed("pubrel", what, &[open.moment.id, connack.id])
+                }
+                _ => {
+                    tally.may();
+                    continue;
+                }
+            };
+            tally.must(connack.id, Some(breach));
         }
     }
 }
 
 fn done_is_done(facts: &Facts<'_>, tally: &mut Tally) {
     for (before, after) in resumed(facts).filter(|(before, after)| before.is_legal() && after.is_legal()) {
+        let acks = before.packets.iter().enumerate().filter(|(_, seen)| seen.sent && is_last_word(seen));
+        let acked: BTreeMap<Option<i64>, usize> = acks.map(|(at, seen)| (seen.int("packet_id"), at)).collect();
+        let pings: Vec<usize> = places(before, true, "pingreq").collect();
+        let answered = places(before, false, "pingresp").count();
+        let mut again: BTreeMap<(Option<i64>, Option<&usize>), &Delivery<'_>> = BTreeMap::new();
+        for delivery in facts.deliveries_on(after.number).filter(|delivery| delivery.dup) {
+            again.entry((delivery.id, delivery.from.first())).or_insert(delivery);
+        }
         for done in facts.deliveries_on(before.number).filter(|delivery| delivery.acked && !delivery.from.is_empty()) {
-            // The acknowledgement may have been lost with the connection, unless the server went on after it.
-            let acked = before.packets.iter().rev().find(|seen| {
-                seen.sent && (seen.is("puback") || seen.is("pubcomp")) && seen.int("packet_id") == done.id
-            });
-            let Some(acked) = acked else { continue };
-            let arrived = before.packets.iter().any(|seen| seen.sent && seen.is("pingreq") && seen.id() > acked.id())
-                && before.packets.iter().any(|seen| !seen.sent && seen.is("pingresp") && seen.id() > acked.id());
-            if !arrived {
+            let Some(at) = acked.get(&done.id) else { continue };
+            // The acknowledgement may have been lost with the connection, unless the server has answered a ping that followed it.
+            if answered <= pings.partition_point(|ping| ping < at) {
                 tally.may();
                 continue;
             }
-            let again = facts
-                .deliveries_on(after.number)
-                .find(|delivery| delivery.dup && delivery.id == done.id && delivery.from == done.from);
-            let breach = again.map(|delivery| {
-                Breach::seen(
-                    format!("publish/qos{}", done.qos),
-                    "an acknowledged message came again",
-                    &[acked.id(), delivery.moment.id],
-                )
+            let acked = before.packets[*at].id();
+            let breach = again.get(&(done.id, done.from.first())).map(|delivery| {
+                let what = "an acknowledged message came again";
+                Breach::seen(format!("publish/qos{}", done.qos), what, &[acked, delivery.moment.id])
             });
-            tally.must_not(acked.id(), breach);
+            tally.must_not(acked, breach);
         }
     }
 }
 
+fn is_last_word(seen: &Seen<'_>) -> bool {
+    seen.is("puback") || seen.is("pubcomp")
+}
+
+/// Places of what was sent, or came, of one kind.
+fn places<'f>(conn: &'f Conn<'_>, sent: bool, kind: &'f str) -> impl Iterator<Item = usize> + 'f {
+    let fits = move |(_, seen): &(usize, &Seen<'_>)| seen.sent == sent && seen.is(kind);
+    conn.packets.iter().enumerate().filter(fits).map(|(at, _)| at)
+}
+
 fn nothing_after_clean_start(facts: &Facts<'_>, tally: &mut Tally) {
-    for conn in facts.conns.values().filter(|conn| conn.clean() && conn.accepted.is_some()) {
-        let Some(connack) = conn.accepted.map(|at| conn.packets[at].moment) else { continue };
-        for (_, seen) in conn.heard().filter(|(_, seen)| seen.is("publish") || seen.is("pubrel")) {
-            // Before anything was subscribed to on this connection nothing can come.
-            let asked = conn.said().any(|(_, said)| said.is("subscribe") && said.id() < seen.id());
-            let breach = (!asked).then(|| {
-                Breach::seen(
-                    seen.packet.kind.as_str(),
-                    "it came after Clean Start and before any subscription",
-                    &[connack.id, seen.id()],
-                )
+    for conn in facts.conns.values().filter(|conn| conn.clean()) {
+        let Some(connack) = conn.let_in() else { continue };
+        // Before anything was subscribed to on this connection nothing can come.
+        let asked = conn.said().find(|(_, said)| said.is("subscribe")).map(|(at, _)| at);
+        for (at, seen) in conn.heard().filter(|(_, seen)| seen.is("publish") || seen.is("pubrel")) {
+            let breach = asked.is_none_or(|asked| at < asked).then(|| {
+                let what = "it came after Clean Start and before any subscription";
+                Breach::seen(seen.packet.kind.as_str(), what, &[connack.id, seen.id()])
             });
             tally.must_not(seen.id(), breach);
         }

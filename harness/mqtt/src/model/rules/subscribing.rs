@@ -1,11 +1,11 @@
 //! What subscribing grants, and what unsubscribing ends.
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Breach, Facts, Row, Tally};
 use crate::model::breach::{column, filters};
-use crate::model::sessions::{answer, split};
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -23,7 +23,7 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
         },
         Row {
             id: "unsubscribed-is-told",
-            clauses: &["MQTT5 3.10.4-1"],
+            clauses: &["MQTT5 3.11.3-2", "MQTT5 3.10.4-1"],
             doc: "UNSUBACK says success exactly where the filter, character by character, was subscribed to",
             judge: unsubscribed_is_told,
         },
@@ -33,7 +33,7 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
 fn granted_within_asked(facts: &Facts<'_>, tally: &mut Tally) {
     for conn in facts.conns.values() {
         for (at, seen) in conn.said().filter(|(_, seen)| seen.is("subscribe")) {
-            let Some(back) = answer(conn, at, "suback") else { continue };
+            let Some(back) = conn.answer(at, "suback") else { continue };
             let codes = column(&conn.packets[back], "reason", "reason");
             for (asked, code) in column(seen, "qos", "qos").iter().zip(codes) {
                 let (Some(asked), Some(code)) = (asked.as_int(), code.as_int()) else { continue };
@@ -57,7 +57,7 @@ fn subscribes_at_any_qos(facts: &Facts<'_>, tally: &mut Tally) {
     for conn in facts.conns.values() {
         let Some(limit) = conn.connack().and_then(|fields| fields.int("maximum_qos")) else { continue };
         for (at, seen) in conn.said().filter(|(_, seen)| seen.is("subscribe")) {
-            let Some(back) = answer(conn, at, "suback") else { continue };
+            let Some(back) = conn.answer(at, "suback") else { continue };
             let codes = column(&conn.packets[back], "reason", "reason");
             for (asked, code) in column(seen, "qos", "qos").iter().zip(codes) {
                 if asked.as_int().is_some_and(|asked| asked > limit) {
@@ -76,24 +76,23 @@ fn unsubscribed_is_told(facts: &Facts<'_>, tally: &mut Tally) {
     for conn in facts.conns.values() {
         let Some(session) = facts.sessions.of(conn.number) else { continue };
         for (at, seen) in conn.said().filter(|(_, seen)| seen.is("unsubscribe")) {
-            let Some(back) = answer(conn, at, "unsuback") else { continue };
+            let Some(back) = conn.answer(at, "unsuback") else { continue };
             let codes = column(&conn.packets[back], "reason", "reason");
-            for (filter, code) in filters(seen).into_iter().zip(codes) {
-                let (group, plain) = split(filter);
-                let same =
-                    |one: &&crate::model::sessions::Subscription| one.filter == plain && one.group.as_deref() == group;
-                let asked = session.subscriptions.iter().filter(same).rfind(|one| one.asked.id < seen.id());
-                let ending = asked.and_then(|one| one.ending);
+            let (named, mut once) = (filters(seen), BTreeSet::new());
+            let twice: BTreeSet<&str> = named.iter().copied().filter(|filter| !once.insert(*filter)).collect();
+            for (filter, code) in named.iter().zip(codes) {
                 let id = conn.packets[back].id();
+                let asked = session.latest(filter, seen.id());
                 let expected = match asked {
-                    None => 0x11,
-                    Some(one) if one.qos().is_some() && ending == Some(seen.moment) => 0x00,
-                    Some(one) if one.granted.is_some_and(|(_, code)| code > 2) => 0x11,
-                    Some(one) if one.ended.is_some_and(|ended| ended.id < seen.id()) => 0x11,
-                    Some(_) => {
-                        tally.may();
-                        continue;
-                    }
+                    _ if twice.contains(filter) => None,
+                    None => Some(0x11),
+                    Some(one) if one.qos().is_some() && one.ending == Some(seen.moment) => Some(0x00),
+                    Some(one) if one.ended.is_some_and(|ended| ended.id < seen.id()) => Some(0x11),
+                    Some(_) => None,
+                };
+                let Some(expected) = expected else {
+                    tally.may();
+                    continue;
                 };
                 let code = code.as_int().unwrap_or(0);
                 // An error (not authorised, in use, ...) is another matter.

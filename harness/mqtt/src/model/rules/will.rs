@@ -10,7 +10,7 @@ use proofhouse_core::time::Duration;
 use proofhouse_core::transcript::By;
 
 use super::{Breach, Conn, Facts, Row, Seen, Tally};
-use crate::model::facts::PATIENCE;
+use crate::model::facts::{PATIENCE, passed_on};
 use crate::model::messages::{Delivery, Publication};
 use crate::model::sessions::Subscription;
 
@@ -64,11 +64,6 @@ fn came<'f, 'a>(facts: &'f Facts<'a>, nth: usize) -> impl Iterator<Item = &'f De
     facts.came(nth).filter(|delivery| !delivery.dup)
 }
 
-/// Whether the client of a connection had another one: what ended the first may have been a takeover.
-fn has_another(facts: &Facts<'_>, conn: &Conn<'_>) -> bool {
-    facts.of_client(conn).any(|other| other.number != conn.number)
-}
-
 /// The goodbye that takes a Will away.
 fn withdrawal<'f, 'a>(conn: &'f Conn<'a>) -> Option<&'f Seen<'a>> {
     conn.goodbye().filter(|bye| bye.int("reason").unwrap_or(0) == 0 && bye.packet.malformed.is_empty())
@@ -95,7 +90,7 @@ fn will_is_published(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
         let Some((ended, by)) = conn.closed else { continue };
         let allowed = facts.may(conn.number, "publish", &will.topic, ended.at) && !facts.revokes;
-        let kept = withdrawal(conn).is_none() && by != By::Limit && !has_another(facts, conn);
+        let kept = withdrawal(conn).is_none() && by != By::Limit && !facts.has_another(conn);
         if !kept || !allowed || will.topic.starts_with('$') {
             continue;
         }
@@ -103,9 +98,11 @@ fn will_is_published(facts: &Facts<'_>, tally: &mut Tally) {
             let reader = &facts.conns[&one.conn];
             let since = ended.at + delay(will, conn);
             let owed = facts.may(one.conn, "subscribe", &will.topic, ended.at) && reader.is_legal();
+            // At QoS 0 it may be lost.
+            let promised = will.qos.min(one.qos().unwrap_or(0)) > 0;
             match came(facts, nth).find(|delivery| delivery.conn == one.conn) {
                 Some(delivery) => tally.must(delivery.moment.id, None),
-                None if owed && facts.had_patience(reader, since) => {
+                None if owed && promised && facts.had_patience(reader, since) => {
                     let what = format!("the Will for {:?} never came", will.topic);
                     tally.must(ended.id, Some(Breach::missed("publish", what, &[will.sent.id, ended.id])));
                 }
@@ -118,13 +115,13 @@ fn will_is_published(facts: &Facts<'_>, tally: &mut Tally) {
 fn will_is_dropped(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, _, conn) in wills(facts).filter(|(.., conn)| conn.is_legal()) {
         let Some(bye) = withdrawal(conn) else { continue };
-        // Where we ended it ourselves, a reset may have overtaken the goodbye.
-        let heard = matches!(conn.closed, Some((_, By::Peer)));
-        if !heard || has_another(facts, conn) {
+        let mut came = came(facts, nth).peekable();
+        let early = came.peek().is_some_and(|delivery| delivery.moment.id < bye.id());
+        if !was_heard(conn, bye) || facts.has_another(conn) || early {
             tally.may();
             continue;
         }
-        let breach = came(facts, nth).next().map(|delivery| {
+        let breach = came.next().map(|delivery| {
             let what = "the Will came although the client had said goodbye";
             Breach::seen("publish", what, &[bye.id(), delivery.moment.id])
         });
@@ -132,10 +129,21 @@ fn will_is_dropped(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// Whether the server ended a connection for our goodbye. Where we ended it ourselves, a reset may have overtaken that; a server that ends
+/// it with something unread sends a reset; and one that had a reason of its own, told or out of our silence, may not have read it either.
+fn was_heard(conn: &Conn<'_>, bye: &Seen<'_>) -> bool {
+    let by_peer = matches!(conn.closed, Some((_, By::Peer))) && !conn.reset;
+    let told = conn.packets.iter().any(|seen| !seen.sent && seen.is("disconnect"));
+    let last = conn.said().map(|(_, seen)| seen).take_while(|seen| seen.id() < bye.id()).last();
+    let alive =
+        conn.keep_alive().is_none_or(|alive| last.is_none_or(|last| bye.moment.at.since(last.moment.at) < alive));
+    by_peer && !told && alive
+}
+
 fn will_waits(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
         for delivery in came(facts, nth) {
-            if has_another(facts, conn) {
+            if facts.has_another(conn) {
                 tally.may();
                 continue;
             }
@@ -178,13 +186,14 @@ fn will_once(facts: &Facts<'_>, tally: &mut Tally) {
 fn will_retain(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
         let Some((ended, _)) = conn.closed else { continue };
-        let first = came(facts, nth).map(|delivery| delivery.moment.id).min();
+        // Long after somebody had it, nothing but the store can bring it.
+        let first = came(facts, nth).map(|delivery| delivery.moment.at).min();
+        let over = first.map(|first| passed_on(facts.record, conn.who.0, first));
         for delivery in came(facts, nth).filter(|_| !will.retain) {
             let session = facts.sessions.of(delivery.conn);
-            let mut all =
-                session.into_iter().flat_map(|session| &session.subscriptions).filter(|one| one.matches(&will.topic));
-            // Somebody had it before this reader asked: it came from the store.
-            let kept = all.all(|one| first.is_some_and(|first| one.asked.id > first));
+            let all = session.into_iter().flat_map(|session| &session.subscriptions);
+            let asked = all.filter(|one| one.matches(&will.topic)).map(|one| one.asked.at).min();
+            let kept = asked.zip(over).is_some_and(|(asked, over)| asked > over);
             let wrong = if kept {
                 Some(("publish/kept", "a Will without Will Retain was kept as a retained message"))
             } else {
@@ -208,11 +217,11 @@ fn kept_will(
 ) {
     let published = ended.at + delay(will, conn) + PATIENCE;
     let others = facts.published_on(&will.topic).into_iter().filter(|other| facts.publications[*other].retain);
-    if others.count() > 1 || has_another(facts, conn) {
+    if others.count() > 1 || facts.has_another(conn) {
         return;
     }
     let late = |one: &&Subscription| {
-        let plain = one.group.is_none() && one.handling == 0 && !one.no_local && one.qos().is_some();
+        let plain = one.group.is_none() && one.handling == 0 && !one.no_local && one.qos().is_some_and(|qos| qos > 0);
         plain && one.asked.at > published && facts.may(one.conn, "subscribe", &will.topic, one.asked.at)
     };
     let Some(one) = facts.subscribers(&will.topic).find(late) else { return };
