@@ -5,6 +5,7 @@ use alloc::collections::BTreeSet;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use crate::behaviour::witness::SETTLES;
 use crate::ids::{BindId, MarkId};
 use crate::note::Note;
 use crate::plan::Plan;
@@ -40,7 +41,7 @@ pub enum News {
 ///
 /// A trial has three parts. In the opening only witnesses act, until each has spoken. Then everybody acts, until all that end have
 /// ended or the limit is reached. Then comes the last word: [`Board::last_word`] says when, runners freeze the attack and ask every
-/// witness, and the trial is over once each of them has answered for a round that began after that, and for its newcomer.
+/// witness, and the trial is over once each of them has answered for a round that began [`SETTLES`] after that, and for its newcomer.
 pub struct Board {
     fleets: Vec<Roster>,
     marks: Vec<Mark>,
@@ -56,7 +57,7 @@ struct Witness {
     fleet: u16,
     /// It has had something to say, good or bad.
     spoke: bool,
-    /// It was served, or missed, a round trip that began after it was asked for its last word.
+    /// It was served, or missed, a round trip that began [`SETTLES`] after it was asked for its last word.
     answered: bool,
     /// The newcomer of its last word has not been served yet, nor given up.
     awaits: bool,
@@ -64,7 +65,7 @@ struct Witness {
 
 /// Everybody else waits at most this long for the witness's first word: a target that does not serve it is attacked all the same.
 const WITNESS_FIRST: Duration = Duration::from_secs(2);
-/// A witness that was asked answers within its own deadline of 5 s, or says that it missed. One that has not spoken after twice that
+/// A witness that was asked answers within its own deadline of 5 s, or says that it missed. One that has not spoken in twice that
 /// is stuck by our own fault; the trial then ends without its word, and so without a PASS.
 const WITNESS_LAST: Duration = Duration::from_secs(10);
 
@@ -135,7 +136,7 @@ impl Board {
         }
     }
 
-    /// A witness has something to say. It is its last word if it was asked for that, and the round trip began afterwards.
+    /// A witness has something to say. It is its last word if the round trip began once the attack had settled.
     pub fn witness(&mut self, now: Time, fleet: u16, state: WitnessState) {
         let Some(witness) = self.witnesses.iter_mut().find(|witness| witness.fleet == fleet) else { return };
         if state.is_of_newcomer() {
@@ -146,7 +147,7 @@ impl Board {
         let Some(asked) = self.asked else { return };
         witness.answered |= match state {
             WitnessState::Served { rtt: took, .. } | WitnessState::Missed { waited: took, .. } => {
-                now.0.saturating_sub(took) >= asked.0
+                now.0.saturating_sub(took) >= (asked + SETTLES).0
             }
             _ => false,
         };
@@ -179,8 +180,9 @@ impl Board {
     /// The attack is over and every witness has had its last word, or there is none.
     #[must_use]
     pub fn over(&self, now: Time) -> bool {
-        self.asked
-            .is_some_and(|at| self.witnesses.iter().all(|one| one.answered && !one.awaits) || now >= at + WITNESS_LAST)
+        self.asked.is_some_and(|at| {
+            self.witnesses.iter().all(|one| one.answered && !one.awaits) || now >= at + SETTLES + WITNESS_LAST
+        })
     }
 
     /// Somebody who ends has not finished: at the plan's limit, that is worth an entry. False where all fleets are endless.
@@ -348,16 +350,16 @@ mod tests {
         assert_eq!(told(&mut other, 2, &Note::Void(MarkId(0))), []);
     }
 
-    /// All six members finish at 100 ms, and the witness is asked then; it says these, each at a time in ms.
+    /// All six members finish at 750 ms, which has settled at 1,000 ms; the witness says these, each at a time in ms.
     fn over_after(words: &[(u64, WitnessState)], asked_at: u64) -> bool {
         let mut board = board(None, 1);
         let at = |ms: u64| Time(ms * 1_000_000);
         for (fleet, member) in (0..2).flat_map(|fleet| (0..3).map(move |member| (fleet, member))) {
-            assert!(board.unfinished() && !board.last_word(at(99), false));
-            board.note(at(100), fleet, member, &Note::Finished, &mut Vec::new());
+            assert!(board.unfinished() && !board.last_word(at(749), false));
+            board.note(at(750), fleet, member, &Note::Finished, &mut Vec::new());
         }
         assert!(!board.unfinished());
-        assert!(board.last_word(at(100), false) && !board.last_word(at(100), false), "asked once");
+        assert!(board.last_word(at(750), false) && !board.last_word(at(750), false), "asked once");
         for (ms, word) in words {
             board.witness(at(*ms), 2, *word);
         }
@@ -374,32 +376,32 @@ mod tests {
 
     #[test]
     fn a_trial_is_over_once_the_witness_was_served_after_everybody_had_finished() {
-        assert!(!over_after(&[], 110));
-        assert!(over_after(&[(110, served(10 * MS))], 110));
-        assert!(!over_after(&[(110, served(11 * MS))], 110), "that round trip began too early");
+        assert!(!over_after(&[], 1_010));
+        assert!(over_after(&[(1_010, served(10 * MS))], 1_010));
+        assert!(!over_after(&[(1_010, served(11 * MS))], 1_010), "that round trip began too early");
     }
 
     #[test]
     fn a_trial_is_over_once_the_newcomer_was_decided_too() {
-        let (knocks, round) = ((100, WitnessState::Knocks), (105, served(MS)));
-        assert!(!over_after(&[knocks, round], 200));
-        assert!(over_after(&[knocks, round, (190, WitnessState::Unheard)], 200));
-        assert!(!over_after(&[knocks, (104, WitnessState::Welcomed { took: 1 })], 200), "the round is owed still");
-        assert!(over_after(&[knocks, round], 10_100), "it is stuck, and that is our own fault");
+        let (knocks, round) = ((1_000, WitnessState::Knocks), (1_005, served(MS)));
+        assert!(!over_after(&[knocks, round], 1_200));
+        assert!(over_after(&[knocks, round, (1_190, WitnessState::Unheard)], 1_200));
+        assert!(!over_after(&[knocks, (1_004, WitnessState::Welcomed { took: 1 })], 1_200), "the round is owed still");
+        assert!(over_after(&[knocks, round], 11_000), "it is stuck, and that is our own fault");
     }
 
     #[test]
     fn a_miss_counts_only_where_the_question_came_after_everybody_had_finished() {
-        assert!(over_after(&[(5_100, missed(5_000 * MS))], 5_100));
-        assert!(!over_after(&[(5_099, missed(5_000 * MS))], 5_099));
+        assert!(over_after(&[(6_000, missed(5_000 * MS))], 6_000));
+        assert!(!over_after(&[(5_999, missed(5_000 * MS))], 5_999));
     }
 
     #[test]
     fn a_witness_that_is_thrown_out_still_owes_its_last_word() {
-        let lost = (110, WitnessState::Lost);
-        assert!(!over_after(&[lost], 10_099));
-        assert!(over_after(&[lost], 10_100), "it is stuck, and that is our own fault");
-        assert!(over_after(&[lost, (300, served(MS))], 300));
+        let lost = (1_010, WitnessState::Lost);
+        assert!(!over_after(&[lost], 10_999));
+        assert!(over_after(&[lost], 11_000), "it is stuck, and that is our own fault");
+        assert!(over_after(&[lost, (1_300, served(MS))], 1_300));
     }
 
     #[test]

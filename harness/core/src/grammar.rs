@@ -24,6 +24,10 @@ pub struct Grammar {
     pub kind: fn(&Packet) -> String,
     /// Acknowledgement that promises an answer, and is none.
     pub interim: fn(&Packet) -> bool,
+    /// Type of the acknowledgement that a packet asks for; `None` where it asks for none.
+    pub asks: fn(&Packet) -> Option<&'static str>,
+    /// Acknowledgement that says that what it answers was taken, as opposed to refused.
+    pub takes: fn(&Packet) -> bool,
     /// Rate limit or overload: the peer refuses whoever asks just now, whatever is asked.
     pub busy: fn(&Packet) -> bool,
     /// Whether a field of an answer tells a limit that the server has announced: in the answer itself, or in one of those before it.
@@ -41,6 +45,8 @@ impl Grammar {
         covers: |filter, resource| filter == resource,
         kind: |packet| packet.kind.clone(),
         interim: |_| false,
+        asks: |_| None,
+        takes: |_| false,
         busy: |_| false,
         limit: |_, _, _| false,
     };

@@ -21,8 +21,35 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     kind,
     limit,
     interim: |_| false,
+    asks,
+    takes,
     busy,
 };
+
+fn asks(packet: &Packet) -> Option<&'static str> {
+    Some(match (packet.kind.as_str(), packet.fields.int("qos")) {
+        ("connect", _) => "connack",
+        ("publish", Some(1)) => "puback",
+        ("publish", Some(2)) => "pubrec",
+        ("pubrel", _) => "pubcomp",
+        ("subscribe", _) => "suback",
+        ("unsubscribe", _) => "unsuback",
+        ("pingreq", _) => "pingresp",
+        _ => return None,
+    })
+}
+
+/// Where there is a code, none is an error; UNSUBACK of 3.1.1 and PINGRESP have none.
+fn takes(packet: &Packet) -> bool {
+    let codes = packet.fields.find("reason").map(Value::as_slice).unwrap_or_default();
+    let error = |code: i64| code >= 0x80 || (packet.kind == "connack" && code != 0);
+    match packet.kind.as_str() {
+        "connack" | "puback" | "pubrec" | "pubcomp" | "suback" | "unsuback" | "pingresp" => {
+            !codes.iter().filter_map(Value::as_int).any(error)
+        }
+        _ => false,
+    }
+}
 
 /// Server unavailable or busy, quota exceeded, message rate too high, connection rate exceeded: nothing of it is about what was said.
 fn busy(packet: &Packet) -> bool {
@@ -122,6 +149,23 @@ fn announces(connack: &Packet, property: &str) -> bool {
 mod tests {
     use super::*;
     use proofhouse_core::value::Fields;
+
+    #[test]
+    fn an_acknowledgement_takes_what_it_answers_unless_one_of_its_codes_is_an_error() {
+        for (kind, code, taken) in [
+            ("connack", 0, true),
+            ("connack", 5, false),
+            ("suback", 2, true),
+            ("suback", 0x80, false),
+            ("puback", 0x10, true),
+            ("disconnect", 0, false),
+        ] {
+            assert_eq!(takes(&packet(kind, &[("reason", code)])), taken, "{kind} {code}");
+        }
+        assert!(takes(&packet("pingresp", &[])) && takes(&packet("unsuback", &[])));
+        assert_eq!(asks(&packet("publish", &[("qos", 2)])), Some("pubrec"));
+        assert_eq!(asks(&packet("publish", &[("qos", 0)])), None);
+    }
 
     fn packet(kind: &str, fields: &[(&str, i64)]) -> Packet {
         let fields = fields.iter().map(|(name, value)| ((*name).to_string(), Value::Int(*value))).collect();

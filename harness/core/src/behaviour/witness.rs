@@ -11,13 +11,17 @@ use crate::transcript::WitnessState;
 /// From the beginning of one round trip to that of the next.
 const EVERY: Duration = Duration::from_millis(200);
 /// A round trip takes longer than this only on a target that hangs; a datagram that was lost is repeated after 2 s to 3 s. The last
-/// word has the same time from the moment at which it was asked for, joining the target again included.
+/// word has the same time from the moment at which it begins, joining the target again included.
 const DEADLINE: Duration = Duration::from_secs(5);
+/// From the end of the attack to the last word: what the attack has done to a target may show only once it has answered, closed and
+/// come to its next timer.
+pub(crate) const SETTLES: Duration = Duration::from_millis(250);
 
 // A service counts its own timers from 0.
 const NEXT: TimerId = TimerId(u32::MAX);
 const PATIENCE: TimerId = TimerId(u32::MAX - 1);
 const NEWCOMER: TimerId = TimerId(u32::MAX - 2);
+const LAST_WORD: TimerId = TimerId(u32::MAX - 3);
 
 /// What a protocol adds to a witness.
 pub trait Service: Send {
@@ -65,7 +69,7 @@ pub enum Welcome {
 pub struct Witness<S> {
     service: S,
     stage: Phase,
-    /// It owes the last word: asked for at this time.
+    /// It owes the last word, since then.
     asked: Option<Time>,
     /// A newcomer waits to be served, since then.
     knocked: Option<Time>,
@@ -89,7 +93,7 @@ impl<S: Service> Witness<S> {
         Witness { service, stage: Phase::Away(Time::ZERO), asked: None, knocked: None }
     }
 
-    /// The attack is over: a round begins now, whatever an older question waits for. Who is away has the same time to come back and be
+    /// The attack has settled: a round begins now, whatever an older question waits for. Who is away has the same time to come back and be
     /// served. Beside it comes a newcomer: who was let in before the attack does not show that anybody is let in after it.
     fn last_word(&mut self, now: Time, out: &mut Outbox) {
         self.knock(now, out);
@@ -193,7 +197,8 @@ impl<S: Service> Actor for Witness<S> {
     fn handle(&mut self, now: Time, input: Input<'_>, out: &mut Outbox) {
         match input {
             Input::Start => self.away(now, out),
-            Input::Ask => return self.last_word(now, out),
+            Input::Ask => return out.wake(now + SETTLES, LAST_WORD),
+            Input::Timer(LAST_WORD) => return self.last_word(now, out),
             Input::Timer(NEXT) => return self.next(now, out),
             Input::Timer(PATIENCE) => return self.patience(now, out),
             Input::Timer(NEWCOMER) => return self.newcomers_patience(now, out),
@@ -311,6 +316,12 @@ mod tests {
             }
         }
 
+        /// The attack was over so early that the last word begins now.
+        fn last_word(&mut self, ms: u64) {
+            self.input(ms - 250, Input::Ask);
+            self.until(ms);
+        }
+
         fn bytes(&mut self, ms: u64, bytes: &[u8]) {
             self.input(ms, Input::Bytes(Conn(0), bytes));
         }
@@ -353,13 +364,17 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_is_a_round_that_begins_when_it_is_asked_for() {
+    fn the_last_word_is_a_round_that_begins_once_the_attack_has_settled() {
         let mut resting = Stand::new();
         resting.bytes(0, b"j");
         resting.bytes(2, b"s");
         resting.input(50, Input::Ask);
-        resting.bytes(53, b"s");
-        assert_eq!(resting.words, [served(2, 0), served(3, 0)]);
+        resting.bytes(201, b"s");
+        resting.until(299);
+        assert_eq!((resting.witness.service.asks, resting.newcomers.len()), (2, 0));
+        resting.bytes(303, b"s");
+        assert_eq!(resting.words, [served(2, 0), served(1, 0), served(3, 0)]);
+        assert_eq!(resting.newcomers, [WitnessState::Knocks]);
     }
 
     #[test]
@@ -368,13 +383,13 @@ mod tests {
         stand.bytes(0, b"j");
         stand.bytes(2, b"s");
         assert_eq!(stand.witness.service.knocks, 0);
-        stand.input(50, Input::Ask);
-        stand.bytes(53, b"s");
-        stand.bytes(60, b"n");
+        stand.last_word(300);
+        stand.bytes(303, b"s");
+        stand.bytes(310, b"n");
         assert_eq!(stand.newcomers, [WitnessState::Knocks, WitnessState::Welcomed { took: 10 * MS }]);
         stand.until(6_000);
         assert_eq!((stand.newcomers.len(), stand.witness.service.dismissed), (2, 0));
-        stand.input(7_000, Input::Ask);
+        stand.last_word(7_000);
         stand.until(11_999);
         assert_eq!(stand.newcomers.len(), 3);
         stand.until(12_000);
@@ -388,7 +403,7 @@ mod tests {
     fn an_older_question_is_not_the_last_word() {
         let mut asking = Stand::new();
         asking.bytes(0, b"j");
-        asking.input(4_000, Input::Ask);
+        asking.last_word(4_000);
         assert_eq!(asking.witness.service.asks, 2);
         asking.until(8_999);
         assert_eq!(asking.words, [], "the older one has its end too, but says nothing more");
@@ -400,7 +415,7 @@ mod tests {
     fn who_is_away_joins_at_once_and_is_served_within_the_same_five_seconds() {
         let mut stand = Stand::new();
         stand.input(1_000, Input::Closed(Conn(0), crate::connection::Close::Refused));
-        stand.input(1_100, Input::Ask);
+        stand.last_word(1_300);
         assert_eq!(stand.witness.service.joins, 1);
         stand.bytes(3_000, b"j");
         stand.bytes(3_004, b"s");
@@ -410,15 +425,15 @@ mod tests {
     #[test]
     fn the_last_word_has_five_seconds_in_all() {
         let mut stand = Stand::new();
-        stand.input(1_000, Input::Ask);
+        stand.last_word(1_000);
         stand.bytes(5_900, b"j");
         stand.until(5_999);
         assert_eq!(stand.words, []);
         stand.until(6_000);
-        assert_eq!(stand.words, [missed(5_000, 0)], "it was asked at 1 s, and joined at 5.9 s");
+        assert_eq!(stand.words, [missed(5_000, 0)], "it was due at 1 s, and joined at 5.9 s");
         let mut lost = Stand::new();
         lost.bytes(0, b"j");
-        lost.input(1_000, Input::Ask);
+        lost.last_word(1_000);
         lost.input(2_000, Input::Closed(Conn(0), crate::connection::Close::Reset));
         lost.until(6_000);
         assert_eq!(lost.words, [WitnessState::Lost, missed(5_000, 0)]);

@@ -4,7 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::lateness::Closing;
-use super::record::{Moment, Record, StepRun, ids, writes};
+use super::record::{Crossing, Moment, Record, StepRun, ids, writes};
 use super::rule::{CLAUSE, Needs, Oracle};
 use crate::key::{Key, Kind};
 use crate::part::Part;
@@ -62,6 +62,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     for (conn, since) in subjects(expect, &record) {
         match record.closing(conn, since.at, within) {
             Closing::InTime(moment) => closed.extend([since, moment]),
+            Closing::Late(_) | Closing::Unknown(_) if taken(&record, conn, since).is_some() => {
+                open.extend(taken(&record, conn, since).map(|ack| (conn, since, ack.moment)));
+            }
             // Where a round trip of the witness took that long, a close may take as long for the same reason.
             Closing::Late(_) if slow.iter().any(|round| round.touches(since.at, since.at + within)) => undecided += 1,
             Closing::Late(_) if spare_idle && !serves(&record, conn, since) => {
@@ -94,7 +97,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if open.len() > all - needed {
         let violations = violations(expect, plan, &record, &open, within, all);
         // Whoever serves the next step of a connection that he has to end does not mean to end it: that needs no time.
-        let served = open.iter().any(|(conn, since, _)| serves(&record, *conn, *since));
+        let served = open
+            .iter()
+            .any(|(conn, since, _)| serves(&record, *conn, *since) || taken(&record, *conn, *since).is_some());
         let named = expect.keys.truth("named") == Some(true);
         return match served || named {
             true => Judgement::fail(ORACLE.id, violations),
@@ -148,6 +153,17 @@ fn serves(record: &Record<'_>, conn: u32, since: Moment) -> bool {
     record.steps_of(conn).filter(later).any(|step| {
         let answered = matches!(step.ended, Some((_, StepState::Met)));
         answered && step.started.is_some_and(|started| started.id > since.id)
+    })
+}
+
+/// When the target took what was malformed: it has acknowledged more than we legally asked for.
+fn taken<'a>(record: &Record<'a>, conn: u32, since: Moment) -> Option<Crossing<'a>> {
+    let grammar = record.connections.get(&conn)?.grammar;
+    let legal = || record.packets_of(conn).filter(|c| c.sent && c.packet.malformed.is_empty());
+    record.packets_of(conn).filter(|c| !c.sent && c.moment.id > since.id && (grammar.takes)(c.packet)).find(|ack| {
+        let asked = legal().filter(|c| (grammar.asks)(c.packet) == Some(ack.packet.kind.as_str())).count();
+        let acknowledged = record.packets_of(conn).filter(|c| !c.sent && c.packet.kind == ack.packet.kind).count();
+        acknowledged > asked
     })
 }
 
@@ -219,10 +235,14 @@ fn violations(
         }
         let attack = expect.keys.text("attack").map_or_else(|| in_words(&packet), ToString::to_string);
         let within = crate::spread::duration_text(within);
+        let stayed = match taken(record, *conn, *since) {
+            Some(ack) => format!("it acknowledged {attack} ({})", ack.packet.kind),
+            None => format!("it was still open {within} after {attack}"),
+        };
         let share = if all == 1 { String::new() } else { which(record, open, all) };
         found.push(Violation {
             expected: format!("the target ends the connection within {within} of {attack}"),
-            actual: format!("it was still open {within} after {attack}{share}"),
+            actual: format!("{stayed}{share}"),
             clause: expect.clause(plan),
             place,
             entries: ids([*since, *moment]),

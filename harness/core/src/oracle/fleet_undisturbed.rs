@@ -27,7 +27,8 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
-    let violations: Vec<Violation> = thrown_out(expect, &record).chain(unanswered(expect, &record)).collect();
+    let (gone, mut violations): (BTreeSet<u32>, Vec<Violation>) = thrown_out(expect, &record).unzip();
+    violations.extend(unanswered(expect, &record, &gone));
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);
     }
@@ -60,7 +61,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 }
 
 /// Connections that the target ended although nobody had said goodbye on them.
-fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
+fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = (u32, Violation)> {
     let of = |(_, connection): &(&u32, &Connection<'_>)| expect.is_about(connection.fleet);
     record.connections.iter().filter(of).filter_map(|(conn, connection)| {
         let (moment, by, how) = connection.closed?;
@@ -69,7 +70,7 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
             return None;
         }
         let stood = connection.opened.is_some();
-        Some(Violation {
+        let violation = Violation {
             expected: "the connection stands until its owner ends it".to_string(),
             actual: if stood {
                 format!("the target ended it ({how:?})")
@@ -79,7 +80,8 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Viol
             clause: String::new(),
             place: if stood { "thrown-out".to_string() } else { "not-taken".to_string() },
             entries: ids(connection.opened.into_iter().chain([moment])),
-        })
+        };
+        Some((*conn, violation))
     })
 }
 
@@ -96,8 +98,12 @@ fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
         || record.packets_of(conn).rfind(|c| c.sent).is_some_and(|c| leaving(&c.packet.kind))
 }
 
-fn unanswered(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Violation> {
-    let asked = move |step: &&StepRun<'_>| is_asked(expect, record, step) && !is_ours(record, step);
+/// Steps without their answer, but for those of a connection that is `gone`: that was one disturbance, and is told already.
+fn unanswered(expect: &Expect, record: &Record<'_>, gone: &BTreeSet<u32>) -> impl Iterator<Item = Violation> {
+    let asked = |step: &&StepRun<'_>| {
+        let told = step.conn.is_some_and(|conn| gone.contains(&conn));
+        is_asked(expect, record, step) && !is_ours(record, step) && !told
+    };
     record.steps.values().filter(asked).filter_map(move |step| {
         let (moment, _) = step.ended.filter(|(_, state)| state.went_wrong())?;
         Some(Violation {

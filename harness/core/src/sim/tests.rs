@@ -367,13 +367,13 @@ fn rights_are_in_effect_at_the_start() {
 fn the_witness_speaks_before_anybody_starts_and_last() {
     let witness = FleetPlan {
         behaviour: "endless".to_string(),
-        ..fleet("witness", 1, &[("start", "wake:300"), ("timer", "served:200000000 wake:300")])
+        ..fleet("witness", 1, &[("start", "wake:300"), ("timer", "served:250000000 wake:300")])
     };
     let dev = fleet("dev", 1, &[("start", "wake:100"), ("timer", "finish")]);
     let transcript = run(&plan(vec![witness, dev]), echo);
-    // Served at 300 ms; dev begins then and finishes at 400; the round trip that ends at 600 began at 400, so it counts.
+    // Served at 300 ms; dev begins then and finishes at 400, which has settled at 650; the round trip that ends at 900 began then.
     let last = transcript.entries.last().map(|entry| entry.at);
-    assert_eq!(last, Some(Time::ZERO + 600 * MS));
+    assert_eq!(last, Some(Time::ZERO + 900 * MS));
     assert!(!limited(&transcript));
 }
 
@@ -381,11 +381,11 @@ fn the_witness_speaks_before_anybody_starts_and_last() {
 fn a_round_trip_that_began_too_early_is_not_the_last_word() {
     let witness = FleetPlan {
         behaviour: "endless".to_string(),
-        ..fleet("witness", 1, &[("start", "wake:300"), ("timer", "served:200000001 wake:300")])
+        ..fleet("witness", 1, &[("start", "wake:300"), ("timer", "served:250000001 wake:300")])
     };
     let dev = fleet("dev", 1, &[("start", "wake:100"), ("timer", "finish")]);
     let transcript = run(&plan(vec![witness, dev]), echo);
-    assert_eq!(transcript.entries.last().map(|entry| entry.at), Some(Time::ZERO + 900 * MS));
+    assert_eq!(transcript.entries.last().map(|entry| entry.at), Some(Time::ZERO + 1_200 * MS));
 }
 
 #[test]

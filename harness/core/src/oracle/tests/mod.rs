@@ -15,6 +15,7 @@ use crate::value::Fields;
 use crate::verdict::{Judgement, Verdict};
 
 mod datagrams;
+mod disturbed;
 mod effects;
 mod own_limits;
 mod rules;

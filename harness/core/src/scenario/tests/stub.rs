@@ -125,6 +125,8 @@ static GRAMMAR: Grammar = Grammar {
     protocol: "stub",
     resource: |packet| packet.fields.text("topic").map(ToString::to_string),
     leaving: &["bye"],
+    asks: |packet| (packet.kind == "hello").then_some("welcome"),
+    takes: |packet| packet.kind == "welcome",
     busy: |packet| packet.kind == "busy",
     own_reason: |packet| packet.fields.truth("own") == Some(true),
     covers: |filter, topic| match filter.strip_suffix("/#") {
