@@ -1,5 +1,5 @@
 //! What we know of a trial: every association of ours with the target, the requests on it, and what they were answered with.
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
@@ -12,6 +12,9 @@ use proofhouse_core::value::Value;
 /// How long we wait for what the text demands without a time, before we call it missed. A server may take its time for an acknowledgement
 /// up to PROCESSING_DELAY, which is as long as ACK_TIMEOUT: 2 s (RFC 7252 §4.8.2).
 pub(super) const PATIENCE: Duration = Duration::from_secs(4);
+
+/// How long a message id stands for one exchange (RFC 7252 §4.8.2): the same id later is another message.
+pub(super) const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
 
 /// How long something may be on its way, or being built, when ours has left that stops it.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
@@ -81,6 +84,9 @@ pub(super) struct Exchange {
     pub reset: Option<usize>,
     /// Responses with its token, in order.
     pub responses: Vec<usize>,
+    /// No request before it, and no other at all, has its token: whatever comes with that is for this one.
+    pub is_first: bool,
+    pub is_only: bool,
 }
 
 /// One of our sockets and the target.
@@ -96,6 +102,9 @@ pub(super) struct Assoc<'a> {
     heard: BTreeMap<i64, Vec<usize>>,
     /// The first place at which each token was sent.
     tokens: BTreeMap<&'a str, usize>,
+    /// Tokens of the requests that had Observe, and the last place at which each of them registered.
+    observing: BTreeSet<&'a str>,
+    registered: BTreeMap<&'a str, usize>,
     /// The first datagram of ours that a server may answer with anything: one that it cannot read, or has an option that it may not know.
     odd: Option<usize>,
 }
@@ -104,15 +113,23 @@ impl<'a> Assoc<'a> {
     fn new(who: (&'a str, u32), packets: Vec<Seen<'a>>, closed: Option<Moment>, clean: bool) -> Assoc<'a> {
         let (mut said, mut heard) = (BTreeMap::<i64, Vec<usize>>::new(), BTreeMap::<i64, Vec<usize>>::new());
         let mut tokens = BTreeMap::new();
+        let (mut observing, mut registered) = (BTreeSet::new(), BTreeMap::new());
         for (at, seen) in packets.iter().enumerate() {
             let places = if seen.sent { &mut said } else { &mut heard };
             places.entry(seen.mid()).or_default().push(at);
             if seen.sent && !["ack", "rst", "ping"].contains(&seen.packet.kind.as_str()) {
                 tokens.entry(seen.token()).or_insert(at);
             }
+            if seen.sent && seen.has("observe") {
+                observing.insert(seen.token());
+            }
+            if seen.sent && seen.int("observe") == Some(0) {
+                registered.insert(seen.token(), at);
+            }
         }
         let odd = packets.iter().position(|seen| seen.sent && !seen.is_legal());
-        Assoc { who, exchanges: exchanges(&packets), packets, closed, clean, said, heard, tokens, odd }
+        let exchanges = exchanges(&packets);
+        Assoc { who, exchanges, packets, closed, clean, said, heard, tokens, observing, registered, odd }
     }
 
     /// What we sent with a message id, in order.
@@ -126,6 +143,20 @@ impl<'a> Assoc<'a> {
     /// Whether a token had left us before a place.
     pub fn token_before(&self, token: &str, at: usize) -> bool {
         self.tokens.get(token).is_some_and(|first| *first < at)
+    }
+    /// Whether any request with a token had Observe.
+    pub fn observes(&self, token: &str) -> bool {
+        self.observing.contains(token)
+    }
+    /// Whether a token registered for notifications after a place.
+    pub fn registers_after(&self, token: &str, at: usize) -> bool {
+        self.registered.get(token).is_some_and(|last| *last > at)
+    }
+    /// Whether a response surely is for an exchange: in its acknowledgement, or with a token that no other request has. The blocks of one
+    /// transfer may all have one token, and what answers the one before may still be on its way.
+    pub fn is_for(&self, exchange: &Exchange, at: usize) -> bool {
+        let (request, seen) = (&self.packets[exchange.request], &self.packets[at]);
+        exchange.is_only || (seen.message() == "ack" && seen.mid() == request.mid())
     }
     pub fn heard(&self) -> impl Iterator<Item = (usize, &Seen<'a>)> {
         self.packets.iter().enumerate().filter(|(_, seen)| !seen.sent)
@@ -155,7 +186,7 @@ pub(super) struct Facts<'a> {
 
 impl<'a> Facts<'a> {
     pub fn of(plan: &'a Plan, record: &'a Record<'a>) -> Facts<'a> {
-        let until = record.target_ended();
+        let until = record.whole_until();
         let speaks = |fleet: &str| plan.fleet(fleet).filter(|fleet| fleet.protocol == "coap" && !fleet.plays_server);
         let mut assocs = Vec::new();
         for (number, connection) in &record.connections {
@@ -196,14 +227,25 @@ fn exchanges(packets: &[Seen<'_>]) -> Vec<Exchange> {
     for (at, seen) in packets.iter().enumerate() {
         match (seen.sent, seen.packet.kind.as_str()) {
             (true, "request") => {
-                let again = by_mid.get(&seen.mid()).copied().filter(|of| same(&packets[all[*of].request], seen));
+                let again = by_mid.get(&seen.mid()).copied().filter(|of| is_copy(&packets[all[*of].request], seen));
                 if let Some(of) = again {
                     all[of].copies.push(at);
                     continue;
                 }
                 by_mid.insert(seen.mid(), all.len());
-                by_token.insert(seen.token(), all.len());
-                all.push(Exchange { request: at, copies: Vec::new(), ack: None, reset: None, responses: Vec::new() });
+                let before = by_token.insert(seen.token(), all.len());
+                if let Some(before) = before {
+                    all[before].is_only = false;
+                }
+                all.push(Exchange {
+                    request: at,
+                    copies: Vec::new(),
+                    ack: None,
+                    reset: None,
+                    responses: Vec::new(),
+                    is_first: before.is_none(),
+                    is_only: before.is_none(),
+                });
             }
             (false, "ack" | "rst") => {
                 let Some(of) = by_mid.get(&seen.mid()) else { continue };
@@ -225,6 +267,6 @@ fn exchanges(packets: &[Seen<'_>]) -> Vec<Exchange> {
     all
 }
 
-fn same(a: &Seen<'_>, b: &Seen<'_>) -> bool {
-    a.packet.fields == b.packet.fields
+fn is_copy(first: &Seen<'_>, later: &Seen<'_>) -> bool {
+    first.packet.fields == later.packet.fields && later.moment.at.since(first.moment.at) <= EXCHANGE_LIFETIME
 }

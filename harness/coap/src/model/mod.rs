@@ -5,6 +5,8 @@
 //! rows (`rules`); each counts how often it was armed. A datagram of ours that is not legal arms nothing, and excuses whatever may be its answer.
 mod facts;
 mod rules;
+#[cfg(test)]
+mod tests;
 
 use proofhouse_core::model;
 use proofhouse_core::oracle::record::Record;

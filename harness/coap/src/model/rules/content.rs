@@ -1,11 +1,16 @@
 //! Requests and responses: methods, options, conditions, codes.
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use proofhouse_core::ids::EntryId;
 use proofhouse_core::value::Value;
 
 use super::{Assoc, Breach, Facts, Row, Seen, Tally};
+
+/// Code of a response to a block that more are to follow.
+const CONTINUE: &str = "2.31";
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -17,7 +22,7 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
         },
         Row {
             id: "valid-is-asked-for",
-            clauses: &["RFC 7252 §5.10.6.2"],
+            clauses: &["RFC 7252 §5.9.1.3"],
             doc: "2.03 answers a request with the ETag that it names",
             judge: valid_is_asked_for,
         },
@@ -72,13 +77,14 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     ]
 }
 
-/// Every response to a legal request, with that request.
+/// Every response that surely is to a legal request, with that request.
 pub(super) fn answered<'f, 'a>(
     facts: &'f Facts<'a>,
 ) -> impl Iterator<Item = (&'f Assoc<'a>, &'f Seen<'a>, &'f Seen<'a>)> {
     facts.assocs.iter().filter(|assoc| assoc.clean).flat_map(|assoc| {
         assoc.legal().flat_map(move |(exchange, request)| {
-            exchange.responses.iter().map(move |at| (assoc, request, &assoc.packets[*at]))
+            let sure = exchange.responses.iter().filter(move |at| assoc.is_for(exchange, **at));
+            sure.map(move |at| (assoc, request, &assoc.packets[*at]))
         })
     })
 }
@@ -181,28 +187,41 @@ fn failed_condition(facts: &Facts<'_>, tally: &mut Tally) {
     if deletes {
         return;
     }
-    for (assoc, request, seen) in
-        answered(facts).filter(|(_, request, _)| request.has("if_none_match") && request.text("method") == Some("put"))
-    {
-        let there = assoc.legal().any(|(exchange, other)| {
-            other.id() < request.id()
-                && other.text("path") == request.text("path")
-                && !other.has("query")
-                && ["get", "put"].contains(&other.text("method").unwrap_or(""))
-                && exchange
-                    .responses
-                    .iter()
-                    .any(|at| assoc.packets[*at].succeeds() && assoc.packets[*at].id() < request.id())
-        });
-        if !there {
-            tally.may();
-            continue;
+    for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
+        let there = there(assoc);
+        for (exchange, request) in assoc.legal() {
+            if !request.has("if_none_match") || request.text("method") != Some("put") {
+                continue;
+            }
+            let sure = exchange.responses.iter().filter(|at| assoc.is_for(exchange, **at));
+            for seen in sure.map(|at| &assoc.packets[*at]) {
+                let known = there.get(&request.text("path")).is_some_and(|first| *first < request.id());
+                // 2.31 collects: what is to be stored is not there yet, and nothing is decided.
+                if !known || seen.code() == CONTINUE {
+                    tally.may();
+                    continue;
+                }
+                let what = || format!("{} although the resource is there", seen.code());
+                let breach = seen.succeeds().then(|| Breach::seen("put", what(), &[request.id(), seen.id()]));
+                tally.must_not(seen.id(), breach);
+            }
         }
-        let breach = seen.succeeds().then(|| {
-            Breach::seen("put", format!("{} although the resource is there", seen.code()), &[request.id(), seen.id()])
-        });
-        tally.must_not(seen.id(), breach);
     }
+}
+
+/// The paths at which an association has seen a resource, each with the first entry that shows it.
+fn there<'a>(assoc: &Assoc<'a>) -> BTreeMap<Option<&'a str>, EntryId> {
+    let mut there = BTreeMap::new();
+    for (exchange, request) in assoc.legal() {
+        let shows = ["get", "put"].contains(&request.text("method").unwrap_or("")) && !request.has("query");
+        let mut all = exchange.responses.iter().filter(|at| assoc.is_for(exchange, **at)).map(|at| &assoc.packets[*at]);
+        let first = all.find(|seen| seen.succeeds() && seen.code() != CONTINUE).filter(|_| shows);
+        if let Some(seen) = first {
+            let entry = there.entry(request.text("path")).or_insert(seen.id());
+            *entry = seen.id().min(*entry);
+        }
+    }
+    there
 }
 
 fn location_is_plain(facts: &Facts<'_>, tally: &mut Tally) {

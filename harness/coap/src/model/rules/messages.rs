@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use proofhouse_core::time::Duration;
 
-use super::{Breach, Facts, PATIENCE, Row, Seen, Tally};
+use super::{Breach, EXCHANGE_LIFETIME, Facts, PATIENCE, Row, Seen, Tally};
 
 /// The least that ACK_TIMEOUT should be set to (1 s, RFC 7252 §4.8.1; 2 s where nobody sets it), less what two clocks may differ by.
 const ACK_TIMEOUT_MIN: Duration = Duration::from_millis(900);
@@ -149,35 +149,41 @@ fn non_is_not_acknowledged(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// A datagram may be lost on any road: a request that was sent once and not again shows nothing.
 fn con_is_acknowledged(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (exchange, request) in assoc.legal().filter(|(_, request)| request.message() == "con") {
             let answers = |seen: &&Seen<'_>| seen.id() > request.id() && ["ack", "rst"].contains(&seen.message());
-            match assoc.heard_with(request.mid()).find(answers) {
-                Some(seen) => tally.must(seen.id(), None),
+            let last = exchange.copies.last().map(|at| assoc.packets[*at].moment.at);
+            match (assoc.heard_with(request.mid()).find(answers), last) {
+                (Some(seen), _) => tally.must(seen.id(), None),
                 // Its response came and may be taken for the acknowledgement (RFC 7252 §5.2.2).
-                None if !exchange.responses.is_empty() => tally.may(),
-                None if facts.had_patience(assoc, request.moment.at, PATIENCE) => {
-                    let what = "a legal CON request was neither acknowledged nor reset";
+                (None, _) if !exchange.responses.is_empty() => tally.may(),
+                (None, Some(last)) if facts.had_patience(assoc, last, PATIENCE) => {
+                    let what = "a legal CON request, sent again, was neither acknowledged nor reset";
                     tally.must(request.id(), Some(Breach::missed("request", what, &[request.id()])));
                 }
-                None => tally.may(),
+                (None, _) => tally.may(),
             }
         }
     }
 }
 
+/// One that is not answered may have been lost; of two in a row the second shows it.
 fn ping_is_reset(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
+        let mut lost = 0;
         for (_, ping) in assoc.said().filter(|(_, said)| said.is("ping") && said.is_legal()) {
             let answers = |seen: &&Seen<'_>| seen.id() > ping.id() && !["con", "non"].contains(&seen.message());
-            match assoc.heard_with(ping.mid()).find(answers) {
+            let answer = assoc.heard_with(ping.mid()).find(answers);
+            lost = if answer.is_none() { lost + 1 } else { 0 };
+            match answer {
                 Some(seen) => {
                     let what = || format!("an Empty CON is answered by {}", seen.packet.kind);
                     let breach = (!seen.is("rst")).then(|| Breach::seen("ping", what(), &[ping.id(), seen.id()]));
                     tally.must(seen.id(), breach);
                 }
-                None if facts.had_patience(assoc, ping.moment.at, PATIENCE) => {
+                None if lost > 1 && facts.had_patience(assoc, ping.moment.at, PATIENCE) => {
                     tally.must(ping.id(), Some(Breach::missed("ping", "an Empty CON got no RST", &[ping.id()])));
                 }
                 None => tally.may(),
@@ -203,18 +209,25 @@ fn separate_after_empty_ack(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// Messages of the server's own, CON and NON, by message id.
-fn own<'f, 'a>(packets: &'f [Seen<'a>]) -> BTreeMap<i64, Vec<&'f Seen<'a>>> {
-    let mut own: BTreeMap<i64, Vec<&Seen<'_>>> = BTreeMap::new();
+/// Messages of the server's own, CON and NON: those with one message id within the time for which it stands for one exchange.
+fn own<'f, 'a>(packets: &'f [Seen<'a>]) -> Vec<Vec<&'f Seen<'a>>> {
+    let (mut own, mut last): (Vec<Vec<&Seen<'_>>>, BTreeMap<i64, usize>) = Default::default();
     for seen in packets.iter().filter(|seen| !seen.sent && ["con", "non"].contains(&seen.message())) {
-        own.entry(seen.mid()).or_default().push(seen);
+        let since = |at: &usize| seen.moment.at.since(own[*at][0].moment.at);
+        let group = last.get(&seen.mid()).copied().filter(|at| since(at) <= EXCHANGE_LIFETIME);
+        let group = group.unwrap_or_else(|| {
+            own.push(Vec::new());
+            own.len() - 1
+        });
+        last.insert(seen.mid(), group);
+        own[group].push(seen);
     }
     own
 }
 
 fn own_mid_not_reused(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
-        for all in own(&assoc.packets).values() {
+        for all in own(&assoc.packets) {
             // Observe and Max-Age are brought up to date when a notification is sent again.
             let other = all.iter().find(|seen| seen.token() != all[0].token() || seen.message() != all[0].message());
             let breach = other.map(|seen| {
@@ -231,7 +244,7 @@ fn own_mid_not_reused(facts: &Facts<'_>, tally: &mut Tally) {
 
 fn sent_again_in_time(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
-        for all in own(&assoc.packets).values().filter(|all| all[0].message() == "con" && all.len() > 1) {
+        for all in own(&assoc.packets).iter().filter(|all| all[0].message() == "con" && all.len() > 1) {
             let early = all.windows(2).find(|two| two[1].moment.at.since(two[0].moment.at) < ACK_TIMEOUT_MIN);
             // What waited for us in the kernel looks closer together than it was sent.
             let late = facts.record.lateness.between(assoc.who.0, all[0].moment.at, all[all.len() - 1].moment.at);
@@ -249,16 +262,23 @@ fn sent_again_in_time(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// One acknowledgement may be lost: only what comes again after the second shows that it was not heeded.
 fn acknowledged_is_not_sent_again(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
-        for (mid, all) in own(&assoc.packets).into_iter().filter(|(_, all)| all[0].message() == "con") {
+        for all in own(&assoc.packets).iter().filter(|all| all[0].message() == "con") {
             let answers = |said: &&Seen<'_>| (said.is("ack") || said.is("rst")) && said.id() > all[0].id();
-            let Some(answer) = assoc.said_with(mid).find(answers) else { continue };
-            let late = |seen: &&&Seen<'_>| facts.settled(assoc, answer.moment.at, seen.moment.at);
+            let mut answers = assoc.said_with(all[0].mid()).filter(answers);
+            let (Some(first), second) = (answers.next(), answers.next()) else { continue };
+            if second.is_none() && all.len() > 1 {
+                tally.may();
+                continue;
+            }
+            let late =
+                |seen: &&&Seen<'_>| second.is_some_and(|said| facts.settled(assoc, said.moment.at, seen.moment.at));
             let breach = all.iter().find(late).map(|seen| {
-                Breach::seen("con", "a response came again although it was acknowledged", &[answer.id(), seen.id()])
+                Breach::seen("con", "a response came again although it was acknowledged", &[first.id(), seen.id()])
             });
-            tally.must_not(answer.id(), breach);
+            tally.must_not(first.id(), breach);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The rules of the model, one row each.
 use proofhouse_core::model::{Breach, Rule, Tally};
 
-use super::facts::{Assoc, Exchange, Facts, PATIENCE, Seen};
+use super::facts::{Assoc, EXCHANGE_LIFETIME, Exchange, Facts, PATIENCE, Seen};
 
 mod blocks;
 mod content;
