@@ -4,6 +4,8 @@
 //! shared.
 //!
 //! `cargo bench -p proofhouse-benches --bench judging [-- SIZE...]`
+#[path = "common/clock.rs"]
+mod clock;
 mod common;
 
 use std::hint::black_box;
@@ -17,7 +19,8 @@ use proofhouse_core::testing::header;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::value::{Fields, Value};
 
-use common::{broker, cpu_time};
+use clock::cpu_time;
+use common::broker;
 
 const SIZES: [u64; 3] = [4_000, 8_000, 16_000];
 

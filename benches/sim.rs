@@ -5,6 +5,8 @@
 //! reference broker (all of it). CPU time, not wall time: the machine may be shared.
 //!
 //! `cargo bench -p proofhouse-benches --bench sim [-- SIZE...]`
+#[path = "common/clock.rs"]
+mod clock;
 mod common;
 
 use std::hint::black_box;
@@ -22,7 +24,8 @@ use proofhouse_core::testing::header;
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{Event, Transcript};
 
-use common::{broker, cpu_time};
+use clock::cpu_time;
+use common::broker;
 
 const SIZES: [&str; 4] = ["1000", "10000", "100000", "1000000"];
 

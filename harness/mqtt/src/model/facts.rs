@@ -88,6 +88,9 @@ pub(super) struct Conn<'a> {
     pub legal: usize,
     /// It stops reading at some time: what does not come says nothing.
     pub deaf: bool,
+    /// Index in `packets` of our first DISCONNECT, and of the first of either side.
+    bye: Option<usize>,
+    first_bye: Option<usize>,
     /// When the last packet came, and when the last of our requests left that was answered.
     last_heard: Option<Time>,
     served: Option<Time>,
@@ -119,7 +122,7 @@ impl<'a> Conn<'a> {
     }
     /// Whether we said goodbye by the `DISCONNECT` that takes the Will away.
     pub fn goodbye(&self) -> Option<&Seen<'a>> {
-        self.packets.iter().find(|seen| seen.sent && seen.is("disconnect"))
+        self.bye.map(|at| &self.packets[at])
     }
     pub fn clean(&self) -> bool {
         self.connect().and_then(|fields| fields.truth("clean_start")).unwrap_or(true)
@@ -160,7 +163,7 @@ impl<'a> Conn<'a> {
     }
     /// When it ended as far as we know: it was closed, or one side said goodbye.
     pub fn left(&self) -> Option<Moment> {
-        let bye = self.packets.iter().find(|seen| seen.is("disconnect")).map(|seen| seen.moment);
+        let bye = self.first_bye.map(|at| self.packets[at].moment);
         bye.into_iter().chain(self.closed.map(|(moment, _)| moment)).min_by_key(|moment| moment.id)
     }
     /// Index of the answer to a request of ours: the next packet of that kind with its identifier.
@@ -451,6 +454,8 @@ fn conn<'a>(number: u32, who: (&'a str, u32), version5: bool, packets: Vec<Seen<
         accepted,
         legal: packets.len(),
         deaf: false,
+        bye: packets.iter().position(|seen| seen.sent && seen.is("disconnect")),
+        first_bye: packets.iter().position(|seen| seen.is("disconnect")),
         last_heard: packets.iter().rev().find(|seen| !seen.sent).map(|seen| seen.moment.at),
         served: served(&packets),
         answers,
