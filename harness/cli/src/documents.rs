@@ -87,12 +87,13 @@ fn packets(folder: &Path, finding: &Finding, registry: &Registry) -> Option<Vec<
     transcript.map(|transcript| capture(&transcript, &finding, &fleets(&scenario, &datagrams)))
 }
 
-/// A finding as its folder has it (it may have been cut down since) and its transcript; the journal's where the folder is gone.
+/// A finding as it was journalled, and its transcript. Its folder may have been cut down since, and shows other entries then.
 fn evidence(folder: &Path, journalled: &Finding) -> (Finding, Option<Transcript>) {
     let text = |name: &str| std::fs::read_to_string(folder.join(name)).ok();
     let own = text("finding.toml").and_then(|text| toml::from_str::<Finding>(&text).ok());
     let own = own.filter(|own| own.signature == journalled.signature);
-    let finding = own.unwrap_or_else(|| journalled.clone());
+    let entries = own.map_or_else(|| journalled.entries.clone(), |own| own.entries);
+    let finding = Finding { entries, ..journalled.clone() };
     let file = match finding.arm {
         Arm::Main => "transcript.jsonl",
         Arm::Control => "control.jsonl",

@@ -25,6 +25,30 @@ fn a_planted_flaw_becomes_a_finding_that_replays_until_it_is_gone() {
 }
 
 #[test]
+fn what_the_journal_does_not_vouch_for_is_neither_replayed_nor_reported() {
+    let temp = tempfile::tempdir().unwrap();
+    let words = ["run", "MC-03", "--target", "reference", "--flaw", "keeps-both-sessions", "--out", "r", "-q"];
+    expect_code(&run(temp.path(), &words), 100);
+    let folder = &finding_folders(&temp.path().join("r"))[0];
+    let again = || run(temp.path(), &["replay", folder.to_str().unwrap(), "--times", "1"]);
+    for file in ["finding.toml", "scenario.toml"] {
+        let before = std::fs::read_to_string(folder.join(file)).unwrap();
+        let told = "A reused client id";
+        assert!(before.contains(told), "{before}");
+        std::fs::write(folder.join(file), before.replacen(told, "Not so", 1)).unwrap();
+        let out = again();
+        expect_code(&out, 7);
+        assert!(common::stderr(&out).contains(&format!("{file} is not the one that")), "{}", common::stderr(&out));
+        expect_code(&run(temp.path(), &["report", "r", "--format", "md"]), 0);
+        assert!(!std::fs::read_to_string(temp.path().join("r/report.md")).unwrap().contains("Not so"));
+        std::fs::write(folder.join(file), before).unwrap();
+        expect_code(&again(), 100);
+    }
+    expect_code(&run(temp.path(), &["shrink", folder.to_str().unwrap(), "--budget", "5"]), 0);
+    expect_code(&again(), 100);
+}
+
+#[test]
 fn the_clean_reference_is_spared() {
     let temp = tempfile::tempdir().unwrap();
     let out = run(temp.path(), &["run", "--target", "reference", "--seeds", "2", "--out", "r", "-q"]);

@@ -8,6 +8,7 @@ use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::PlanError;
 use proofhouse_core::seed::Seed;
+use proofhouse_live::digest::sha256;
 use proofhouse_live::run::Runner;
 use proofhouse_live::run::confirm;
 use proofhouse_live::run::journal::{Journal, JournalEntry, JournalError};
@@ -38,7 +39,37 @@ impl Stored {
         let text = read("finding.toml")?;
         let finding = toml::from_str(&text)
             .map_err(|e| Failure::new(ExitCode::BadFile, format!("{}: {e}", folder.join("finding.toml").display())))?;
-        Ok(Stored { finding, folder: folder.to_owned(), scenario: read("scenario.toml")? })
+        let stored = Stored { finding, folder: folder.to_owned(), scenario: read("scenario.toml")? };
+        match stored.tampered()? {
+            None => Ok(stored),
+            Some(why) => Err(Failure::new(ExitCode::Unverified, format!("{}: {why}", folder.display()))),
+        }
+    }
+
+    /// What is not what the run journalled. A folder that was taken out of its run has nothing to be compared with.
+    fn tampered(&self) -> Result<Option<String>, Failure> {
+        let signature = &self.finding.signature;
+        let run = lines(&self.folder.join("../.."))?;
+        let journalled = run.iter().rev().find_map(|line| match line {
+            JournalEntry::Finding { finding, .. } if finding.signature == *signature => Some(&**finding),
+            _ => None,
+        });
+        // A scenario that was cut down further shows other entries.
+        let entries = self.finding.entries.clone();
+        if journalled.is_some_and(|before| Finding { entries, ..before.clone() } != self.finding) {
+            return Ok(Some("finding.toml is not the one that was journalled".to_owned()));
+        }
+        let own = lines(&self.folder)?;
+        let mut played = run.iter().chain(&own).filter_map(|line| match line {
+            JournalEntry::Replay { signature: of, plan, .. } if of == signature && !plan.is_empty() => Some(plan),
+            _ => None,
+        });
+        let digest = sha256(self.scenario.as_bytes());
+        let changed = played.clone().next().is_some() && !played.any(|plan| *plan == digest);
+        Ok(changed.then(|| {
+            let id = &self.finding.id;
+            format!("scenario.toml is not the one that showed {id}: play one of your own with `proofhouse run FILE`")
+        }))
     }
 
     /// The plan for a target.
@@ -114,7 +145,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
                 reproduced: shown,
                 exact: false,
                 transcript: again.digest,
-                plan: proofhouse_live::digest::sha256(plan.to_toml().as_bytes()),
+                plan: sha256(stored.scenario.as_bytes()),
             })
             .and_then(|()| journal.sync())
             .map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))?;
@@ -162,7 +193,7 @@ fn say(stored: &Stored, lines: &[JournalEntry]) -> ExitCode {
     if digests.is_empty() { ExitCode::Fine } else { ExitCode::Findings }
 }
 
-fn journal(folder: &Path) -> Result<Journal, Failure> {
+pub(super) fn journal(folder: &Path) -> Result<Journal, Failure> {
     let opened = match Journal::resume(folder) {
         Ok((journal, _)) => Ok(journal),
         Err(JournalError::Io(_, e)) if e.kind() == std::io::ErrorKind::NotFound => Journal::create(folder),

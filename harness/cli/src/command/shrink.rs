@@ -2,8 +2,10 @@
 use std::sync::atomic::Ordering;
 
 use proofhouse_core::finding::ENTRIES_MAX;
+use proofhouse_live::digest::sha256;
 use proofhouse_live::run::Runner;
 use proofhouse_live::run::confirm;
+use proofhouse_live::run::journal::JournalEntry;
 
 use super::replay::Stored;
 use crate::args::Shrink;
@@ -39,6 +41,17 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
     let mut finding = stored.finding.clone();
     let shown = again.violation.as_ref().map(|violation| violation.entries.as_slice()).unwrap_or_default();
     finding.entries = shown.iter().copied().take(ENTRIES_MAX).collect();
+    // The finding's own journal vouches for the scenario that takes the other's place.
+    let shown = JournalEntry::Replay {
+        signature: signature.clone(),
+        nth: 1,
+        reproduced: true,
+        exact: false,
+        transcript: again.digest,
+        plan: sha256(after.as_bytes()),
+    };
+    let mut journal = super::replay::journal(&stored.folder)?;
+    journal.add(shown).and_then(|()| journal.sync()).map_err(|e| Failure::new(ExitCode::NoOutput, e.to_string()))?;
     let finding = toml::to_string(&finding).expect("a finding is text, numbers and lists of them");
     let files = [
         ("transcript.jsonl", again.outcome.transcript.to_jsonl()),
