@@ -97,6 +97,10 @@ fn class(_: &str, packet: &Packet, field: &str, class: &str) -> Option<bool> {
     }
     let code: Option<Code> = packet.fields.text("code").and_then(|text| text.parse().ok());
     let is = |test: fn(Code) -> bool| Some(code.is_some_and(test));
+    // Who has no time, or wants an Echo first, has not looked at what was asked, and so has refused nothing of it.
+    if class != "ok" && class != "2.xx" && busy(packet) {
+        return Some(false);
+    }
     match class {
         "ok" => is(Code::is_success),
         "refused" => is(Code::is_refusal),
@@ -131,7 +135,20 @@ mod tests {
             [is("4.04", "4.xx"), is("4.04", "client-error"), is("5.03", "client-error")],
             [Some(true), Some(true), Some(false)]
         );
-        assert_eq!([is("5.03", "server-error"), is("5.03", "2.05")], [Some(true), None]);
+        assert_eq!([is("5.00", "server-error"), is("5.00", "2.05")], [Some(true), None]);
+    }
+
+    #[test]
+    fn whoever_has_not_looked_at_a_request_has_not_refused_it() {
+        for (code, class) in [("5.03", "refused"), ("5.03", "5.xx"), ("4.29", "refused"), ("4.29", "4.xx")] {
+            assert_eq!(is(code, class), Some(false), "{code} {class}");
+        }
+        let mut fields = Fields::default();
+        fields.set("code", "4.01");
+        let mut packet = Packet { kind: "response".into(), fields, malformed: String::new() };
+        assert_eq!(super::class("", &packet, "code", "refused"), Some(true));
+        packet.fields.set("echo", "00");
+        assert_eq!(super::class("", &packet, "code", "refused"), Some(false), "it is a challenge");
     }
 
     #[test]

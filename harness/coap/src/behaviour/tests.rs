@@ -176,8 +176,9 @@ fn newcomers(stage: &Stage) -> Vec<WitnessState> {
 fn a_newcomer_asks_once_from_a_port_of_its_own() {
     let mut stage = stage("witness", &[], yes);
     stage.input(Input::Ask);
+    let stage = stage.pass(250);
     assert!(matches!(newcomers(&stage)[..], [WitnessState::Knocks, WitnessState::Welcomed { .. }]));
-    assert_eq!((stage.sources.len(), stage.open.len(), stage.said.len()), (2, 1, 3), "opened, left open, and requests");
+    assert_eq!((stage.sources.len(), stage.open.len(), stage.said.len()), (2, 1, 4), "opened, left open, and requests");
 }
 
 #[test]
@@ -185,10 +186,11 @@ fn a_newcomer_that_is_told_to_come_later_is_turned_away_and_one_that_finds_nobod
     let mut busy = stage("witness", &[], yes);
     busy.serve = |to| answer(to, Code::SERVICE_UNAVAILABLE, |writer| writer, b"");
     busy.input(Input::Ask);
-    assert_eq!(newcomers(&busy), [WitnessState::Knocks, WitnessState::TurnedAway]);
+    assert_eq!(newcomers(&busy.pass(250)), [WitnessState::Knocks, WitnessState::TurnedAway]);
     let mut dead = stage("witness", &[], yes);
     dead.serve = mute;
     dead.input(Input::Ask);
+    let mut dead = dead.pass(250);
     let newcomer = *dead.open.last_key_value().unwrap().0;
     dead.input(Input::Closed(newcomer, Close::Refused));
     assert_eq!(newcomers(&dead), [WitnessState::Knocks, WitnessState::Unheard]);

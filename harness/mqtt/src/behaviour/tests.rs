@@ -197,6 +197,7 @@ fn a_target_that_accepts_and_stays_mute_is_missed() {
 fn a_newcomer_connects_under_a_name_of_its_own_and_leaves() {
     let mut stage = stage("witness", &[]).pass(100);
     stage.input(Input::Ask);
+    let stage = stage.pass(250);
     let newcomers: Vec<WitnessState> =
         stage.stage.witnessed().into_iter().filter(|state| state.is_of_newcomer()).collect();
     assert_eq!(newcomers, [WitnessState::Knocks, WitnessState::Welcomed { took: 3_000_000 }]);
@@ -210,6 +211,7 @@ fn a_newcomer_that_finds_nobody_is_unheard_and_one_that_is_cut_off_was_turned_aw
         let mut stage = stage("witness", &[]);
         stage.mute = true;
         stage.input(Input::Ask);
+        let mut stage = stage.pass(250);
         let newcomer = stage.conn.unwrap();
         stage.input(Input::Closed(newcomer, how));
         assert_eq!(stage.stage.witnessed()[1..], [WitnessState::Knocks, state]);
