@@ -231,8 +231,8 @@ impl<'a> Facts<'a> {
         let strangers = logins.iter().filter(|(conn, _)| !conns.contains_key(conn)).map(|(_, login)| login.client_id);
         let strangers: BTreeSet<&str> = strangers.filter(|id| !id.is_empty()).collect();
         let sessions = sessions(&conns, &clients, &strangers);
-        let publications = publications(&conns, record);
-        let deliveries = deliveries(&conns, &publications);
+        let mut publications = publications(&conns, record);
+        let deliveries = deliveries(&conns, &mut publications);
         let mut on: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         for (nth, delivery) in deliveries.iter().enumerate() {
             on.entry(delivery.conn).or_default().push(nth);

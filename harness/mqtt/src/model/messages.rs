@@ -102,66 +102,51 @@ impl Deref for Sources {
 /// Every message that our clients gave away, in the order in which it left them; Wills with their CONNECT.
 pub(super) fn publications<'a>(conns: &BTreeMap<u32, Conn<'a>>, record: &Record<'_>) -> Vec<Publication<'a>> {
     let mut all = Vec::new();
-    let mut open = Open::new();
+    // Of each client, by its id and user.
+    let mut open: BTreeMap<(&str, &str), Open> = BTreeMap::new();
     let mut order: Vec<&Conn<'_>> = conns.values().collect();
     order.sort_by_key(|conn| conn.packets.first().map(|seen| seen.moment.id));
     for conn in order {
-        published(conn, &mut open, &mut all);
+        published(conn, open.entry((&conn.client_id, conn.user)).or_default(), &mut all);
     }
     for one in &mut all {
         one.settled = one.done.map(|done| passed_on(record, conns[&one.conn].who.0, done.at));
     }
     all.sort_by_key(|publication| publication.sent.id);
-    mark_twins(&mut all);
     all
 }
 
-/// Marks what cannot be told apart by topic and payload.
-fn mark_twins(all: &mut [Publication<'_>]) {
-    let mut seen: BTreeMap<(String, Payload<'_>), usize> = BTreeMap::new();
-    let mut twins = Vec::new();
-    for (nth, one) in all.iter().enumerate() {
-        let key = (one.topic.clone(), payload(&one.packet.fields, one.prefix));
-        if let Some(first) = seen.insert(key, nth) {
-            twins.extend([first, nth]);
-        }
-    }
-    for nth in twins {
-        all[nth].unique = false;
-    }
-}
+/// The messages of a client that are not acknowledged yet, by identifier.
+type Open = BTreeMap<i64, usize>;
 
-/// Under which client (id and user) and identifier a message is not acknowledged yet.
-type Open<'a> = BTreeMap<(String, &'a str, i64), usize>;
-
-fn published<'a>(conn: &Conn<'a>, open: &mut Open<'a>, all: &mut Vec<Publication<'a>>) {
+fn published<'a>(conn: &Conn<'a>, open: &mut Open, all: &mut Vec<Publication<'a>>) {
     let mut aliases: BTreeMap<i64, String> = BTreeMap::new();
     for (at, seen) in conn.packets.iter().enumerate() {
         let fields = &seen.packet.fields;
-        let key = fields.int("packet_id").map(|id| (conn.client_id.clone(), conn.user, id));
+        let id = fields.int("packet_id");
         match (seen.sent, seen.packet.kind.as_str()) {
             (true, "connect") if fields.find("will_topic").is_some() => {
                 all.extend(publication(conn, at, fields.text("will_topic").map(ToString::to_string), "will_"));
             }
             (true, "publish") => {
                 let repeats = fields.truth("dup") == Some(true);
-                let before = key.as_ref().and_then(|key| open.get(key)).copied().filter(|_| repeats);
+                let before = id.and_then(|id| open.get(&id)).copied().filter(|_| repeats);
                 let topic = named(fields, &mut aliases);
                 if let Some(of) = before {
                     let same = all[of].conn == conn.number || conn.is_resumed();
                     all[of].again |= all[of].qos < 2 || !same;
                 } else if let Some(new) = publication(conn, at, topic, "") {
-                    if let Some(key) = key.filter(|_| new.qos > 0) {
-                        open.insert(key, all.len());
+                    if let Some(id) = id.filter(|_| new.qos > 0) {
+                        open.insert(id, all.len());
                     }
                     all.push(new);
                 }
             }
             (false, "puback" | "pubrec" | "pubcomp") => {
-                let Some((key, of)) = key.and_then(|key| open.get(&key).copied().map(|of| (key, of))) else { continue };
+                let Some((id, of)) = id.and_then(|id| open.get(&id).map(|of| (id, *of))) else { continue };
                 let refused = fields.int("reason").unwrap_or(0) >= 0x80;
                 if refused || seen.packet.kind != "pubrec" {
-                    open.remove(&key);
+                    open.remove(&id);
                     all[of].refused = refused && all[of].done.is_none();
                     all[of].done = Some(seen.moment).filter(|_| !refused);
                 }
@@ -204,14 +189,27 @@ fn named(fields: &Fields, aliases: &mut BTreeMap<i64, String>) -> Option<String>
     }
 }
 
-/// Every PUBLISH that arrived, in order, with what it may be.
-pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &[Publication<'a>]) -> Vec<Delivery<'a>> {
+/// Every PUBLISH that arrived, in order, with what it may be. Marks the publications that cannot be told apart by topic and payload.
+pub(super) fn deliveries<'a>(conns: &BTreeMap<u32, Conn<'a>>, from: &mut [Publication<'a>]) -> Vec<Delivery<'a>> {
     let mut sources: BTreeMap<(&str, Payload<'_>), Vec<usize>> = BTreeMap::new();
     for (nth, publication) in from.iter().enumerate() {
         let key = (publication.topic.as_str(), payload(&publication.packet.fields, publication.prefix));
         sources.entry(key).or_default().push(nth);
     }
     let sources: BTreeMap<_, Rc<[usize]>> = sources.into_iter().map(|(key, all)| (key, Rc::from(all))).collect();
+    let all = arrived(conns, from, &sources);
+    let twins: Vec<Rc<[usize]>> = sources.into_values().filter(|all| all.len() > 1).collect();
+    for nth in twins.iter().flat_map(|all| all.iter()) {
+        from[*nth].unique = false;
+    }
+    all
+}
+
+fn arrived<'a>(
+    conns: &BTreeMap<u32, Conn<'a>>,
+    from: &[Publication<'a>],
+    sources: &BTreeMap<(&str, Payload<'_>), Rc<[usize]>>,
+) -> Vec<Delivery<'a>> {
     let nothing: Rc<[usize]> = Rc::from([]);
     let mut all = Vec::new();
     for conn in conns.values() {
@@ -271,5 +269,8 @@ fn payload<'a>(fields: &'a Fields, prefix: &str) -> Payload<'a> {
 
 /// A field of a message, whose name may have something before it.
 fn of<'a>(fields: &'a Fields, prefix: &str, name: &str) -> Option<&'a Value> {
+    if prefix.is_empty() {
+        return fields.find(name);
+    }
     fields.iter().find(|(key, _)| key.strip_prefix(prefix) == Some(name)).map(|(_, value)| value)
 }

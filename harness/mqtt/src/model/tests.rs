@@ -13,6 +13,7 @@ use proofhouse_core::value::Value;
 use super::ORACLE;
 
 mod messages;
+mod rules;
 mod sessions;
 
 const TARGET: &str = "format = 1\nkind = \"process\"\n[process]\nprogram = \"true\"\n[[endpoint]]\nname = \"plain\"\n\
