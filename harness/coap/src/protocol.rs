@@ -146,9 +146,9 @@ mod tests {
         let mut fields = Fields::default();
         fields.set("code", "4.01");
         let mut packet = Packet { kind: "response".into(), fields, malformed: String::new() };
-        assert_eq!(super::class("", &packet, "code", "refused"), Some(true));
+        assert_eq!(class("", &packet, "code", "refused"), Some(true));
         packet.fields.set("echo", "00");
-        assert_eq!(super::class("", &packet, "code", "refused"), Some(false), "it is a challenge");
+        assert_eq!(class("", &packet, "code", "refused"), Some(false), "it is a challenge");
     }
 
     #[test]
