@@ -89,6 +89,17 @@ pub enum Ready {
     Ping(Ping, String),
 }
 
+impl Ready {
+    /// Where it is seen; `None` for time and log lines.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        match self {
+            Ready::Tcp(address) | Ready::Udp(address) | Ready::Ping(_, address) => Some(address),
+            Ready::After(_) | Ready::Log(_) => None,
+        }
+    }
+}
+
 /// One place where a target speaks.
 #[derive(Clone, Debug)]
 pub struct Endpoint {

@@ -84,7 +84,7 @@ fn kind(keys: &mut Keys<'_>, registry: &Registry, endpoints: &[Endpoint]) -> Res
         What::Remote => Ok(TargetKind::Remote),
         What::InProcess => in_process(keys, registry),
         What::Process => {
-            let process = keys.table("process")?.map(|keys| process(keys, &endpoints[0], registry)).transpose()?;
+            let process = keys.table("process")?.map(|keys| process(keys, endpoints, registry)).transpose()?;
             keys.need("process", process).map(TargetKind::Process)
         }
     }
@@ -111,9 +111,12 @@ fn words(texts: Vec<(String, Span)>) -> Vec<String> {
     texts.into_iter().map(|(text, _)| text).collect()
 }
 
-fn process(mut keys: Keys<'_>, first: &Endpoint, registry: &Registry) -> Result<ProcessSpec, Mistake> {
+fn process(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> Result<ProcessSpec, Mistake> {
     let program = keys.text("program")?;
     let program = keys.need("program", program)?;
+    if program.is_empty() {
+        return Err(Mistake::new(keys.span_of("program"), "program: a command has a program at least"));
+    }
     let campaign = keys.word("reuse", &[("trial", false), ("campaign", true)])?.unwrap_or(false);
     let rounds = keys.int("rounds", 2..=1_000_000)?;
     if let (Some(_), false) = (rounds, campaign) {
@@ -123,7 +126,8 @@ fn process(mut keys: Keys<'_>, first: &Endpoint, registry: &Registry) -> Result<
         ));
     }
     let rounds = rounds.and_then(|n| u32::try_from(n).ok()).unwrap_or(ROUNDS);
-    let ready = keys.table("ready")?.map(|keys| ready(keys, registry)).transpose()?;
+    let ready = keys.table("ready")?.map(|keys| ready(keys, endpoints, registry)).transpose()?;
+    let first = &endpoints[0];
     let listens = match registry.protocol(&first.protocol).map(|row| row.transport) {
         Some(Transport::Datagram) => Ready::Udp,
         _ => Ready::Tcp,
@@ -180,7 +184,7 @@ fn files(keys: &mut Keys<'_>) -> Result<Vec<(String, String)>, Mistake> {
 /// How long a program may take to be ready, where its file does not say.
 const READY_WITHIN: Duration = Duration::from_secs(5);
 
-fn ready(mut keys: Keys<'_>, registry: &Registry) -> Result<(Ready, Duration), Mistake> {
+fn ready(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> Result<(Ready, Duration), Mistake> {
     let mut ways = alloc::vec![
         address(&mut keys, "tcp")?.map(Ready::Tcp),
         address(&mut keys, "udp")?.map(Ready::Udp),
@@ -191,6 +195,9 @@ fn ready(mut keys: Keys<'_>, registry: &Registry) -> Result<(Ready, Duration), M
         ways.push(address(&mut keys, name)?.map(|address| Ready::Ping(ping, address)));
     }
     let within = keys.duration("within")?;
+    if within.is_some_and(|within| within.is_zero()) {
+        return Err(Mistake::new(keys.span_of("within"), "within: no program is ready in no time"));
+    }
     let limited = within.is_some();
     let within = within.unwrap_or(READY_WITHIN);
     let span = keys.span();
@@ -200,12 +207,24 @@ fn ready(mut keys: Keys<'_>, registry: &Registry) -> Result<(Ready, Duration), M
         (Some(Ready::After(_)), None) if limited => {
             Err(Mistake::new(span, "ready: after says itself how long it takes; within has nothing to limit"))
         }
-        (Some(ready), None) => Ok((ready, within)),
+        (Some(ready), None) => match ready.address().and_then(|address| unknown_port(address, endpoints)) {
+            Some(word) => Err(Mistake::new(span, format!("ready: {{{word}}} stands for nothing"))),
+            None => Ok((ready, within)),
+        },
         _ => {
             let pings: String = registry.pings().map(|(name, _)| format!(" or {name}")).collect();
             Err(Mistake::new(span, format!("ready: one of tcp, udp, after, log{pings}")))
         }
     }
+}
+
+/// The word in braces of an address, where it is no port of an endpoint.
+fn unknown_port<'a>(address: &'a str, endpoints: &[Endpoint]) -> Option<&'a str> {
+    let (_, rest) = address.split_once('{')?;
+    let word = rest.split_once('}').map_or(rest, |(word, _)| word);
+    let named = |name: &str| endpoints.iter().any(|endpoint| endpoint.name == name);
+    let known = word == "port" || word.strip_prefix("port.").is_some_and(named);
+    (!known).then_some(word)
 }
 
 /// `{ run = ["mosquitto", "-h"], match = 'version (\S+)' }`.
@@ -309,8 +328,19 @@ fn known_capability(name: &str, span: Span, registry: &Registry) -> Result<(), M
 fn resources(keys: &mut Keys<'_>) -> Result<Fields, Mistake> {
     let Some(value) = keys.value("resources") else { return Ok(Fields::default()) };
     match value.plain() {
-        Value::Table(fields) => Ok(fields),
+        Value::Table(fields) => {
+            let odd = fields.iter().find(|(_, value)| !is_path(value)).map(|(name, _)| name.to_string());
+            let mistake = |name| Mistake::new(value.span, format!("resources: {name}: a path, or a list of paths"));
+            odd.map_or(Ok(fields), |name| Err(mistake(name)))
+        }
         _ => Err(Mistake::new(value.span, format!("resources is a table, found {}", value.what()))),
+    }
+}
+
+fn is_path(value: &Value) -> bool {
+    match value {
+        Value::List(all) => !all.is_empty() && all.iter().all(|one| one.as_text().is_some_and(|text| !text.is_empty())),
+        one => one.as_text().is_some_and(|text| !text.is_empty()),
     }
 }
 

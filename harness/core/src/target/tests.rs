@@ -167,6 +167,8 @@ fn mistakes_have_their_place() {
 fn every_key_that_loads_is_one_that_is_done() {
     refuses("signal = \"HUP\"", "signal = \"KILL\"", "unknown signal \"KILL\"");
     refuses("log = \"ready\"", "after = \"1s\"", "after says itself how long it takes");
+    refuses("within = \"2s\"", "within = \"0s\"", "no program is ready in no time");
+    refuses("log = \"ready\"", "tcp = \"127.0.0.1:{port.x}\"", "ready: {port.x} stands for nothing");
     refuses("127.0.0.1:{port.device}", "127.0.0.1", "address: a host and a port");
     refuses("127.0.0.1:{port.device}", "127.0.0.1:70000", "address: a host and a port");
     let file = |name: &str| {
@@ -177,6 +179,11 @@ fn every_key_that_loads_is_one_that_is_done() {
     assert_eq!(file("acl.conf"), Ok(()));
     for name in ["../acl", "/etc/passwd", "..", "", "a/b"] {
         assert!(file(name).is_err_and(|error| error.contains("is no plain file name")), "{name}");
+    }
+    for (resources, loads) in [("\"/a\"", true), ("[\"/a\"]", true), ("\"\"", false), ("5", false), ("[]", false)] {
+        let least = "format = 1\nkind = \"remote\"\nowner = \"me\"\n[[endpoint]]\nprotocol = \"stub\"\n";
+        let text = alloc::format!("{least}address = \"127.0.0.1:7\"\nresources = {{ readable = {resources} }}\n");
+        assert_eq!(load(&text).is_ok(), loads, "{resources}");
     }
     assert!(file("port").is_err_and(|error| error.contains("{port} stands for something else")));
     let of = |kind: &str, more: &str, address: &str| {
