@@ -46,7 +46,8 @@ fn clauses(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
 
 /// Every clause with what it demands of a server: `must`, `should`, `may`, `client` (it binds the other side), `none`.
 fn known_clauses(root: &Path) -> BTreeMap<String, String> {
-    let text = fs::read_to_string(root.join("ci/clauses.txt")).expect("ci/clauses.txt is in the repository");
+    let text = fs::read_to_string(root.join("harness/core/src/clauses.txt"))
+        .expect("harness/core/src/clauses.txt is in the repository");
     let pairs = text.lines().filter_map(|line| line.split_once('\t'));
     pairs.map(|(clause, duty)| (clause.to_string(), duty.to_string())).collect()
 }
@@ -132,7 +133,7 @@ fn declared(text: &str) -> impl Iterator<Item = &str> {
     after.filter_map(|rest| rest.split('"').next())
 }
 
-/// The clauses in a line, in the form of `ci/clauses.txt`.
+/// The clauses in a line, in the form of `harness/core/src/clauses.txt`.
 fn cited(line: &str) -> Vec<String> {
     let mut all = Vec::new();
     for (prefix, version) in [("MQTT3 ", "MQTT3"), ("MQTT5 ", "MQTT5"), ("mqtt3:", "MQTT3"), ("mqtt5:", "MQTT5")] {

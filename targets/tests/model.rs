@@ -72,7 +72,7 @@ fn a_flaw_shows_in_the_transcripts_of_its_own_scenarios() {
 
 #[test]
 fn the_clause_that_a_rule_cites_is_a_duty() {
-    let duties = include_str!("../../ci/clauses.txt");
+    let duties = include_str!("../../harness/core/src/clauses.txt");
     // What binds a sender stands there as the other side's: a server sends as well.
     let is_duty = |clause: &str| {
         let found = duties.lines().filter_map(|line| line.split_once('\t')).find(|(known, _)| *known == clause);

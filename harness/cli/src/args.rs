@@ -77,14 +77,17 @@ pub enum Command {
 #[command(after_long_help = "Examples:
   proofhouse list scenarios
   proofhouse list oracles --by-clause
+  proofhouse list --by-clause runs/latest
 ")]
 pub struct List {
     /// What to list
-    #[arg(value_enum)]
-    pub what: What,
-    /// For oracles and scenarios: one line per clause
-    #[arg(long)]
-    pub by_clause: bool,
+    #[arg(value_enum, required_unless_present = "by_clause")]
+    pub what: Option<What>,
+    /// One line per clause, for oracles and scenarios; with the folder of a run: the statements of the standards, and which of them the
+    /// run has armed (a statement is armed where keeping and breaking it were both possible)
+    #[arg(long, value_name = "RUN")]
+    #[expect(clippy::option_option, reason = "no flag, a flag, a flag with a value")]
+    pub by_clause: Option<Option<PathBuf>>,
     /// For scenarios: the index that stands in scenarios/README.md
     #[arg(long, conflicts_with = "by_clause")]
     pub markdown: bool,

@@ -1,7 +1,7 @@
 //! What is printed about the scenarios stands where people read it.
 mod common;
 
-use common::{expect_code, run, stdout};
+use common::{expect_code, results, run, stdout};
 
 #[test]
 fn the_index_of_scenarios_is_the_printed_one() {
@@ -39,4 +39,28 @@ fn every_scenario_has_a_valid_cvss_vector_guidance_that_exists_and_a_twin() {
         seen += 1;
     }
     assert!(seen >= 15, "{seen} scenarios");
+}
+
+#[test]
+fn a_run_says_which_statements_of_the_standards_it_has_armed() {
+    let temp = tempfile::tempdir().unwrap();
+    let words = ["run", "mqtt/workload", "--target", "reference", "--out", "r", "-q", "--format", "json,md"];
+    expect_code(&run(temp.path(), &words), 0);
+    let listed = run(temp.path(), &["list", "--by-clause", "r"]);
+    expect_code(&listed, 0);
+    let text = stdout(&listed);
+    let line = |clause: &str| text.lines().find(|line| line.starts_with(clause)).map(ToOwned::to_owned);
+    assert!(line("MQTT5 3.8.4-1 ").is_some_and(|line| line.contains("held")), "{text}");
+    assert!(line("MQTT5 3.1.2-2 ").is_some_and(|line| !line.contains("held")), "nobody says a reserved bit: {text}");
+    assert!(line("RFC ").is_none(), "no CoAP was spoken");
+    let last: Vec<&str> = text.lines().rev().take(2).collect();
+    for (said, name, of) in [(last[1], "mqtt5", 251), (last[0], "mqtt3", 141)] {
+        let stored = results(&temp.path().join("r"));
+        let row = stored["coverage"].as_array().unwrap().iter().find(|row| row["document"] == name).unwrap();
+        assert_eq!(said, format!("{name}: {} of {of} armed", row["armed"]));
+        let report = std::fs::read_to_string(temp.path().join("r/report.md")).unwrap();
+        assert!(report.contains(&format!("- {name}: {} of {of} statements armed", row["armed"])), "{report}");
+    }
+    expect_code(&run(temp.path(), &["list", "--by-clause"]), 2);
+    expect_code(&run(temp.path(), &["list", "--by-clause", "nowhere"]), 3);
 }

@@ -6,6 +6,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use crate::ids::EntryId;
+use crate::model::Armed;
 use crate::oracle::lateness::Lateness;
 use crate::oracle::rule::Oracle;
 use crate::oracle::{never_at, no_crash, no_hang, no_unhandled_exception};
@@ -41,7 +42,7 @@ pub fn judge_all(
         all.push(match registry.oracle(&expect.oracle) {
             Some(oracle) => {
                 let judgement = excused(oracle, (oracle.judge)(expect, plan, transcript), &lateness);
-                tempered(oracle, expect, judgement, &preconditions)
+                arming(oracle, expect, plan, tempered(oracle, expect, judgement, &preconditions))
             }
             None => Judgement::inconclusive(&expect.oracle, "this build knows no such oracle"),
         });
@@ -124,6 +125,18 @@ fn tempered(oracle: &Oracle, expect: &Expect, judgement: Judgement, precondition
         return judgement;
     };
     Judgement::inconclusive(oracle.id, format!("{}; but {unsure}", judgement.reason)).remarking(judgement.remarks)
+}
+
+/// A rule that a scenario asks about a clause has armed it where it came to a decision.
+fn arming(oracle: &Oracle, expect: &Expect, plan: &Plan, mut judgement: Judgement) -> Judgement {
+    let decided = matches!(judgement.verdict, Verdict::Pass | Verdict::Fail);
+    let clause = expect.clause(plan);
+    if decided && judgement.armed.is_empty() && !oracle.needs_no_control() && !clause.is_empty() {
+        let broken = u32::from(judgement.verdict == Verdict::Fail);
+        let rule = oracle.id.to_string();
+        judgement.armed.push(Armed { rule, clauses: alloc::vec![clause], must: 1, broken, ..Armed::default() });
+    }
+    judgement
 }
 
 /// The whole standard is asked of every trial, whatever its scenario is about: what was armed is counted, and what looks wrong is a remark.

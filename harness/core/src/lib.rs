@@ -17,6 +17,7 @@ pub mod admin;
 pub mod behaviour;
 pub mod board;
 pub mod budget;
+pub mod clause;
 pub mod connection;
 pub mod document;
 pub mod finding;

@@ -23,6 +23,12 @@ pub struct Results {
     pub trials: Vec<TrialRow>,
     /// Every finding and suspicion, in the order of the trial that first showed it.
     pub findings: Vec<FindingRow>,
+    /// How much of each standard was armed; none in older versions.
+    #[serde(default)]
+    pub coverage: Vec<CoverageRow>,
+    /// The statements that were armed, by clause; none in older versions.
+    #[serde(default)]
+    pub statements: Vec<ArmedRow>,
 }
 
 /// One trial.
@@ -98,6 +104,30 @@ pub struct FindingRow {
     pub not_replayed: Vec<String>,
     /// Folder of the finding, below the run's.
     pub path: String,
+}
+
+/// A statement of a standard that was armed: keeping and breaking it were both possible.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArmedRow {
+    /// The statement, as `MQTT5 3.1.4-3`.
+    pub clause: String,
+    /// Who asked: rules of the model, and oracles that scenarios name.
+    pub by: Vec<String>,
+    /// In how many judgements it was armed.
+    pub armed: u32,
+    /// In how many of them it was broken.
+    pub broken: u32,
+}
+
+/// How much of a standard a run has armed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverageRow {
+    /// `mqtt5`, `mqtt3`, `coap`.
+    pub document: String,
+    /// Statements that were armed.
+    pub armed: u32,
+    /// All that it has, those included that bind clients only.
+    pub of: u32,
 }
 
 impl FindingRow {

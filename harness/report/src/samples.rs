@@ -5,7 +5,7 @@ use proofhouse_core::connection::{Addr, Close};
 use proofhouse_core::finding::{Finding, Repeats, Signature, Standing};
 use proofhouse_core::ids::{EntryId, TrialNo};
 use proofhouse_core::part::Part;
-use proofhouse_core::results::{FORMAT, FindingRow, Results, TrialRow};
+use proofhouse_core::results::{ArmedRow, CoverageRow, FORMAT, FindingRow, Results, TrialRow};
 use proofhouse_core::seed::Seed;
 use proofhouse_core::severity::{FindingKind, Level};
 use proofhouse_core::time::Time;
@@ -151,6 +151,13 @@ pub(crate) fn run() -> Run {
             run: "sample".into(),
             trials,
             findings: findings.iter().map(|f| FindingRow::of(&f.finding, &f.path)).collect(),
+            coverage: vec![CoverageRow { document: "mqtt5".into(), armed: 130, of: 251 }],
+            statements: vec![ArmedRow {
+                clause: "MQTT5 3.1.4-3".into(),
+                by: vec!["takeover".into()],
+                armed: 2,
+                broken: 1,
+            }],
         },
         facts: Facts {
             version: "0.1.0".into(),

@@ -1,12 +1,18 @@
 //! `proofhouse list`: what there is, one line each.
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use proofhouse_core::clause::{DOCUMENTS, Document, Statement};
 use proofhouse_core::protocol::CaseList;
 use proofhouse_core::registry::Registry;
+use proofhouse_core::results::ArmedRow;
 use proofhouse_core::scenario::{Scenario, capability_names};
 use proofhouse_core::script;
 use proofhouse_core::target::Endpoint;
+
+use proofhouse_live::run::journal::Journal;
+use proofhouse_live::run::resume::fold;
 
 use crate::args::{List, What};
 use crate::exit_code::ExitCode;
@@ -20,13 +26,15 @@ type Row = Vec<String>;
 
 /// Runs the command.
 pub fn run(args: &List) -> Result<ExitCode, Failure> {
+    let Some(what) = args.what else { return of_run(args.by_clause.iter().flatten().next()) };
+    let by_clause = args.by_clause.is_some();
     let registry = registry();
     let scenarios = library::scenarios(&args.scenarios, &registry)?;
-    if args.markdown && args.what == What::Scenarios {
+    if args.markdown && what == What::Scenarios {
         crate::say::out(format_args!("{}", index(&scenarios)));
         return Ok(ExitCode::Fine);
     }
-    let mut rows = match (args.what, args.by_clause) {
+    let mut rows = match (what, by_clause) {
         (What::Scenarios, true) => {
             clauses(scenarios.iter().map(|s| (s.id.as_str(), s.about.spec.iter().map(String::as_str).collect())))
         }
@@ -42,11 +50,37 @@ pub fn run(args: &List) -> Result<ExitCode, Failure> {
         (What::Capabilities, _) => capabilities(&registry),
         (What::Cases, _) => case_lists(&registry, &scenarios),
     };
-    if args.by_clause {
+    if by_clause {
         rows.sort();
     }
     print(&rows);
     Ok(ExitCode::Fine)
+}
+
+/// The statements of the standards that a run is about, and what it has armed.
+fn of_run(run: Option<&PathBuf>) -> Result<ExitCode, Failure> {
+    let run = run.ok_or_else(|| Failure::new(ExitCode::Usage, "list what? see proofhouse list --help"))?;
+    let records = Journal::read(run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
+    let results = fold("", &records);
+    let of: BTreeMap<&str, &ArmedRow> = results.statements.iter().map(|row| (row.clause.as_str(), row)).collect();
+    let is_about = |document: &Document| results.coverage.iter().any(|row| row.document == document.name);
+    let statements = DOCUMENTS.into_iter().filter(is_about).flat_map(Document::statements);
+    print(&statements.map(|one| statement(one, of.get(one.clause).copied())).collect::<Vec<_>>());
+    for row in &results.coverage {
+        say!("{}: {} of {} armed", row.document, row.armed, row.of);
+    }
+    Ok(ExitCode::Fine)
+}
+
+fn statement(of: Statement, armed: Option<&ArmedRow>) -> Row {
+    let state = match (armed, of.duty) {
+        (Some(row), _) if row.broken > 0 => format!("broken {} of {}", row.broken, row.armed),
+        (Some(row), _) => format!("held {}", row.armed),
+        (None, "client") => "not asked: it binds clients".to_owned(),
+        (None, _) => "not armed".to_owned(),
+    };
+    let by = armed.map(|row| row.by.join(", ")).unwrap_or_default();
+    row([of.clause, of.duty, &state, &by])
 }
 
 fn row<const N: usize>(cells: [&str; N]) -> Row {

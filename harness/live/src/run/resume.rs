@@ -1,6 +1,7 @@
 //! What a journal means: which trials are done, what the probes saw, and the results. Pure functions of its records.
 use std::collections::{BTreeMap, BTreeSet};
 
+use proofhouse_core::clause;
 use proofhouse_core::finding::{Finding, Repeats, Signature, Standing};
 use proofhouse_core::ids::TrialNo;
 use proofhouse_core::registry::Registry;
@@ -172,13 +173,16 @@ pub fn fold(run: &str, records: &[JournalEntry]) -> Results {
     }
     let mut in_order: Vec<(TrialNo, Finding)> = findings.into_values().collect();
     in_order.sort_by(|a, b| (a.0, &a.1.signature).cmp(&(b.0, &b.1.signature)));
-    let trials = Done::of(records).trials.into_values();
-    let trials = trials.map(|(row, judgements)| settle(row, &judgements, &in_order)).collect();
+    let done = Done::of(records).trials;
+    let statements = clause::armed(done.values().flat_map(|(_, judgements)| judgements));
+    let trials = done.into_values().map(|(row, judgements)| settle(row, &judgements, &in_order)).collect();
     Results {
         format: FORMAT,
         run: run.into(),
         trials,
         findings: in_order.iter().map(|(_, finding)| FindingRow::of(finding, &Folder::finding(finding))).collect(),
+        coverage: clause::coverage(&statements),
+        statements,
     }
 }
 

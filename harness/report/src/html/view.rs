@@ -1,7 +1,10 @@
 //! What the template of `report.html` is given: words and numbers, nothing to decide.
+use std::collections::BTreeSet;
+
+use proofhouse_core::clause::{DOCUMENTS, Document};
 use proofhouse_core::finding::{Finding as Stored, Repeats, Standing};
 use proofhouse_core::ids::TrialNo;
-use proofhouse_core::results::TrialRow;
+use proofhouse_core::results::{ArmedRow, CoverageRow, TrialRow};
 use proofhouse_core::severity::{FindingKind, Level};
 use proofhouse_core::verdict::Verdict;
 use serde::Serialize;
@@ -36,6 +39,7 @@ pub(super) struct Page {
     findings: Vec<Finding>,
     findings_left_out: String,
     principles: Vec<Section>,
+    standards: Vec<Standard>,
     covered: String,
     undecided: Vec<Reasons>,
     trials: Vec<Trials>,
@@ -81,6 +85,15 @@ struct Section {
     name: String,
     summary: String,
     rows: Vec<Recommendation>,
+}
+
+/// How much of a standard was armed.
+#[derive(Serialize)]
+struct Standard {
+    name: String,
+    armed: u32,
+    of: u32,
+    broken: String,
 }
 
 #[derive(Serialize)]
@@ -142,6 +155,7 @@ pub(super) fn page(run: &Run) -> Page {
         findings_left_out: left_out(run.findings.len(), FINDINGS_MAX, "finding"),
         covered: covered(run),
         principles: coverage(run).iter().map(section).collect(),
+        standards: run.results.coverage.iter().map(|row| standard(row, &run.results.statements)).collect(),
         undecided: [Verdict::Error, Verdict::Inconclusive, Verdict::NotRun, Verdict::NotApplicable]
             .into_iter()
             .filter_map(|verdict| reasons(run, verdict))
@@ -272,6 +286,18 @@ fn covered(run: &Run) -> String {
         all.len(),
         n - tested - off
     )
+}
+
+fn standard(row: &CoverageRow, statements: &[ArmedRow]) -> Standard {
+    let own = DOCUMENTS.into_iter().filter(|document| document.name == row.document).flat_map(Document::statements);
+    let clauses: BTreeSet<&str> = own.map(|statement| statement.clause).collect();
+    let broken = statements.iter().filter(|one| one.broken > 0 && clauses.contains(one.clause.as_str()));
+    Standard {
+        name: row.document.clone(),
+        armed: row.armed,
+        of: row.of,
+        broken: broken.map(|one| one.clause.clone()).collect::<Vec<_>>().join(", "),
+    }
 }
 
 fn section(principle: &Principle<'_>) -> Section {

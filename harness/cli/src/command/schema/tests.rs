@@ -1,7 +1,7 @@
 //! Every file of the tree is of its schema, and wrong ones are not. The checker knows the words that our schemas use, and refuses others.
 use std::path::{Path, PathBuf};
 
-use proofhouse_core::results::{FindingRow, Results, TrialRow};
+use proofhouse_core::results::{ArmedRow, CoverageRow, FindingRow, Results, TrialRow};
 use proofhouse_core::verdict::Verdict;
 use serde_json::{Value, json};
 
@@ -198,10 +198,21 @@ fn results_are_of_their_schema_field_by_field() {
         }
     }
     let finding: FindingRow = serde_json::from_value(finding).unwrap();
-    let results = Results { format: 1, run: text("r"), trials: vec![trial], findings: vec![finding] };
+    let covered = CoverageRow { document: text("mqtt5"), armed: 1, of: 251 };
+    let armed = ArmedRow { clause: text("MQTT5 3.1.4-3"), by: vec![text("takeover")], armed: 2, broken: 1 };
+    let results = Results {
+        format: 1,
+        run: text("r"),
+        trials: vec![trial],
+        findings: vec![finding],
+        coverage: vec![covered],
+        statements: vec![armed],
+    };
     let mut value = serde_json::to_value(&results).unwrap();
     assert_eq!(wrong(&schema, &value, &schema, ""), Vec::<String>::new());
-    for (place, of) in [("findings", "FindingRow"), ("trials", "TrialRow")] {
+    for (place, of) in
+        [("findings", "FindingRow"), ("trials", "TrialRow"), ("coverage", "CoverageRow"), ("statements", "ArmedRow")]
+    {
         let fields: Vec<&String> = value[place][0].as_object().unwrap().keys().collect();
         let told: Vec<&String> = schema["$defs"][of]["properties"].as_object().unwrap().keys().collect();
         assert_eq!(fields, told, "{of}");

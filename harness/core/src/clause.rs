@@ -1,0 +1,115 @@
+//! Requirements coverage: the statements of the standards, and how many of them a run has armed.
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::results::{ArmedRow, CoverageRow};
+use crate::verdict::Judgement;
+
+/// One statement of a standard.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement {
+    /// `MQTT5 3.1.4-3`, `RFC 7252 §4.2`.
+    pub clause: &'static str,
+    /// The strongest duty that it lays on a server: `must`, `should` or `may`; `client` where it binds the other side only.
+    pub duty: &'static str,
+}
+
+/// A standard, as coverage counts it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Document {
+    /// `mqtt5`.
+    pub name: &'static str,
+    /// What its clauses begin with.
+    prefix: &'static str,
+}
+
+/// MQTT by its numbered statements, CoAP by the sections of its RFCs that hold rules, since those number none.
+pub const DOCUMENTS: [Document; 3] = [
+    Document { name: "mqtt5", prefix: "MQTT5 " },
+    Document { name: "mqtt3", prefix: "MQTT3 " },
+    Document { name: "coap", prefix: "RFC " },
+];
+
+impl Document {
+    /// Its statements, in the order of the text.
+    pub fn statements(self) -> impl Iterator<Item = Statement> {
+        let lines = include_str!("clauses.txt").lines().filter_map(|line| line.split_once('\t'));
+        let all = lines.map(|(clause, duty)| Statement { clause, duty });
+        all.filter(move |one| one.clause.starts_with(self.prefix) && self.counts(one))
+    }
+
+    fn counts(self, statement: &Statement) -> bool {
+        let numbered = !statement.clause.contains('§');
+        if self.prefix == "RFC " { statement.duty != "none" } else { numbered }
+    }
+}
+
+/// The statements that were armed in these judgements, by clause.
+pub fn armed<'a>(judgements: impl Iterator<Item = &'a Judgement>) -> Vec<ArmedRow> {
+    let mut all: BTreeMap<&str, (BTreeSet<&str>, u32, u32)> = BTreeMap::new();
+    for row in judgements.flat_map(|judgement| &judgement.armed).filter(|row| row.is_armed()) {
+        for clause in &row.clauses {
+            let (by, armed, broken) = all.entry(clause).or_default();
+            by.insert(&row.rule);
+            *armed += 1;
+            *broken += u32::from(row.broken > 0);
+        }
+    }
+    let row = |(clause, (by, armed, broken)): (&str, (BTreeSet<&str>, u32, u32))| ArmedRow {
+        clause: clause.into(),
+        by: by.into_iter().map(String::from).collect(),
+        armed,
+        broken,
+    };
+    all.into_iter().map(row).collect()
+}
+
+/// How much of each standard that was armed at all.
+#[must_use]
+pub fn coverage(rows: &[ArmedRow]) -> Vec<CoverageRow> {
+    let of = |document: Document| {
+        let known: BTreeSet<&str> = document.statements().map(|one| one.clause).collect();
+        let armed = rows.iter().filter(|row| known.contains(row.clause.as_str())).count();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        CoverageRow { document: document.name.into(), armed: count(armed), of: count(known.len()) }
+    };
+    DOCUMENTS.into_iter().map(of).filter(|row| row.armed > 0).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::model::Armed;
+
+    fn judged(rule: &str, clauses: &[&str], must: u32, broken: u32) -> Judgement {
+        let clauses = clauses.iter().map(|clause| String::from(*clause)).collect();
+        let row = Armed { rule: rule.into(), clauses, must, broken, ..Armed::default() };
+        Judgement { armed: vec![row], ..Judgement::pass("model", vec![], "") }
+    }
+
+    #[test]
+    fn each_document_has_its_statements() {
+        assert_eq!(DOCUMENTS.map(|document| document.statements().count())[..2], [251, 141]);
+        let coap: Vec<Statement> = DOCUMENTS[2].statements().collect();
+        assert!(coap.len() > 80 && coap.iter().all(|one| one.duty != "none"), "{}", coap.len());
+    }
+
+    #[test]
+    fn a_statement_counts_once_whoever_arms_it_and_one_that_was_open_counts_not_at_all() {
+        let all = [
+            judged("a", &["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"], 2, 0),
+            judged("b", &["MQTT5 3.1.4-3"], 1, 1),
+            judged("c", &["MQTT5 3.1.4-5"], 0, 0),
+        ];
+        let rows = armed(all.iter());
+        let counts: Vec<(&str, u32, u32)> =
+            rows.iter().map(|row| (row.clause.as_str(), row.armed, row.broken)).collect();
+        assert_eq!(counts, [("MQTT3 3.1.4-2", 1, 0), ("MQTT5 3.1.4-3", 2, 1)]);
+        assert_eq!(rows[1].by, ["a", "b"]);
+        let covered: Vec<(String, u32)> = coverage(&rows).into_iter().map(|row| (row.document, row.armed)).collect();
+        assert_eq!(covered, [("mqtt5".into(), 1), ("mqtt3".into(), 1)]);
+    }
+}
