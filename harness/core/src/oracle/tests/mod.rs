@@ -14,9 +14,13 @@ use crate::transcript::{By, Event, Life, Slipped, StepState, Transcript, Who, Wi
 use crate::value::Fields;
 use crate::verdict::{Judgement, Verdict};
 
+mod closing;
+mod crash;
 mod datagrams;
 mod disturbed;
 mod effects;
+mod exceptions;
+mod hang;
 mod own_limits;
 mod rules;
 mod whole;

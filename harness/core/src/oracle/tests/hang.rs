@@ -1,0 +1,202 @@
+//! Legal clients are served during and after the attack: the witness, and a newcomer beside it.
+use super::*;
+use crate::admin::Order;
+use crate::oracle::no_hang;
+use crate::recorder::LISTEN_OVERFLOWS;
+
+#[test]
+fn a_witness_that_was_served_and_then_is_not_shows_a_hang() {
+    let missed = |late| WitnessState::Missed { waited: 5_000_000_000, late };
+    let mut film = begun("");
+    film.at(7_000).witness(missed(0));
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "5000 ms");
+    let mut film = begun("");
+    film.at(7_000).witness(missed(2_000_000_000));
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "late");
+}
+
+#[test]
+fn a_hang_while_our_own_loop_slept_is_none() {
+    for (ns, verdict) in [(900_000_000, Verdict::Fail), (1_100_000_000, Verdict::Inconclusive)] {
+        let mut film = begun("");
+        film.at(6_000).entry(Who::Harness, Event::Slip { of: Slipped::Witnesses, ns });
+        film.at(7_000).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 });
+        assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
+    }
+}
+
+#[test]
+fn the_deadline_of_no_hang_is_the_one_that_the_scenario_names() {
+    for (rtt, verdict) in [(1_999_999_999, Verdict::Pass), (2_000_000_000, Verdict::Fail)] {
+        let mut film = begun("[[expect]]\noracle = \"no-hang\"\ndeadline = \"2s\"\n");
+        film.at(7_000).witness(WitnessState::Served { rtt, late: 0 });
+        assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
+    }
+}
+
+#[test]
+fn a_target_that_never_served_anybody_does_not_hang_because_of_the_attack() {
+    let mut film = Film::new(plan(TWO));
+    film.at(6_000).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 });
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "never served");
+}
+
+/// The attack has begun, and the target ends the witness so, which is served again later.
+fn thrown_out(how: impl FnOnce(&mut Film)) -> Judgement {
+    let mut film = begun("");
+    film.at(1_200);
+    how(&mut film);
+    film.witness(WitnessState::Lost);
+    film.at(1_300).open("witness", 0, 91);
+    film.at(2_500).served().judge(&no_hang::ORACLE)
+}
+
+#[test]
+fn a_witness_that_the_target_ends_once_the_attack_began_was_thrown_out_though_it_is_served_again() {
+    let judgement = thrown_out(|film| {
+        film.close(90, By::Peer);
+    });
+    assert_says(&judgement, Verdict::Fail, "threw out the witness");
+    assert_eq!(judgement.violations[0].place, "witness thrown out after stub/x");
+    let goodbye = thrown_out(|film| {
+        film.got(90, "bye", &[]).close(90, By::Us);
+    });
+    assert_says(&goodbye, Verdict::Fail, "threw out the witness");
+}
+
+#[test]
+fn a_witness_that_ended_itself_or_by_a_limit_of_ours_was_not_thrown_out() {
+    for by in [By::Us, By::Limit] {
+        let judgement = thrown_out(|film| {
+            film.close(90, by);
+        });
+        assert_says(&judgement, Verdict::Inconclusive, "nothing shows that the target ended it");
+    }
+}
+
+#[test]
+fn a_witness_that_was_lost_before_the_attack_did_not_suffer_from_it() {
+    let mut film = Film::new(plan(TWO));
+    film.at(0).open("witness", 0, 90).open("foe", 0, 2);
+    film.at(500).served().close(90, By::Peer).witness(WitnessState::Lost);
+    film.at(1_000).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+    film.at(2_500).served();
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Pass, "served");
+}
+
+#[test]
+fn a_restart_that_the_scenario_orders_throws_nobody_out_and_a_loss_after_it_does() {
+    let restarted = |ready: bool| {
+        thrown_out(|film| {
+            film.at(1_010).entry(Who::Harness, Event::Ordered { order: Order::Restart });
+            if ready {
+                film.at(1_050).life(Life::Ready).at(1_100).served();
+            }
+            film.at(1_200).close(90, By::Peer);
+        })
+    };
+    assert_says(&restarted(false), Verdict::Inconclusive, "restart");
+    assert_says(&restarted(true), Verdict::Fail, "threw out");
+}
+
+#[test]
+fn a_server_that_names_a_reason_of_its_own_throws_nobody_out() {
+    let judgement = thrown_out(|film| {
+        film.got(90, "bye", &[("own", true.into())]).close(90, By::Peer);
+    });
+    assert_says(&judgement, Verdict::Inconclusive, "reason of its own");
+}
+
+#[test]
+fn a_witness_that_we_kept_silent_may_be_ended_for_that() {
+    for (ns, verdict) in [(999_999_999, Verdict::Fail), (1_000_000_000, Verdict::Inconclusive)] {
+        let mut film = begun("");
+        film.at(2_000).entry(Who::Harness, Event::Slip { of: Slipped::Witnesses, ns });
+        film.close(90, By::Peer).witness(WitnessState::Lost);
+        film.at(2_500).served();
+        assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
+    }
+}
+
+#[test]
+fn a_witness_that_is_thrown_out_for_good_shows_a_hang() {
+    let mut film = begun("");
+    film.at(3_000).witness(WitnessState::Lost).refuse("witness", 0, 91);
+    film.at(8_000).witness(WitnessState::Missed { waited: 4_500_000_000, late: 0 });
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "not served");
+}
+
+/// The attack is said at 1 s; the witness is served after it, and what becomes of a newcomer is this.
+fn newcomer(film: &mut Film, becomes: WitnessState) -> Judgement {
+    film.at(2_000).witness(WitnessState::Knocks).served();
+    film.at(7_000).witness(becomes).judge(&no_hang::ORACLE)
+}
+
+const IGNORED: WitnessState = WitnessState::Ignored { waited: 5_000_000_000, late: 0 };
+
+#[test]
+fn a_server_that_serves_those_it_has_and_no_newcomer_hangs_for_all_who_come() {
+    let ignored = newcomer(&mut begun(""), IGNORED);
+    assert_says(&ignored, Verdict::Fail, "no answer for 5000 ms");
+    assert_eq!(ignored.violations[0].place, "newcomer beside the witness not served after stub/x");
+    assert_says(&newcomer(&mut begun(""), WitnessState::Unheard), Verdict::Fail, "nobody listens to a newcomer");
+    assert_says(&newcomer(&mut begun(""), WitnessState::Welcomed { took: 1 }), Verdict::Pass, "served");
+}
+
+#[test]
+fn a_newcomer_that_came_before_the_attack_says_nothing_about_it() {
+    let mut film = begun("");
+    film.at(900).witness(WitnessState::Knocks).at(950).witness(WitnessState::Unheard);
+    assert_says(&film.at(2_000).served().judge(&no_hang::ORACLE), Verdict::Pass, "served");
+    film.at(2_100).witness(WitnessState::Knocks);
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "what became of a newcomer");
+}
+
+#[test]
+fn a_newcomer_that_is_turned_away_never_fails_and_passes_only_where_another_was_let_in() {
+    let away = newcomer(&mut begun(""), WitnessState::TurnedAway);
+    assert_says(&away, Verdict::Inconclusive, "turned away");
+    let mut film = begun("");
+    film.at(1_500).open("honest", 0, 3).sent(3, "hello", &[]).got(3, "welcome", &[]).met("honest", 0, 0, 3);
+    assert_says(&newcomer(&mut film, WitnessState::TurnedAway), Verdict::Pass, "served");
+}
+
+#[test]
+fn our_lateness_a_crowd_that_stands_and_a_full_queue_of_this_machine_excuse_an_ignored_newcomer() {
+    for (ns, verdict) in [(900_000_000, Verdict::Fail), (1_100_000_000, Verdict::Inconclusive)] {
+        let mut film = begun("");
+        film.at(6_000).entry(Who::Harness, Event::Slip { of: Slipped::Witnesses, ns });
+        assert_says(&newcomer(&mut film, IGNORED), verdict, "");
+    }
+    // Two stand already.
+    for (more, verdict) in [(13, Verdict::Fail), (14, Verdict::Inconclusive)] {
+        let mut film = begun("");
+        for n in 0..more {
+            film.open("foe", 0, 10 + n);
+        }
+        assert_says(&newcomer(&mut film, IGNORED), verdict, "");
+    }
+    let mut film = begun("");
+    film.entry(Who::Harness, Event::Calibration { name: LISTEN_OVERFLOWS.into(), value: 1 });
+    assert_says(&newcomer(&mut film, IGNORED), Verdict::Inconclusive, "dropped connections");
+}
+
+#[test]
+fn a_crash_is_not_reported_as_a_hang_too() {
+    let mut film = begun("");
+    film.at(1_100).life(Life::Signalled { signal: 11 });
+    film.at(7_000).witness(WitnessState::Lost);
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Inconclusive, "no-crash");
+}
+
+#[test]
+fn hangs_and_slow_answers_of_two_stimuli_are_two_findings() {
+    let place = |id: &str| {
+        let mut film = begun("");
+        film.plan.id = id.into();
+        film.at(7_000).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 });
+        film.judge(&no_hang::ORACLE).violations[0].place.clone()
+    };
+    assert_ne!(place("mqtt/a"), place("mqtt/b"));
+    assert_eq!(place("mqtt/a"), place("mqtt/a"));
+}
