@@ -9,10 +9,9 @@ use super::rule::{CLAUSE, Needs, Oracle};
 use crate::key::{Key, Kind};
 use crate::part::Part;
 use crate::plan::{Expect, Plan};
-use crate::recorder::LISTEN_OVERFLOWS;
 use crate::severity::FindingKind;
 use crate::time::{Duration, Time};
-use crate::transcript::{Event, StepState, Transcript, WitnessState};
+use crate::transcript::{StepState, Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -65,6 +64,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             Closing::Late(_) | Closing::Unknown(_) if taken(&record, conn, since).is_some() => {
                 open.extend(taken(&record, conn, since).map(|ack| (conn, since, ack.moment)));
             }
+            // Whoever serves the next step of a connection that he has to end, and never ends it, does not mean to: however slow he is.
+            _ if serves(&record, conn, since) && record.is_left_open(conn, since.at + within) => {
+                open.push((conn, since, since));
+            }
             // Where a round trip of the witness took that long, a close may take as long for the same reason.
             Closing::Late(_) if slow.iter().any(|round| round.touches(since.at, since.at + within)) => undecided += 1,
             Closing::Late(_) if spare_idle && !serves(&record, conn, since) => {
@@ -86,7 +89,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if in_time >= needed {
         return Judgement::pass(ORACLE.id, ids(closed), format!("{in_time} of {all} connections were ended in time"));
     }
-    let unseen = never_handed_over(transcript);
+    let unseen = record.never_handed_over();
     if open.len() > all - needed && open.len().saturating_sub(unseen) <= all - needed {
         let text = format!(
             "{} of {all} connections stayed open, and the kernel handed up to {unseen} never to the target",
@@ -96,7 +99,6 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     if open.len() > all - needed {
         let violations = violations(expect, plan, &record, &open, within, all);
-        // Whoever serves the next step of a connection that he has to end does not mean to end it: that needs no time.
         let served = open
             .iter()
             .any(|(conn, since, _)| serves(&record, *conn, *since) || taken(&record, *conn, *since).is_some());
@@ -110,16 +112,6 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         ORACLE.id,
         format!("{undecided} of {all} connections were over before the target's time was, or everything was slow then"),
     )
-}
-
-/// Connections that stand for us, and that the target's process was never given: its queue was full. Not more than this many.
-fn never_handed_over(transcript: &Transcript) -> usize {
-    let overflows = transcript.entries.iter().filter_map(|entry| match &entry.event {
-        Event::Calibration { name, value } if name == LISTEN_OVERFLOWS => Some(*value),
-        _ => None,
-    });
-    // Each of our loops has counted for itself, and all of them the whole machine.
-    overflows.max().map_or(0, |most| usize::try_from(most).unwrap_or(usize::MAX))
 }
 
 /// A round trip of the witness, from its first byte to its answer.

@@ -115,7 +115,7 @@ impl Lateness {
 impl Record<'_> {
     /// Whether something that this fleet waited for came within a time: `seen` is when it did, if it ever did. A bound is met up to
     /// its [`tolerance`]. Where it is not, it is broken only if the record covers the whole time, neither we nor the target were
-    /// kept from acting for longer than the tolerance, and the target was quicker than that with legal clients.
+    /// kept from acting for longer than the tolerance, and a target that is slow with legal clients had three times what they wait.
     #[must_use]
     pub fn in_time(&self, fleet: &str, since: Time, within: Duration, seen: Option<Time>) -> InTime {
         let (spare, deadline) = (tolerance(within), since + within);
@@ -127,10 +127,13 @@ impl Record<'_> {
             return InTime::Unknown(format!("the record ended {left} ms before the target's time was over"));
         }
         let had = |at: Time| at.since(since).saturating_sub(self.lateness.between(fleet, since, at));
-        if let Some(why) = self.slow_as_ever(within) {
+        let granted = self.granted(within);
+        let (spare, deadline) = (tolerance(granted), since + granted);
+        let open_until = seen.unwrap_or(self.end);
+        if let Some(why) = self.slow_as_ever(within).filter(|_| open_until <= deadline + spare) {
             return InTime::Unknown(why);
         }
-        if seen.is_some_and(|at| had(at) > within + spare) {
+        if seen.is_some_and(|at| had(at) > granted + spare) {
             return InTime::No; // all our lateness taken off, it was late still
         }
         let late = self.lateness.between(fleet, since, deadline + spare);
@@ -138,7 +141,7 @@ impl Record<'_> {
             return InTime::Unknown(format!(
                 "we were late: for {} ms of {} ms one side could not act",
                 nanos(late) / 1_000_000,
-                nanos(within) / 1_000_000
+                nanos(granted) / 1_000_000
             ));
         }
         InTime::No
@@ -180,6 +183,12 @@ pub enum Closing {
 }
 
 impl Record<'_> {
+    /// Whether we saw this connection stand until a moment, and the target never ended it.
+    pub(super) fn is_left_open(&self, conn: u32, until: Time) -> bool {
+        let closed = self.connections.get(&conn).and_then(|connection| connection.closed);
+        self.end >= until && closed.is_none_or(|(moment, by, _)| by == By::Us && moment.at >= until)
+    }
+
     /// Whether the target ended this connection within a time; see [`Record::in_time`].
     #[must_use]
     pub fn closing(&self, conn: u32, since: Time, within: Duration) -> Closing {

@@ -14,7 +14,7 @@ use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::part::Part;
 use crate::plan::{Plan, StepPlan};
-use crate::recorder::{MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT};
+use crate::recorder::{LISTEN_OVERFLOWS, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT};
 use crate::time::{Duration, Time};
 use crate::transcript::{By, Entry, Event, Life, Packet, StepState, Transcript, Who, WitnessState};
 
@@ -67,6 +67,8 @@ pub struct StepRun<'a> {
     pub detail: &'a str,
     /// How long the target has for the answer that it asks for; `None`: it asks for none, or for silence.
     pub patience: Option<Duration>,
+    /// Silence may meet it: how long it took measures no response time.
+    pub may_be_silent: bool,
 }
 
 impl StepRun<'_> {
@@ -108,7 +110,7 @@ pub struct Record<'a> {
     pub connections: BTreeMap<u32, Connection<'a>>,
     /// Every step that was begun or could not be, by fleet, member and index.
     pub steps: BTreeMap<(&'a str, u32, u16), StepRun<'a>>,
-    /// Time of the last entry.
+    /// Until when we looked: time of the last entry of ours. A target that is kept, or is slow to stop, logs on after that.
     pub end: Time,
     /// When the attack was on the wire.
     pub window: Option<Window>,
@@ -140,7 +142,9 @@ impl<'a> Record<'a> {
             said_on: BTreeMap::new(),
         };
         for (id, entry) in transcript.iter() {
-            record.end = record.end.max(entry.at);
+            if entry.who != Who::Target {
+                record.end = record.end.max(entry.at);
+            }
             record.take(plan, id, entry);
         }
         for (conn, connection) in &record.connections {
@@ -176,17 +180,22 @@ impl<'a> Record<'a> {
                 connection.closed = Some((moment, *by, *how));
             }
             Event::Step { index, verb, conn, state, part, detail } => {
-                let step = self.steps.entry((fleet, *member, *index)).or_insert(StepRun {
-                    fleet,
-                    member: *member,
-                    index: *index,
-                    verb,
-                    part: *part,
-                    conn: None,
-                    started: None,
-                    ended: None,
-                    detail: "",
-                    patience: patience(plan, fleet, *index),
+                let step = self.steps.entry((fleet, *member, *index)).or_insert_with(|| {
+                    let of = plan.fleet(fleet);
+                    let planned = of.and_then(|of| of.steps.iter().find(|step| step.index == *index));
+                    StepRun {
+                        fleet,
+                        member: *member,
+                        index: *index,
+                        verb,
+                        part: *part,
+                        conn: None,
+                        started: None,
+                        ended: None,
+                        detail: "",
+                        patience: planned.and_then(patience),
+                        may_be_silent: planned.is_some_and(may_be_silent),
+                    }
                 });
                 step.conn = conn.or(step.conn);
                 match state {
@@ -358,12 +367,7 @@ impl<'a> Record<'a> {
     /// The longest that the target took to answer a control of this trial: what it says now may have been under way for as long.
     #[must_use]
     pub fn slowest_control(&self) -> Option<Duration> {
-        let asks = |step: &&StepRun<'_>| step.part == Some(Part::Control) && writes(step.verb);
-        let took = |step: &StepRun<'_>| match step.ended? {
-            (ended, StepState::Met) => Some(ended.at.since(step.started?.at)),
-            _ => None,
-        };
-        self.steps.values().filter(asks).filter_map(took).max()
+        self.steps.values().filter_map(pace::answered_control).map(|(_, took)| took).max()
     }
 
     /// Why a silence of this length shows nothing: the target took as long to answer a control of the same trial.
@@ -390,10 +394,24 @@ impl<'a> Record<'a> {
     pub fn was_turned_away(&self, run: &StepRun<'_>) -> bool {
         let (Some(conn), Some((ended, state))) = (run.conn, run.ended) else { return false };
         let Some(connection) = self.connections.get(&conn) else { return false };
-        // A step that could not be said any more was refused with what came before it.
-        let from = run.started.filter(|_| state != StepState::Barred);
-        let own = |c: &Crossing<'_>| !c.sent && c.moment <= ended && from.is_none_or(|from| c.moment >= from);
-        self.packets_of(conn).any(|c| own(&c) && (connection.grammar.busy)(c.packet))
+        let busy = |c: &Crossing<'_>| (connection.grammar.busy)(c.packet);
+        let mut heard = self.packets_of(conn).filter(|c| !c.sent && c.moment <= ended);
+        match (state, run.started) {
+            // A step that could not be said any more was refused with the last that came before it.
+            (StepState::Barred, _) | (_, None) => heard.next_back().is_some_and(|last| busy(&last)),
+            (_, Some(from)) => heard.any(|c| c.moment >= from && busy(&c)),
+        }
+    }
+
+    /// Connections that stand for us, and that the target's process was never given: its queue was full. Not more than this many.
+    #[must_use]
+    pub fn never_handed_over(&self) -> usize {
+        let overflows = self.transcript.entries.iter().filter_map(|entry| match &entry.event {
+            Event::Calibration { name, value } if name == LISTEN_OVERFLOWS => Some(*value),
+            _ => None,
+        });
+        // Each of our loops has counted for itself, and all of them the whole machine.
+        overflows.max().map_or(0, |most| usize::try_from(most).unwrap_or(usize::MAX))
     }
 
     /// Whether any bytes left a member on this connection at or after `since`.
@@ -404,10 +422,12 @@ impl<'a> Record<'a> {
 }
 
 /// What a step of the script gives the target for its answer.
-fn patience(plan: &Plan, fleet: &str, index: u16) -> Option<Duration> {
-    let step: &StepPlan = plan.fleet(fleet)?.steps.iter().find(|step| step.index == index)?;
-    let asks = !step.any.is_empty() && step.any.iter().all(|alternative| alternative.silence.is_none());
-    asks.then_some(step.within)
+fn patience(step: &StepPlan) -> Option<Duration> {
+    (!step.any.is_empty() && !may_be_silent(step)).then_some(step.within)
+}
+
+fn may_be_silent(step: &StepPlan) -> bool {
+    step.any.iter().any(|alternative| alternative.silence.is_some())
 }
 
 /// The packets that an entry completed.

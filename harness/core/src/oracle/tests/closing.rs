@@ -124,3 +124,39 @@ fn who_is_served_after_it_is_not_being_ended_and_who_is_only_left_open_may_be() 
     assert_says(&left_open(&only, StepState::Unmet), Verdict::Pass, "");
     assert_says(&left_open(&only, StepState::Met), Verdict::Fail, "still open");
 }
+
+#[test]
+fn what_the_target_logs_after_we_have_gone_does_not_make_the_record_longer() {
+    let mut film = begun(CLOSES);
+    film.at(5_000).served();
+    film.at(60_000).life(Life::Log { line: "bye".into() }).life(Life::Stopped);
+    assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Inconclusive, "over before");
+    film.at(60_000).served();
+    assert_says(&film.judge(&closes_in_time::ORACLE), Verdict::Fail, "still open");
+}
+
+/// Legal clients wait 3 s for an answer; the attack is said at 10 s, a later step is answered or not, and the record ends then.
+fn slow(answered: StepState, end: u64) -> Judgement {
+    let two = TWO.replace("part = \"stimulus\" }", "part = \"stimulus\" }, { do = \"hello\" }");
+    let mut film = Film::new(plan(&format!("{two}{CLOSES}")));
+    film.at(0).open("honest", 0, 1).step("honest", 0, 0, Some(1), StepState::Started);
+    film.at(3_000).step("honest", 0, 0, Some(1), StepState::Met);
+    film.at(10_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+    film.step("foe", 0, 1, Some(2), StepState::Met).step("foe", 0, 2, Some(2), StepState::Started);
+    film.at(13_000).step("foe", 0, 2, Some(2), answered);
+    film.at(end).entry(Who::Harness, Event::Slip { of: Slipped::Fleets, ns: 1 });
+    film.judge(&closes_in_time::ORACLE)
+}
+
+#[test]
+fn a_slow_target_that_goes_on_serving_does_not_mean_to_close_and_needs_no_more_time() {
+    assert_says(&slow(StepState::Met, 15_000), Verdict::Fail, "still open");
+    assert_says(&slow(StepState::Met, 14_999), Verdict::Inconclusive, "over before");
+    assert_says(&slow(StepState::Unmet, 15_000), Verdict::Inconclusive, "slow then");
+}
+
+#[test]
+fn a_target_that_takes_three_seconds_for_everything_has_nine_for_a_close_and_no_more() {
+    assert_says(&slow(StepState::Unmet, 19_180), Verdict::Inconclusive, "slow then");
+    assert_says(&slow(StepState::Unmet, 19_181), Verdict::Fail, "still open");
+}

@@ -2,9 +2,7 @@
 use super::*;
 use crate::oracle::{answer_in_set, fleet_undisturbed, memory_bounded, never_at, no_slowdown};
 
-#[test]
-fn silence_is_an_answer_only_where_we_listened_longer_than_a_control_took() {
-    let text = r#"
+const SILENCE: &str = r#"
 [fleet.foe]
 behaviour = "script"
 step = [
@@ -13,9 +11,15 @@ step = [
   { do = "expect", any = [{ type = "refused" }, { silence = "1s" }], within = "2s" },
   { do = "hello", expect = { type = "welcome" }, part = "control" },
 ]
+[[expect]]
+oracle = "answer-in-set"
+of = "foe"
 "#;
+
+#[test]
+fn silence_is_an_answer_only_where_we_listened_longer_than_a_control_took() {
     let judged = |control: u64, silent: u64, behind: Option<u64>| {
-        let mut film = Film::new(plan(&format!("{text}[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n")));
+        let mut film = Film::new(plan(SILENCE));
         film.at(0).open("foe", 0, 1).step("foe", 0, 0, Some(1), StepState::Started);
         film.at(control).step("foe", 0, 0, Some(1), StepState::Met).met("foe", 0, 1, 1);
         film.step("foe", 0, 2, Some(1), StepState::Started);

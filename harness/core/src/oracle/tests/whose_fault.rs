@@ -1,8 +1,10 @@
 //! Whose doing it was that something is missing: ours, the target's, or nobody's.
 use super::*;
 use crate::judge::preconditions;
+use crate::oracle::record::Record;
 use crate::oracle::{answer_in_set, closes_in_time, fleet_undisturbed};
 use crate::recorder::RECORD_LIMIT;
+use crate::time::Duration;
 
 const SET: &str = "[[expect]]\noracle = \"answer-in-set\"\nof = [\"victim\", \"foe\"]\n";
 const FLEET: &str = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"victim\"\n";
@@ -73,6 +75,26 @@ fn whoever_is_turned_away_by_a_target_without_time_shows_no_wrong_answer() {
         assert_says(&answered("busy", state), Verdict::Inconclusive, "turned away");
         assert_eq!(answered("refused", state).verdict, Verdict::Fail);
     }
+    // It had no time long ago, and has answered since.
+    let mut film = begun_three(SET);
+    film.at(300).got(2, "busy", &[]).at(400).got(2, "welcome", &[]);
+    attacked(&mut film).at(2_000).close(2, By::Peer).step("victim", 0, 1, Some(2), StepState::Barred).served();
+    assert_eq!(film.judge(&answer_in_set::ORACLE).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_control_that_waits_for_silence_measures_no_response_time() {
+    let text = THREE.replace(
+        "part = \"control\" } ]",
+        "part = \"control\" }, { do = \"hello\", expect = { silence = \"4s\" }, part = \"control\" } ]",
+    );
+    let mut film = Film::new(plan(&format!("{text}{SET}")));
+    film.at(0).open("honest", 0, 1).step("honest", 0, 0, Some(1), StepState::Started);
+    film.at(7).step("honest", 0, 0, Some(1), StepState::Met).step("honest", 0, 1, Some(1), StepState::Started);
+    film.at(4_007).step("honest", 0, 1, Some(1), StepState::Met);
+    let transcript = film.transcript();
+    let slowest = Record::new(&film.plan, &transcript).slowest_control();
+    assert_eq!(slowest, Some(Duration::from_millis(7)));
 }
 
 #[test]
@@ -183,7 +205,7 @@ fn the_usual_pace_excuses_a_late_close_too() {
         film.at(usual).step("honest", 0, 0, Some(1), StepState::Met);
         film.at(10_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
         film.step("foe", 0, 1, Some(2), StepState::Met);
-        film.at(20_000).entry(Who::Harness, Event::Slip { of: Slipped::Fleets, ns: 1 });
+        film.at(19_000).entry(Who::Harness, Event::Slip { of: Slipped::Fleets, ns: 1 });
         film.judge(&closes_in_time::ORACLE)
     };
     assert_says(&judged(3_000), Verdict::Inconclusive, "slow then");
