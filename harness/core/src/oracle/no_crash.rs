@@ -57,7 +57,12 @@ fn to_the_background(record: &Record<'_>) -> Option<String> {
     let (death, _) = death(record.transcript)?;
     let ended = &record.transcript.entries[death.id.0 as usize].event;
     let in_order = *ended == Event::Life(Life::Exited { code: 0 });
-    (in_order && record.served_after(death.at).is_some()).then(|| {
+    // Who is served by the next start shows nothing of this one.
+    let starts =
+        |(id, entry): &(EntryId, &Entry)| *id > death.id && matches!(entry.event, Event::Life(Life::Started { .. }));
+    let next = record.transcript.iter().find(starts).map(|(id, _)| id);
+    let served = record.served_after(death.at).filter(|served| next.is_none_or(|next| served.id < next));
+    (in_order && served.is_some()).then(|| {
         String::from("the first process ended with exit code 0, and the target serves on: run it in the foreground, or its end is unseen")
     })
 }

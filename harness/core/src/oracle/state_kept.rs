@@ -62,8 +62,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         let first = own.map(|at| &firsts[at]).or(firsts.first());
         let Some((_, first)) = first else { continue };
         let moments = [first.answer.moment, last.answer.moment];
-        if is_busy(&record, last) {
-            open = Some("the request after the attack was turned away by a target without time for it");
+        if is_busy(&record, first) || is_busy(&record, last) {
+            open = Some("a request was turned away by a target without time for it");
             continue;
         }
         let again = steady.iter().find(|(of, _)| of == member).map(|(_, again)| again);

@@ -1,4 +1,6 @@
 //! The target does not end by itself.
+use alloc::string::String;
+
 use super::*;
 use crate::oracle::{no_crash, no_hang};
 
@@ -80,4 +82,19 @@ fn a_process_that_served_and_ended_is_not_made_good_by_the_next() {
 fn without_a_witness_after_the_attack_nobody_knows_whether_the_target_lives() {
     assert_says(&begun("").judge(&no_crash::ORACLE), Verdict::Inconclusive, "nobody was served");
     assert_says(&begun("").judge(&no_hang::ORACLE), Verdict::Inconclusive, "not served");
+}
+
+#[test]
+fn who_is_served_by_the_next_start_does_not_show_that_the_one_before_went_on_in_the_background() {
+    let ended = |started: bool| {
+        let mut film = begun("");
+        film.at(1_200).life(Life::Exited { code: 0 });
+        if started {
+            film.at(1_300).life(Life::Started { version: String::new() });
+        }
+        film.at(2_000).served();
+        film.judge(&no_crash::ORACLE)
+    };
+    assert_says(&ended(false), Verdict::Inconclusive, "in the foreground");
+    assert_eq!(ended(true).verdict, Verdict::Fail);
 }

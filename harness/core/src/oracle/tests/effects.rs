@@ -107,16 +107,17 @@ fn a_scenario_says_which_fields_count() {
 
 #[test]
 fn whoever_is_turned_away_for_want_of_time_shows_nothing_of_what_the_attack_left() {
-    let answered = |kind: &str| {
+    let answered = |first: &str, kind: &str| {
         let mut film = Film::new(plan(SAME));
         film.at(0).open("foe", 0, 1).step("foe", 0, 0, Some(1), StepState::Started).sent(1, "hello", &[]);
-        film.at(5).got(1, "welcome", &[]).step("foe", 0, 0, Some(1), StepState::Met).at(10).met("foe", 0, 1, 1);
+        film.at(5).got(1, first, &[]).step("foe", 0, 0, Some(1), StepState::Met).at(10).met("foe", 0, 1, 1);
         film.at(20).step("foe", 0, 2, Some(1), StepState::Started).sent(1, "hello", &[]);
         film.at(25).got(1, kind, &[("code", Value::Int(9))]).step("foe", 0, 2, Some(1), StepState::Met);
         film.judge(&state_kept::ORACLE)
     };
-    assert_says(&answered("busy"), Verdict::Inconclusive, "turned away");
-    assert_says(&answered("refused"), Verdict::Fail, "code = 9");
+    assert_says(&answered("welcome", "busy"), Verdict::Inconclusive, "turned away");
+    assert_says(&answered("busy", "welcome"), Verdict::Inconclusive, "turned away");
+    assert_says(&answered("welcome", "refused"), Verdict::Fail, "code = 9");
 }
 
 #[test]
