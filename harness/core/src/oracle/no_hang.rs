@@ -15,6 +15,7 @@ use crate::severity::FindingKind;
 use crate::time::{Duration, Time};
 use crate::transcript::{Event, Life, Transcript, WitnessState};
 use crate::verdict::{Judgement, Violation};
+use crate::witness::is_witness;
 
 pub(crate) const ORACLE: Oracle = Oracle {
     id: "no-hang",
@@ -50,12 +51,21 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 }
 
 /// A server that somebody else started, and that nobody listens for any more: it ended, and who or what ended it cannot be seen from here.
+/// The witness was refused, or its newcomer, and no witness was served afterwards; that another is refused may be a port that was closed
+/// for him.
 fn gone_elsewhere(record: &Record<'_>) -> Option<String> {
     let transcript = record.transcript;
     let ours = transcript.entries.iter().any(|entry| matches!(entry.event, Event::Life(Life::Started { .. })));
     let first = record.attack().map_or(Time::ZERO, |(first, _)| first.at);
+    let served_last = record
+        .witnesses()
+        .flat_map(|witness| record.witness(witness))
+        .filter_map(|(moment, state)| matches!(state, WitnessState::Served { .. }).then_some(moment));
+    let since = served_last.max().filter(|served| served.at >= first);
     let refused = |connection: &Connection<'_>| {
-        connection.closed.is_some_and(|(moment, _, how)| how == Close::Refused && moment.at >= first)
+        let after = |moment: Moment| moment.at >= first && since.is_none_or(|served| moment > served);
+        is_witness(connection.fleet)
+            && connection.closed.is_some_and(|(moment, _, how)| how == Close::Refused && after(moment))
     };
     let gone = !ours && transcript.header.clock != "sim" && record.connections.values().any(refused);
     gone.then(|| {

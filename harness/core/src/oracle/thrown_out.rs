@@ -31,9 +31,14 @@ pub(super) fn losses(plan: &Plan, record: &Record<'_>, witness: &str) -> Vec<Los
             _ => {}
         }
     }
-    let since = record.attack().map(|(first, _)| first);
-    found.retain(|loss| since.is_none_or(|since| loss.ended >= since));
-    found
+    let Some((since, _)) = record.attack() else { return found };
+    let (before, mut after): (Vec<Loss>, Vec<Loss>) = found.into_iter().partition(|loss| loss.ended < since);
+    if before.iter().any(|loss| loss.excuse.is_none()) {
+        for loss in &mut after {
+            loss.excuse.get_or_insert_with(|| format!("the {witness} was thrown out before the attack, too"));
+        }
+    }
+    after
 }
 
 /// What ended it between its last round trip and its word.
@@ -47,15 +52,32 @@ fn loss(plan: &Plan, record: &Record<'_>, witness: &str, served: Moment, lost: M
         let why = format!("the {witness} lost its connection, and nothing shows that the target ended it");
         return Loss { served, ended: lost, excuse: Some(why) };
     };
-    let says_why = heard.iter().any(|c| (grammar.own_reason)(c.packet));
-    let excuse = if says_why {
+    // It may say so only when the witness comes back, and is not served.
+    let again = served_again(record, witness, lost);
+    let says_why = |c: &Crossing<'_>| again.is_none_or(|again| c.moment < again) && (grammar.own_reason)(c.packet);
+    let excuse = if heard.iter().any(says_why) {
         Some(format!("the {witness} was thrown out, and the target names a reason of its own"))
+    } else if gave_way(plan, record, witness, ended) {
+        Some(format!("the {witness} was thrown out once a newcomer of ours had come with its account"))
     } else if is_restart(record, served, lost) {
         Some(format!("the {witness} was thrown out by a restart that the scenario orders"))
     } else {
         late(record, witness, served, lost)
     };
     Loss { served, ended, excuse }
+}
+
+/// When the witness was served next.
+fn served_again(record: &Record<'_>, witness: &str, lost: Moment) -> Option<Moment> {
+    let mut later = record.witness(witness).skip_while(|(moment, _)| *moment <= lost);
+    later.find_map(|(moment, state)| matches!(state, WitnessState::Served { .. }).then_some(moment))
+}
+
+/// Whether a newcomer had knocked by then that logs in as the witness does: a server may serve one of the two only.
+fn gave_way(plan: &Plan, record: &Record<'_>, witness: &str, ended: Moment) -> bool {
+    let shared = plan.fleet(witness).is_some_and(|fleet| fleet.authenticated && fleet.party.is_some());
+    let knocked = |(moment, state): &(Moment, WitnessState)| *state == WitnessState::Knocks && *moment <= ended;
+    shared && record.newcomers(witness).iter().any(knocked)
 }
 
 /// What the target said to the witness after `since`, in order.

@@ -1,7 +1,9 @@
 //! Legal clients are served during and after the attack: the witness, and a newcomer beside it.
 use super::*;
 use crate::admin::Order;
+use crate::ids::EndpointId;
 use crate::oracle::no_hang;
+use crate::plan::{FleetPlan, Recording};
 use crate::recorder::LISTEN_OVERFLOWS;
 
 #[test]
@@ -199,4 +201,121 @@ fn hangs_and_slow_answers_of_two_stimuli_are_two_findings() {
     };
     assert_ne!(place("mqtt/a"), place("mqtt/b"));
     assert_eq!(place("mqtt/a"), place("mqtt/a"));
+}
+
+/// Twenty connections of the foe were opened, and so many have ended in order; the record shows none of it but the totals.
+fn crowd_on_edges(ended: i64) -> Judgement {
+    let mut film = begun("");
+    film.plan.record = Recording::Edges;
+    let judged = newcomer(&mut film, IGNORED);
+    assert_eq!(judged.verdict, Verdict::Fail, "no totals, no crowd");
+    let mut totals = Fields::default();
+    totals.set("fleet", "foe");
+    totals.set("opened", 20_i64);
+    totals.set("closed-us-fin", ended);
+    film.entry(Who::Harness, Event::Totals(totals)).judge(&no_hang::ORACLE)
+}
+
+#[test]
+fn a_crowd_that_a_record_of_edges_only_counts_excuses_as_one_that_it_shows() {
+    assert_says(&crowd_on_edges(4), Verdict::Inconclusive, "16 connections stood");
+    assert_eq!(crowd_on_edges(5).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_witness_that_gives_way_to_our_newcomer_with_its_account_was_not_thrown_out_by_the_attack() {
+    let gave_way = |account: bool, knocked: u64| {
+        let mut film = begun("");
+        let own = film.plan.fleets.iter_mut().find(|fleet| fleet.name == "witness").expect("it is planned");
+        own.authenticated = account;
+        film.at(1_600).served();
+        film.at(knocked).witness(WitnessState::Knocks);
+        film.at(2_000).close(90, By::Peer).witness(WitnessState::Lost);
+        film.at(2_001).witness(WitnessState::Welcomed { took: 1 });
+        film.at(2_500).served().judge(&no_hang::ORACLE)
+    };
+    assert_says(&gave_way(true, 1_999), Verdict::Inconclusive, "a newcomer of ours");
+    assert_eq!(gave_way(false, 1_999).verdict, Verdict::Fail, "they have no account in common");
+}
+
+#[test]
+fn a_witness_that_was_thrown_out_before_the_attack_too_does_not_show_what_the_attack_did() {
+    let twice = |by: By| {
+        let mut film = Film::new(plan(TWO));
+        film.at(0).open("witness", 0, 90).open("foe", 0, 2);
+        film.at(500).served().close(90, by).witness(WitnessState::Lost).open("witness", 0, 91).served();
+        film.at(1_000).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+        film.at(1_200).close(91, By::Peer).witness(WitnessState::Lost).open("witness", 0, 92);
+        film.at(2_500).served().judge(&no_hang::ORACLE)
+    };
+    assert_says(&twice(By::Peer), Verdict::Inconclusive, "before the attack, too");
+    assert_eq!(twice(By::Us).verdict, Verdict::Fail, "that one we had ended ourselves");
+}
+
+#[test]
+fn a_reason_that_is_named_to_another_connection_after_the_witness_is_served_again_excuses_nothing() {
+    let told = |at: u64| {
+        let mut film = begun("");
+        film.at(1_200).close(90, By::Peer).witness(WitnessState::Lost);
+        film.at(1_300).open("witness", 0, 91).at(at).got(91, "bye", &[("own", true.into())]);
+        film.at(2_000).served();
+        film.judge(&no_hang::ORACLE)
+    };
+    assert_says(&told(1_400), Verdict::Inconclusive, "reason of its own");
+    let mut film = begun("");
+    film.at(1_200).close(90, By::Peer).witness(WitnessState::Lost);
+    film.at(1_300).open("witness", 0, 91).at(1_400).served();
+    film.at(1_500).got(91, "bye", &[("own", true.into())]).at(2_000).served();
+    assert_eq!(film.judge(&no_hang::ORACLE).verdict, Verdict::Fail);
+}
+
+#[test]
+fn a_newcomer_has_no_less_time_than_the_scenario_grants_and_than_the_witness_needed_to_be_let_in() {
+    let granted = |deadline: &str| {
+        let mut film = begun(&format!("[[expect]]\noracle = \"no-hang\"\ndeadline = \"{deadline}\"\n"));
+        newcomer(&mut film, IGNORED)
+    };
+    assert_says(&granted("7s"), Verdict::Inconclusive, "the scenario grants 7000 ms");
+    assert_eq!(granted("6s").verdict, Verdict::Fail, "four fifths of it");
+    let let_in = |ms: u64| {
+        let mut film = Film::new(plan(TWO));
+        film.at(0).open("witness", 0, 90).open("foe", 0, 2);
+        film.at(ms).got(90, "welcome", &[]).served();
+        film.at(2_000).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+        film.at(3_000).witness(WitnessState::Knocks).served();
+        film.at(8_000).witness(IGNORED).judge(&no_hang::ORACLE)
+    };
+    assert_says(&let_in(1_667), Verdict::Inconclusive, "had waited 1667 ms until it was let in");
+    assert_eq!(let_in(1_666).verdict, Verdict::Fail, "a third of its time");
+}
+
+#[test]
+fn who_is_served_by_another_door_does_not_show_that_a_newcomer_is_let_in_by_this_one() {
+    let served = |change: fn(&mut FleetPlan)| {
+        let mut film = begun("");
+        change(film.plan.fleets.iter_mut().find(|fleet| fleet.name == "honest").expect("it is planned"));
+        film.at(1_500).open("honest", 0, 3).sent(3, "hello", &[]).got(3, "welcome", &[]).met("honest", 0, 0, 3);
+        newcomer(&mut film, WitnessState::TurnedAway).verdict
+    };
+    assert_eq!(served(|_| {}), Verdict::Pass);
+    assert_eq!(served(|honest| honest.endpoint_id = EndpointId(7)), Verdict::Inconclusive);
+    assert_eq!(served(|honest| honest.plays_server = true), Verdict::Inconclusive);
+}
+
+#[test]
+fn a_server_elsewhere_is_gone_only_where_the_witness_is_refused_and_none_is_served_after_that() {
+    let refused = |fleet: &str, served: bool| {
+        let mut film = begun("");
+        film.at(2_000).refuse(fleet, 0, 70);
+        if served {
+            film.at(2_100).served();
+        }
+        let mut transcript =
+            film.at(7_200).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 }).transcript();
+        transcript.header.clock = "live".into();
+        (no_hang::ORACLE.judge)(&film.plan.expects[0], &film.plan, &transcript)
+    };
+    assert_says(&refused("witness", false), Verdict::Inconclusive, "nobody listens there any more");
+    assert_says(&refused("witness", true), Verdict::Fail, "5000 ms");
+    assert_says(&refused("foe", false), Verdict::Fail, "5000 ms");
 }
