@@ -13,7 +13,7 @@ use crate::part::Part;
 use crate::plan::{Alternative, FleetPlan, Plan, Recording, StepPlan};
 use crate::recorder::{LOG_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
-use crate::time::{Duration, Time};
+use crate::time::Time;
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
 use crate::value::Value;
 use crate::verdict::Judgement;
@@ -127,7 +127,8 @@ pub fn own_doing(plan: &Plan, transcript: &Transcript) -> Option<String> {
         return Some(format!("we ourselves were stopped for {} ms", long.as_millis()));
     }
     let late = plan.fleets.iter().map(|fleet| record.lateness.between(&fleet.name, Time::ZERO, record.end)).max();
-    if let Some(late) = late.filter(|late| *late > tolerance(Duration::ZERO)) {
+    // What a bound as long as the trial may be missed by.
+    if let Some(late) = late.filter(|late| *late > tolerance(record.end - Time::ZERO)) {
         return Some(format!("we, or the machine, were {} ms late", late.as_millis()));
     }
     let mut found = Preconditions::default();

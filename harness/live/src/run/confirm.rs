@@ -458,9 +458,9 @@ impl Waiting {
     }
 }
 
-/// Two thirds of the replays that took place show it, and never one alone where more were asked for.
+/// More than half of the replays that were asked for show it, and two thirds of those that took place.
 fn is_confirmed(agreed: u32, ran: u32, asked: u32) -> bool {
-    agreed >= asked.clamp(1, 2) && agreed * 3 >= ran * 2
+    agreed * 2 > asked && agreed * 3 >= ran * 2
 }
 
 fn job_of<'a>(jobs: &'a [Job], suspicion: &Suspicion) -> &'a Job {
@@ -487,5 +487,7 @@ mod tests {
         assert!(!is_confirmed(1, 1, 3), "one of three that took place is too little");
         assert!(!is_confirmed(1, 2, 3) && !is_confirmed(0, 0, 3) && !is_confirmed(6, 10, 10));
         assert!(is_confirmed(7, 10, 10) && is_confirmed(1, 1, 1));
+        assert!(is_confirmed(6, 6, 10) && !is_confirmed(5, 5, 10), "half of what was asked for is no majority");
+        assert!(is_confirmed(2, 2, 2) && !is_confirmed(1, 1, 2));
     }
 }

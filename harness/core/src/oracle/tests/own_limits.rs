@@ -91,3 +91,15 @@ fn totals_count_as_answers_only_of_their_fleet_and_only_where_there_were_as_many
     assert_eq!(totals("honest", 2), Verdict::Inconclusive);
     assert_eq!(totals("foe", 3), Verdict::Inconclusive);
 }
+
+#[test]
+fn lateness_speaks_against_a_replay_from_a_fiftieth_of_the_trial_on() {
+    let late = |ms: u64| {
+        let mut film = begun("");
+        film.at(20_000).entry(Who::Harness, Event::Slip { of: Slipped::Fleets, ns: ms * 1_000_000 });
+        let transcript = film.at(30_000).served().transcript();
+        preconditions::own_doing(&film.plan, &transcript)
+    };
+    assert_eq!(late(600), None);
+    assert_eq!(late(601), Some("we, or the machine, were 601 ms late".into()));
+}
