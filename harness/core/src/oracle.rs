@@ -23,6 +23,7 @@ mod thrown_out;
 mod traceback;
 pub mod window;
 
+pub use no_crash::servers_ended;
 pub use rule::{CLAUSE, Needs, Oracle};
 
 /// Oracles that know no protocol.

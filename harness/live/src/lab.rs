@@ -113,6 +113,9 @@ impl Lab {
         };
         self.begin(&driver);
         let mut transcript = self.perform(driver, header)?;
+        if let Some((process, _)) = &self.ours {
+            process.look();
+        }
         let mut entries = in_round(self.observed.take(), self.zero);
         self.rounds += 1;
         if self.rounds > 1 && self.ours.is_some() {

@@ -34,9 +34,7 @@ fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if let Some(violation) = crash(plan, transcript) {
         return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }
-    if let Some(ended) = servers_ended(transcript) {
-        let why =
-            format!("{ended} of the processes that served when the target was ready have ended, and others serve");
+    if let Some(why) = servers_ended(&transcript.entries) {
         return Judgement::inconclusive(ORACLE.id, why);
     }
     let since = record.attack().map_or(Time::ZERO, |(_, last)| last.at);
@@ -67,13 +65,15 @@ fn to_the_background(record: &Record<'_>) -> Option<String> {
     })
 }
 
-/// How many processes of the target ended although it lives: a supervisor of its own has put others in their place.
-fn servers_ended(transcript: &Transcript) -> Option<u64> {
+/// How many processes of the target ended although it lives, in words: a supervisor of its own has put others in their place.
+#[must_use]
+pub fn servers_ended(entries: &[Entry]) -> Option<String> {
     let count = |entry: &Entry| match &entry.event {
         Event::Gauge { name, value } if entry.who == Who::Target && name == SERVERS_ENDED => Some(*value),
         _ => None,
     };
-    transcript.entries.iter().filter_map(count).max()
+    let ended = entries.iter().filter_map(count).max()?;
+    Some(format!("{ended} of the processes that served when the target was ready have ended, and others serve"))
 }
 
 /// The place is what repeats: how it ended, and why where a stack trace shows it. Its last words are not: they hold what was sent,

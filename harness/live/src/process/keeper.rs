@@ -82,7 +82,7 @@ impl Keeper {
     }
 
     /// Tells how many of the watched have ended, whenever there are more.
-    fn count_servers(&self, observed: &Observed) {
+    pub(super) fn count_servers(&self, observed: &Observed) {
         let mut state = lock(&self.state);
         let gone = state.servers.iter().filter(|server| !server.lives()).count();
         if gone > state.gone && !state.stopping {

@@ -118,6 +118,11 @@ impl Process {
         self.log.drain(Duration::from_millis(500));
     }
 
+    /// Looks once more whether all serve who served when it was ready: what happened in a round belongs to that round.
+    pub fn look(&self) {
+        lock(&self.keeper).count_servers(&self.observed);
+    }
+
     /// How it ended by itself; `None` while it runs, or when we stopped it.
     #[must_use]
     pub fn ended(&self) -> Option<Ended> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use proofhouse_core::oracle::GENERIC;
+use proofhouse_core::oracle::{GENERIC, servers_ended};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::{Entry, Transcript};
@@ -76,13 +76,41 @@ impl Waiting {
     }
 }
 
-/// What the rules that hold in every scenario find in the end of a target. Nobody asked it anything meanwhile, so that no silence is a hang.
+/// What the rules that hold in every scenario find in the end of a target, or that a process of it ended although it lives. Nobody asked
+/// it anything meanwhile, so that no silence is a hang.
 fn amiss(plan: &Plan, entries: Vec<Entry>) -> Option<String> {
+    let servers = servers_ended(&entries);
     let ending = Transcript { header: header(plan, "live", "ending"), entries };
     let rules = GENERIC.iter().filter(|oracle| matches!(oracle.kind, FindingKind::Crash | FindingKind::Exception));
     let mut judged = rules.map(|oracle| {
         let plain = Expect { oracle: oracle.id.to_string(), of: Vec::new(), keys: Fields::default() };
         (oracle.judge)(&plain, plan, &ending)
     });
-    judged.find(|judgement| judgement.verdict == Verdict::Fail).map(|judgement| judgement.reason)
+    judged.find(|judgement| judgement.verdict == Verdict::Fail).map(|judgement| judgement.reason).or(servers)
+}
+
+#[cfg(test)]
+mod tests {
+    use proofhouse_core::recorder::SERVERS_ENDED;
+    use proofhouse_core::testing;
+    use proofhouse_core::time::Time;
+    use proofhouse_core::transcript::{Event, Life, Who};
+
+    use super::*;
+
+    fn ended_with(events: &[Event]) -> Option<String> {
+        let entry = |event: &Event| Entry { at: Time::ZERO, who: Who::Target, event: event.clone() };
+        amiss(&testing::plan(Vec::new()), events.iter().map(entry).collect())
+    }
+
+    #[test]
+    fn a_process_that_had_served_and_ended_while_its_target_waited_is_told_and_a_quiet_end_is_not() {
+        let gauge = |name: &str| Event::Gauge { name: name.into(), value: 1 };
+        let stopped = Event::Life(Life::Stopped);
+        assert_eq!(ended_with(&[gauge("rss-bytes"), stopped.clone()]), None);
+        let told = ended_with(&[gauge(SERVERS_ENDED), stopped.clone()]).expect("a server has ended");
+        assert!(told.contains("1 of the processes that served"), "{told}");
+        let crash = ended_with(&[gauge(SERVERS_ENDED), Event::Life(Life::Signalled { signal: 11 })]).unwrap();
+        assert!(crash.contains("signal 11"), "the worse of both: {crash}");
+    }
 }
