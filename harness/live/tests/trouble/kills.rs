@@ -76,13 +76,23 @@ fn helper_that_starts_targets() {
     }
 }
 
-/// Kills Proofhouse at some moment of its life with targets, so many times; nothing may be left of any.
+/// Kills Proofhouse at some moment of its life with targets, so many times; nothing may be left of any. Half of the kills come at any
+/// moment from its start on, and half once it has a target, which some of them have to meet.
 fn kills_leave_nothing_behind(times: u64) {
+    let mut met = 0;
     for n in 0..times {
         let words = helper("helper_that_starts_targets");
         let mut child = Command::new(&words[0]).args(&words[1..]).stdout(Stdio::null()).spawn().unwrap();
+        if n % 2 == 1 {
+            let up = |_| {
+                thread::sleep(Duration::from_millis(2));
+                runs("86392")
+            };
+            assert!((0..5_000).any(up), "kill {n}: no target ever came up");
+        }
         // Spread over start, version, several targets and their ends; a step that shares no factor with them.
         thread::sleep(Duration::from_micros(n * 7_919 % 300_000));
+        met += u64::from(runs("86392"));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(gone("86392"), "kill {n}: left behind: {:?}", processes_with("86392"));
@@ -95,6 +105,13 @@ fn kills_leave_nothing_behind(times: u64) {
             "kill {n}"
         );
     }
+    assert!(met * 8 >= times, "only {met} of {times} kills met a target that ran");
+}
+
+/// Whether something of a target runs: not only the shell that starts it, or prints its version.
+fn runs(seconds: &str) -> bool {
+    let line = |pid: i32| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    processes_with(seconds).into_iter().any(|pid| line(pid).starts_with(b"sleep\0"))
 }
 
 #[test]
