@@ -11,7 +11,8 @@ const USAGE: &str = "\
 cargo ci TASK
     check    formatting, clippy and docs with warnings denied, tidy
     tidy     clauses exist, data files are TOML 1.0, crates keep to their arrows
-    soak     200 seeds of every twin in simulation, the full scenario x flaw matrix, and 1,000 kills -9 at any moment (minutes)
+    soak     200 seeds of every twin in simulation, the full scenario x flaw matrix, 1,000 kills -9 at any moment, and a
+             thousand workloads (minutes)
     fuzz-smoke  20,000 new inputs on every libFuzzer target, on stable
     corpus   old and repaired versions of real servers, from their registries (see corpus --help)";
 

@@ -36,7 +36,8 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
     let passed = Index::of(&args.run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
     let flaws = Asked::read(&args.run, ExitCode::BadFile)?.flaws;
     let run = Kept { path: &args.run, flaws: &flaws, registry: &registry };
-    let (mut same, mut other, mut dropped, mut unsure) = (0, 0, 0, 0);
+    let (mut same, mut other, mut dropped) = (0, 0, 0);
+    let (mut arms, mut targets) = (0, 0);
     for line in latest(&records) {
         if line.judgements.is_empty() {
             continue; // not run, not applicable or an error: there is no transcript to judge
@@ -45,7 +46,8 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
             dropped += 1;
             continue;
         };
-        unsure += u32::from(line.control.is_none() && trial.control.is_some());
+        arms += u32::from(line.control.is_none() && trial.control.is_some());
+        targets += u32::from(line.target.is_none());
         let now = run.judge(&trial, &line)?;
         if now.0 == line.row.verdict {
             same += 1;
@@ -55,8 +57,10 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
         }
     }
     say!("{same} trial(s) judged as before, {other} otherwise, {dropped} without a kept transcript");
-    if unsure > 0 {
-        say!("{unsure} control arm(s) could not be verified: this journal is older and holds no digest of them");
+    for (unsure, what) in [(arms, "control arm(s)"), (targets, "target file(s)")] {
+        if unsure > 0 {
+            say!("{unsure} {what} could not be verified: this journal is older and holds no digest of them");
+        }
     }
     Ok(if other > 0 {
         ExitCode::Unverified

@@ -60,12 +60,13 @@ fn wait(child: &mut Child, interrupted: &AtomicBool) -> std::io::Result<ExitStat
     }
 }
 
-/// What ended the child. Only an abort is what a program does to which the system gives no more memory.
+/// What ended the child. Without memory a program aborts; it also does where it fails in a way that it cannot survive.
 fn why(status: ExitStatus) -> String {
     let limit = proofhouse_live::memory_limit().unwrap_or_default() >> 20;
     match status.signal() {
         Some(ABORT) => format!(
-            "the system gave the run no more memory (ulimit -v allows {limit} MiB): use fewer --jobs, or allow more"
+            "the run aborted, as a program does to which the system gives no more memory (ulimit -v allows {limit} MiB): use fewer --jobs, or \
+             allow more; where that changes nothing, it is a bug in Proofhouse, and stands above"
         ),
         _ => format!("the run was ended from outside ({status})"),
     }
