@@ -3,7 +3,7 @@ mod common;
 
 use std::thread;
 
-use common::{peer, run, trials};
+use common::{peer, readings, run, trials};
 
 const SWEEP: &str = r#"
 format   = 1
@@ -21,25 +21,6 @@ linger    = "1s"
 part      = "stimulus"
 "#;
 
-const READINGS: &str = r#"
-format   = 1
-title    = "Readings"
-attack   = "XX-02"
-level    = "must"
-protocol = "mqtt"
-version  = ["5"]
-limit    = "40s"
-[fleet.known]
-behaviour = "script"
-step = [ { do = "connect", expect = { type = "connack", reason = 0 }, part = "control" }, { do = "disconnect" } ]
-[fleet.meter]
-behaviour = "telemetry"
-topic     = "site/{id}"
-every     = "200ms"
-for       = "2s"
-part      = "stimulus"
-"#;
-
 /// The verdict and its reason of one trial of this scenario on such a server.
 fn judged(protocol: &str, scenario: &str, words: &[&str]) -> (String, String) {
     let temp = tempfile::tempdir().unwrap();
@@ -53,7 +34,7 @@ fn judged(protocol: &str, scenario: &str, words: &[&str]) -> (String, String) {
 }
 
 /// Trials side by side: most of their time is the wait for a witness that nobody answers.
-fn check(protocol: &'static str, scenario: &'static str, rows: &[(&'static [&'static str], &'static str)]) {
+fn check(protocol: &str, scenario: &str, rows: &[(&[&str], &str)]) {
     thread::scope(|scope| {
         for (words, wanted) in rows {
             scope.spawn(move || {
@@ -86,7 +67,7 @@ fn a_broker_that_hangs_at_a_reading_hangs() {
     // Two seconds, a reading each 200 ms: at least five, whatever the machine does, and never a hundred.
     check(
         "mqtt",
-        READINGS,
+        &readings("200ms"),
         &[(&["hang=1"], "fail"), (&["hang=5"], "fail"), (&["hang=100"], "pass"), (&["slow=0.1"], "pass")],
     );
 }

@@ -85,3 +85,27 @@ pub fn trials(run: &Path) -> Vec<(String, String, String)> {
     };
     results(run)["trials"].as_array().expect("a list").iter().map(row).collect()
 }
+
+/// A scenario in which a client reads out for two seconds, and whose readings are the attack.
+pub fn readings(every: &str) -> String {
+    format!(
+        r#"
+format   = 1
+title    = "Readings"
+attack   = "XX-02"
+level    = "must"
+protocol = "mqtt"
+version  = ["5"]
+limit    = "40s"
+[fleet.known]
+behaviour = "script"
+step = [ {{ do = "connect", expect = {{ type = "connack", reason = 0 }}, part = "control" }}, {{ do = "disconnect" }} ]
+[fleet.meter]
+behaviour = "telemetry"
+topic     = "site/{{id}}"
+every     = "{every}"
+for       = "2s"
+part      = "stimulus"
+"#
+    )
+}
