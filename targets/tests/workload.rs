@@ -2,10 +2,17 @@
 mod rig;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::PathBuf;
 
+use proofhouse_core::registry::Registry;
+use proofhouse_core::scenario::Scenario;
 use proofhouse_core::seed::Seed;
 use proofhouse_core::verdict::Verdict;
 use rig::{files, load, reference, registry, run};
+
+/// Every number of clients that a workload may have.
+const PARTIES: [u64; 7] = [2, 3, 4, 5, 6, 7, 8];
 
 /// Seeds of the ordinary run, and of the long one.
 const SEEDS: u64 = 40;
@@ -22,15 +29,28 @@ fn a_thousand_seeds_break_no_rule_on_a_server_that_is_right() {
     is_spared(SOAK_SEEDS);
 }
 
+/// The workloads, each with so many clients.
+fn of_parties(parties: u64, registry: &Registry) -> Vec<Scenario> {
+    let all = files(&["coap", "mqtt"]).into_iter().filter(|(id, _)| id.contains("/workload"));
+    let load = |(id, file): (String, PathBuf)| {
+        let text = fs::read_to_string(&file).expect("the scenario was just listed");
+        let text = text.replace("parties   = 6\n", &format!("parties = {parties}\n"));
+        assert!(text.contains(&format!("parties = {parties}\n")), "{id} says how many take part");
+        Scenario::load(&id, &file.display().to_string(), &text, registry).expect("the scenario is one")
+    };
+    all.map(load).collect()
+}
+
 fn is_spared(seeds: u64) {
     let registry = registry();
     let (mut wrong, mut armed): (BTreeMap<String, (u32, String)>, BTreeSet<String>) = Default::default();
-    for (id, file) in files(&["coap", "mqtt"]).into_iter().filter(|(id, _)| id.contains("/workload")) {
-        let scenario = load(&id, &file, &registry);
-        let target = reference(&scenario, &[], &registry);
+    let crowds = PARTIES.map(|parties| (parties, of_parties(parties, &registry)));
+    for (parties, scenario) in crowds.iter().flat_map(|(parties, all)| all.iter().map(move |one| (*parties, one))) {
+        let (id, target) = (&scenario.id, reference(scenario, &[], &registry));
         for case in scenario.cases.iter().map(|case| case.name.as_str()) {
-            for seed in 0..seeds {
-                let outcome = run(&scenario, case, Seed(seed), &target, &registry);
+            // Each seed has another number of parties.
+            for seed in (0..seeds).filter(|seed| seed % PARTIES.len() as u64 == parties - PARTIES[0]) {
+                let outcome = run(scenario, case, Seed(seed), &target, &registry);
                 for judgement in &outcome.judgements {
                     for row in judgement.armed.iter().filter(|row| row.is_armed()) {
                         armed.extend(row.clauses.iter().cloned());
@@ -45,7 +65,7 @@ fn is_spared(seeds: u64) {
                             let entry = wrong.entry(place).or_default();
                             entry.0 += 1;
                             entry.1 = format!(
-                                "{id} [{case}] seed {seed}: {actual} {:?}",
+                                "{id} [{case}] of {parties}, seed {seed}: {actual} {:?}",
                                 judgement.violations.first().map(|one| &one.entries)
                             );
                         }
