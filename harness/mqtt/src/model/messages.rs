@@ -92,6 +92,13 @@ pub(super) struct Sources {
     count: usize,
 }
 
+impl Sources {
+    /// Equal exactly where all of them are.
+    pub fn key(&self) -> (Option<usize>, usize) {
+        (self.first().copied(), self.count)
+    }
+}
+
 impl Deref for Sources {
     type Target = [usize];
     fn deref(&self) -> &[usize] {

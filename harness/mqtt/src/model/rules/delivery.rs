@@ -464,11 +464,11 @@ fn dup_is_own(facts: &Facts<'_>, tally: &mut Tally) {
 /// What was not acknowledged on the connection before comes again with its identifier, and says so.
 fn dup_on_redelivery(facts: &Facts<'_>, tally: &mut Tally) {
     for (before, after) in resumed(facts) {
-        let open: BTreeSet<(Option<i64>, usize)> =
-            facts.open_on(before.number).filter_map(|open| Some((open.id, *open.from.first()?))).collect();
+        let open = facts.open_on(before.number).filter(|open| !open.from.is_empty());
+        let open: BTreeSet<_> = open.map(|open| (open.id, open.from.key())).collect();
         let all = facts.deliveries_on(after.number).filter(|delivery| delivery.at < after.legal && delivery.qos > 0);
         for delivery in all.filter(|delivery| !delivery.repeat) {
-            if delivery.from.first().is_some_and(|first| open.contains(&(delivery.id, *first))) {
+            if open.contains(&(delivery.id, delivery.from.key())) {
                 let breach = (!delivery.dup)
                     .then(|| Breach::seen(place(delivery), "sent again with DUP 0", &[delivery.moment.id]));
                 tally.must(delivery.moment.id, breach);

@@ -130,9 +130,9 @@ fn done_is_done(facts: &Facts<'_>, tally: &mut Tally) {
         let acked: BTreeMap<Option<i64>, usize> = acks.map(|(at, seen)| (seen.int("packet_id"), at)).collect();
         let pings: Vec<usize> = places(before, true, "pingreq").collect();
         let answered = places(before, false, "pingresp").count();
-        let mut again: BTreeMap<(Option<i64>, Option<&usize>), &Delivery<'_>> = BTreeMap::new();
+        let mut again = BTreeMap::new();
         for delivery in facts.deliveries_on(after.number).filter(|delivery| delivery.dup) {
-            again.entry((delivery.id, delivery.from.first())).or_insert(delivery);
+            again.entry((delivery.id, delivery.from.key())).or_insert(delivery);
         }
         for done in facts.deliveries_on(before.number).filter(|delivery| delivery.acked && !delivery.from.is_empty()) {
             let Some(at) = acked.get(&done.id) else { continue };
@@ -142,7 +142,7 @@ fn done_is_done(facts: &Facts<'_>, tally: &mut Tally) {
                 continue;
             }
             let acked = before.packets[*at].id();
-            let breach = again.get(&(done.id, done.from.first())).map(|delivery| {
+            let breach = again.get(&(done.id, done.from.key())).map(|delivery| {
                 let what = "an acknowledged message came again";
                 Breach::seen(format!("publish/qos{}", done.qos), what, &[acked, delivery.moment.id])
             });

@@ -272,3 +272,46 @@ fn a_record_that_was_cut_short_shows_nothing_missing() {
         }
     }
 }
+
+#[test]
+fn what_a_reader_may_read_no_longer_need_not_come_again() {
+    for (revoked, expected) in [(true, &[][..]), (false, &["sent-again-on-resume"])] {
+        let mut film = film("5");
+        durable(&mut film, "reader", 0, false);
+        subscribe(&mut film, 0, "a", &[]);
+        login(&mut film, "writer", 1, &[], &[]);
+        film.sent(1, "publish", &message(1, "m", &[])).got(1, "puback", &ack(1));
+        film.got(0, "publish", &message(1, "m", &[])).close(0, By::Us);
+        if revoked {
+            let (party, grant) = ("reader".to_string(), "subscribe a".to_string());
+            film.entry(Who::Harness, Event::Grant { party, grant, allow: false });
+        }
+        durable(&mut film, "reader", 2, true);
+        film.at(5_000).close(2, By::Us);
+        check(&film, expected);
+    }
+}
+
+#[test]
+fn one_of_two_messages_that_look_the_same_may_come_again_under_the_identifier_of_the_other() {
+    for (second, expected) in [(true, &[][..]), (false, &["done-is-done"])] {
+        let mut film = film("5");
+        durable(&mut film, "reader", 0, false);
+        subscribe(&mut film, 0, "a", &[]);
+        login(&mut film, "writer", 1, &[], &[]);
+        film.sent(1, "publish", &message(1, "m", &[])).got(1, "puback", &ack(1));
+        film.got(0, "publish", &message(1, "m", &[])).sent(0, "puback", &ack(1));
+        film.sent(0, "pingreq", &[]).got(0, "pingresp", &[]);
+        if second {
+            film.sent(1, "publish", &message(2, "m", &[])).got(1, "puback", &ack(2)).got(
+                0,
+                "publish",
+                &message(1, "m", &[]),
+            );
+        }
+        film.close(0, By::Us);
+        durable(&mut film, "reader", 2, true);
+        film.got(2, "publish", &message(1, "m", &[("dup", true.into())]));
+        check(&film, expected);
+    }
+}
