@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use proofhouse_core::connection::Close;
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::oracle::record::{Moment, Record};
-use proofhouse_core::plan::Plan;
+use proofhouse_core::plan::{FleetPlan, Plan};
 use proofhouse_core::recorder::ROUNDS_BEFORE;
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{By, Event, Life, Packet, Who};
@@ -397,12 +397,13 @@ impl<'a> Facts<'a> {
     }
 }
 
+/// Whether a fleet is of clients of this version.
+pub(super) fn speaks(fleet: &FleetPlan, version5: bool) -> bool {
+    fleet.protocol == "mqtt" && !fleet.plays_server && (fleet.version != "3.1.1") == version5
+}
+
 fn connections<'a>(plan: &'a Plan, record: &'a Record<'a>, version5: bool, until: Moment) -> BTreeMap<u32, Conn<'a>> {
-    let speaks = |fleet: &str| {
-        plan.fleet(fleet).is_some_and(|fleet| {
-            fleet.protocol == "mqtt" && !fleet.plays_server && (fleet.version != "3.1.1") == version5
-        })
-    };
+    let speaks = |fleet: &str| plan.fleet(fleet).is_some_and(|fleet| speaks(fleet, version5));
     let deaf = deaf(record);
     let mut conns = BTreeMap::new();
     for (number, connection) in &record.connections {

@@ -20,7 +20,7 @@ use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::Transcript;
 use proofhouse_core::verdict::Judgement;
 
-use facts::Facts;
+use facts::{Facts, speaks};
 
 /// The model as a rule of every trial whose record is full.
 pub const ORACLE: Oracle = Oracle {
@@ -40,7 +40,8 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     let record = Record::new(plan, transcript);
     let versions = [(true, "MQTT5"), (false, "MQTT3")];
-    let spoken = versions.into_iter().map(|(version5, document)| (Facts::of(plan, &record, version5), document));
+    let spoken = versions.into_iter().filter(|(version5, _)| plan.fleets.iter().any(|fleet| speaks(fleet, *version5)));
+    let spoken = spoken.map(|(version5, document)| (Facts::of(plan, &record, version5), document));
     let judged = spoken.filter(|(facts, _)| !facts.conns.is_empty());
     let judgements = judged.map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, &facts));
     judgements
