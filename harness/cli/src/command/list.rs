@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use proofhouse_core::clause::{DOCUMENTS, Document, Statement};
+use proofhouse_core::clause::{Document, Statement, documents};
 use proofhouse_core::protocol::CaseList;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::results::ArmedRow;
@@ -64,7 +64,7 @@ fn of_run(run: Option<&PathBuf>) -> Result<ExitCode, Failure> {
     let results = fold("", &records);
     let of: BTreeMap<&str, &ArmedRow> = results.statements.iter().map(|row| (row.clause.as_str(), row)).collect();
     let is_about = |document: &Document| results.coverage.iter().any(|row| row.document == document.name);
-    let statements = DOCUMENTS.into_iter().filter(is_about).flat_map(Document::statements);
+    let statements = documents().filter(is_about).flat_map(Document::statements);
     print(&statements.map(|one| statement(one, of.get(one.clause).copied())).collect::<Vec<_>>());
     for row in &results.coverage {
         say!("{}: {} of {} armed", row.document, row.armed, row.of);

@@ -1,7 +1,7 @@
 //! What the template of `report.html` is given: words and numbers, nothing to decide.
 use std::collections::BTreeSet;
 
-use proofhouse_core::clause::{DOCUMENTS, Document};
+use proofhouse_core::clause::{Document, documents};
 use proofhouse_core::finding::{Finding as Stored, Repeats, Standing};
 use proofhouse_core::ids::TrialNo;
 use proofhouse_core::results::{ArmedRow, CoverageRow, TrialRow};
@@ -289,7 +289,7 @@ fn covered(run: &Run) -> String {
 }
 
 fn standard(row: &CoverageRow, statements: &[ArmedRow]) -> Standard {
-    let own = DOCUMENTS.into_iter().filter(|document| document.name == row.document).flat_map(Document::statements);
+    let own = documents().filter(|document| document.name == row.document).flat_map(Document::statements);
     let clauses: BTreeSet<&str> = own.map(|statement| statement.clause).collect();
     let broken = statements.iter().filter(|one| one.broken > 0 && clauses.contains(one.clause.as_str()));
     Standard {
