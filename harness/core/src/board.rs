@@ -41,7 +41,7 @@ pub enum News {
 ///
 /// A trial has three parts. In the opening only witnesses act, until each has spoken. Then everybody acts, until all that end have
 /// ended or the limit is reached. Then comes the last word: [`Board::last_word`] says when, runners freeze the attack and ask every
-/// witness, and the trial is over once each of them has answered for a round that began [`SETTLES`] after that, and for its newcomer.
+/// witness, and the trial is over once each of them has answered for a round that began a quarter of a second after that, and for its newcomer.
 pub struct Board {
     fleets: Vec<Roster>,
     marks: Vec<Mark>,
@@ -57,7 +57,7 @@ struct Witness {
     fleet: u16,
     /// It has had something to say, good or bad.
     spoke: bool,
-    /// It was served, or missed, a round trip that began [`SETTLES`] after it was asked for its last word.
+    /// It was served, or missed, a round trip that began a quarter of a second after it was asked for its last word.
     answered: bool,
     /// The newcomer of its last word has not been served yet, nor given up.
     awaits: bool,
