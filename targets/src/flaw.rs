@@ -130,6 +130,16 @@ flaws! {
     LeaksPerConnection = "leaks-per-connection", "MD-16, memory", "Every connection leaves 16 KiB behind.";
     AnswersWrongPacketId = "answers-wrong-packet-id", "MQTT5 2.2.1-5", "PUBACK and PUBREC carry another packet identifier.";
     DropsEveryTenth = "drops-every-tenth", "MQTT5 4.3.2-2", "Every tenth message that is delivered at QoS 1 or 2 is lost.";
+    AssignsOneClientId = "assigns-one-client-id", "MQTT5 3.2.2-16", "Every client without an id gets the same one.";
+    UnsubscribeEndsDelivery = "unsubscribe-ends-delivery", "MQTT5 3.10.4-3", "UNSUBSCRIBE forgets what is on its way for the filter.";
+    StallsWhenFull = "stalls-when-full", "MQTT5 4.9.0-3", "While a client's Receive Maximum is used up, its PINGREQs are not answered.";
+    RemembersUsedIds = "remembers-used-ids", "MQTT5 4.3.3-12", "A QoS 2 message under an identifier that was used once counts as a repetition.";
+    IgnoresPacketMaximum = "ignores-packet-maximum", "MQTT5 3.1.2-24", "Messages are sent whatever Maximum Packet Size the client has.";
+    LargeMessageStalls = "large-message-stalls", "MQTT5 3.1.2-25", "A message beyond the client's Maximum Packet Size is never done with, and what follows it waits.";
+    AnyMessageClears = "any-message-clears", "MQTT5 3.3.1-8", "A message with RETAIN 0 removes the retained one of its topic.";
+    ClearingKeeps = "clearing-keeps", "MQTT5 3.3.1-6", "An empty retained message removes nothing.";
+    RefusesHigherAliases = "refuses-higher-aliases", "MQTT5 3.3.2-12", "Topic aliases above half of the maximum that was announced are refused.";
+    SharedGoesOnAtQos2 = "shared-goes-on-at-qos2", "MQTT5 4.8.2-5", "What was begun with one member of a group goes to another when its session ends, at QoS 2 as well.";
     RetainThenClearCrashes = "retain-then-clear-crashes", "crash in two steps", "A client whose id ends in -17 ends the process when it retains a message and then clears it.";
     FlakyBySeed = "flaky-by-seed", "one seed of two", "With every other seed, QoS 1 messages are not acknowledged.";
 }

@@ -115,6 +115,15 @@ const SHOWN: &[(&str, &str)] = &[
     ("redelivers-without-dup", "dup-on-redelivery"),
     ("answers-wrong-packet-id", "ack-has-its-id"),
     ("drops-every-tenth", "delivered"),
+    ("assigns-one-client-id", "assigned-client-id"),
+    ("unsubscribe-ends-delivery", "begun-outlives-unsubscribe"),
+    ("stalls-when-full", "others-while-full"),
+    ("remembers-used-ids", "id-free-after-pubcomp"),
+    ("ignores-packet-maximum", "packet-size-kept"),
+    ("large-message-stalls", "large-is-skipped"),
+    ("any-message-clears", "retained-outlives-others"),
+    ("clearing-keeps", "retained-is-removed"),
+    ("shared-goes-on-at-qos2", "shared-goes-to-no-other"),
 ];
 
 #[test]

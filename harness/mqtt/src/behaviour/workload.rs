@@ -60,7 +60,8 @@ fn script(fleet: &WrittenOut<'_>, nth: u64, steps: u64) -> (String, Fields) {
     }
     keys.set("behaviour", "script");
     let rng = fleet.seed.stream("client", nth);
-    let mut client = Client { rng, nth, fleet, count: 0, steps: Vec::new(), filters: Vec::new() };
+    let role = Role::of(nth, fleet.seed.stream("roles", 0).below(ROLES.len() as u64));
+    let mut client = Client { rng, nth, role, fleet, count: 0, steps: Vec::new(), filters: Vec::new() };
     if client.life(steps) {
         keys.set("session", "manual");
     }
@@ -68,9 +69,32 @@ fn script(fleet: &WrittenOut<'_>, nth: u64, steps: u64) -> (String, Fields) {
     (format!("{}-{nth}", fleet.name), keys)
 }
 
+/// What is special about a client. The first two are plain; every four after them are one of each, in an order of the seed's.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Plain,
+    /// Acknowledges nothing, loses its connection and comes back.
+    Forgetful,
+    /// Acknowledges nothing, and asks for other things while its Receive Maximum is used up.
+    Hesitant,
+    /// Leaves its client id to the server, twice.
+    Nameless,
+    /// Takes small packets only.
+    Small,
+}
+
+const ROLES: [Role; 4] = [Role::Forgetful, Role::Hesitant, Role::Nameless, Role::Small];
+
+impl Role {
+    fn of(nth: u64, offset: u64) -> Role {
+        if nth < 2 { Role::Plain } else { ROLES[((nth + offset) % ROLES.len() as u64) as usize] }
+    }
+}
+
 struct Client<'f> {
     rng: Rng,
     nth: u64,
+    role: Role,
     fleet: &'f WrittenOut<'f>,
     /// Messages so far: each payload is unlike any other.
     count: u64,
@@ -81,32 +105,56 @@ struct Client<'f> {
 impl Client<'_> {
     /// Writes the whole life; says whether the client acknowledges nothing by itself.
     fn life(&mut self, steps: u64) -> bool {
-        // Some are readers that lose their connection before they have acknowledged anything.
-        if self.nth > 1 && self.one_in(3) {
-            self.forgetful();
-            return true;
+        match self.role {
+            Role::Forgetful => self.forgetful(),
+            Role::Hesitant => self.hesitant(),
+            Role::Plain | Role::Nameless | Role::Small => self.ordinary(steps),
         }
-        let durable = self.one_in(2);
-        self.connect(!durable, durable);
+        matches!(self.role, Role::Forgetful | Role::Hesitant)
+    }
+
+    fn ordinary(&mut self, steps: u64) {
+        let named = self.role != Role::Nameless;
+        let durable = !named || self.one_in(2);
+        self.connect(!durable || !named, durable);
+        self.subscribe_to("own", 2);
+        if self.nth == 1 && self.fleet.version != "3.1.1" && self.one_in(2) {
+            self.subscribe_to("shared", 2);
+        }
         for _ in 0..=self.rng.below(2) {
             self.subscribe();
         }
         self.wait(200);
+        // Its filter does not match this one.
+        self.publish_on(&self.own("a/b"), 1, "", None);
+        self.keep(self.nth);
+        if self.role == Role::Small {
+            // The first is larger than it takes.
+            self.publish_own(1, &"x".repeat(200), None);
+            self.publish_own(1, "", None);
+        }
+        self.again();
         for _ in 0..steps {
-            self.something(durable);
+            self.something(durable && named);
+        }
+        if !named {
+            self.once_more();
         }
         self.step(&[("do", "wait".into()), ("for", STAYS.into())]);
         self.step(&[("do", "disconnect".into())]);
-        false
     }
 
     fn something(&mut self, durable: bool) {
-        match self.rng.below(16) {
+        match self.rng.below(18) {
             0..=7 => self.publish(),
             8 | 9 => self.subscribe(),
             10 => self.unsubscribe(),
             11 => self.step(&[("do", "ping".into())]),
             12 if durable => self.leave(),
+            13 => {
+                let act = self.rng.below(3);
+                self.keep(act);
+            }
             _ => {
                 let pause = 20 + self.rng.below(300);
                 self.wait(pause);
@@ -114,31 +162,141 @@ impl Client<'_> {
         }
     }
 
-    fn forgetful(&mut self) {
-        self.connect(false, true);
-        let qos = 1 + self.rng.below(2);
-        let filter = self.topic("#");
+    /// A retained message on a topic that nobody else writes to, and what may or may not change it.
+    fn keep(&mut self, act: u64) {
+        self.store(true, false);
+        match act % 3 {
+            0 => self.store(false, false),
+            1 => self.store(true, true),
+            _ => self.store(true, false),
+        }
+    }
+
+    fn store(&mut self, retain: bool, clears: bool) {
+        self.count += 1;
+        let payload = if clears { String::new() } else { format!("{}-{}", self.nth, self.count) };
         self.step(&[
-            ("do", "subscribe".into()),
-            ("filter", filter.into()),
-            ("qos", (qos as i64).into()),
+            ("do", "publish".into()),
+            ("topic", self.topic(&format!("keep/{}", self.nth)).into()),
+            // Of one quality, so that they are handled in the order in which they are sent.
+            ("qos", ((1 + self.nth % 2) as i64).into()),
+            ("retain", retain.into()),
+            ("payload", payload.into()),
             ("part", "stimulus".into()),
         ]);
+    }
+
+    /// Two messages under one identifier, the second when the first is over: acknowledged, or refused for want of rights.
+    fn again(&mut self) {
+        let id = 50_000 + self.count as i64;
+        let qos = (1 + self.nth % 2) as i64;
+        if self.role == Role::Small && self.fleet.version != "3.1.1" {
+            self.step(&[
+                ("do", "publish".into()),
+                ("topic", "elsewhere".into()),
+                ("qos", 2_i64.into()),
+                ("packet_id", id.into()),
+                ("part", "stimulus".into()),
+            ]);
+        } else {
+            self.publish_own(qos, "", Some(id));
+        }
+        self.wait(500);
+        self.publish_own(qos, "", Some(id));
+    }
+
+    /// Unsubscribes while a message of that filter is on its way, and then takes it. As a rule a server's first identifier is 1; where
+    /// it is not, the client breaks the protocol here, and is followed no further.
+    fn give_up(&mut self) {
+        self.subscribe_to("own", 2);
+        let id = 60_000;
+        self.publish_own(2, "", Some(id));
+        self.step(&[("do", "pubrel".into()), ("packet_id", id.into())]);
+        self.step(&[("do", "unsubscribe".into()), ("filter", self.own("+").into())]);
+        self.step(&[("do", "pubrec".into()), ("packet_id", 1_i64.into())]);
+        self.step(&[("do", "pubcomp".into()), ("packet_id", 1_i64.into())]);
+    }
+
+    /// Comes again without a name, under which a session is left, and looks at what is kept.
+    fn once_more(&mut self) {
+        self.step(&[("do", "disconnect".into())]);
+        self.wait(1_200);
+        self.connect(true, false);
+        self.subscribe_to("keep", 1);
+    }
+
+    fn forgetful(&mut self) {
+        let v5 = self.fleet.version != "3.1.1";
+        let shares = v5 && self.one_in(2);
+        let lasts = !v5 || !self.one_in(if shares { 2 } else { 4 });
+        self.connect(false, lasts);
+        let qos = if shares { 2 } else { 1 + self.rng.below(2) as i64 };
+        self.subscribe_to(if shares { "shared" } else { "#" }, qos);
         self.wait(1_200);
         self.step(&[("do", "reset".into())]);
         self.wait(300);
-        self.connect(false, true);
+        self.connect(false, lasts);
         self.step(&[("do", "wait".into()), ("for", STAYS.into())]);
+    }
+
+    fn hesitant(&mut self) {
+        self.connect(false, true);
+        self.give_up();
+        let qos = 1 + self.rng.below(2) as i64;
+        self.subscribe_to("#", qos);
+        self.wait(1_200);
+        self.step(&[("do", "ping".into())]);
+        self.subscribe_to("own", 0);
+        self.step(&[("do", "unsubscribe".into()), ("filter", self.own("+").into())]);
+        self.step(&[("do", "wait".into()), ("for", STAYS.into())]);
+    }
+
+    /// Subscribes without options: to its own topic, to what is kept, as one of a group, or to a filter as it is.
+    fn subscribe_to(&mut self, what: &str, qos: i64) {
+        let filter = match what {
+            "own" => self.own("+"),
+            "keep" => self.topic("keep/+"),
+            "shared" => format!("$share/g/{}", self.topic("#")),
+            filter => self.topic(filter),
+        };
+        self.step(&[
+            ("do", "subscribe".into()),
+            ("filter", filter.into()),
+            ("qos", qos.into()),
+            ("part", "stimulus".into()),
+        ]);
+    }
+
+    fn own(&self, level: &str) -> String {
+        self.topic(&format!("own/{}/{level}", self.nth))
+    }
+
+    fn publish_own(&mut self, qos: i64, tail: &str, id: Option<i64>) {
+        self.publish_on(&self.own("a"), qos, tail, id);
+    }
+
+    fn publish_on(&mut self, topic: &str, qos: i64, tail: &str, id: Option<i64>) {
+        self.count += 1;
+        let mut step = vec![
+            ("do", Value::from("publish")),
+            ("topic", topic.into()),
+            ("qos", qos.into()),
+            ("payload", format!("{}-{}{tail}", self.nth, self.count).into()),
+            ("part", "stimulus".into()),
+        ];
+        step.extend(id.map(|id| ("packet_id", id.into())));
+        self.step(&step);
     }
 
     fn connect(&mut self, clean: bool, durable: bool) {
         let v5 = self.fleet.version != "3.1.1";
-        let mut step = vec![
-            ("do", Value::from("connect")),
-            ("client_id", format!("{}{}", self.fleet.name, self.nth).into()),
-            ("clean_start", clean.into()),
-            ("part", "control".into()),
-        ];
+        let named = self.role != Role::Nameless;
+        let name = if named { format!("{}{}", self.fleet.name, self.nth) } else { String::new() };
+        let mut step = vec![("do", Value::from("connect")), ("client_id", name.into()), ("clean_start", clean.into())];
+        // One that comes back has been served: that it does not get so far is the target's affair.
+        if self.steps.is_empty() {
+            step.push(("part", "control".into()));
+        }
         if v5 && durable {
             step.push(("session_expiry", 300_i64.into()));
         }
@@ -149,8 +307,14 @@ impl Client<'_> {
             step.push(("will_qos", (self.rng.below(3) as i64).into()));
             step.push(("will_retain", self.one_in(3).into()));
         }
-        if v5 && self.one_in(3) {
-            step.push(("receive_maximum", (1 + self.rng.below(20) as i64).into()));
+        let hesitant = self.role == Role::Hesitant;
+        if v5 && (hesitant || self.one_in(3)) {
+            let most = if hesitant { 3 } else { 20 };
+            step.push(("receive_maximum", (1 + self.rng.below(most) as i64).into()));
+        }
+        if v5 && self.role == Role::Small {
+            // Room for a short message; none for a packet with a sentence in it.
+            step.push(("maximum_packet_size", (50 + self.rng.below(16) as i64).into()));
         }
         if v5 && self.one_in(3) {
             step.push(("topic_alias_maximum", (1 + self.rng.below(10) as i64).into()));
@@ -164,6 +328,8 @@ impl Client<'_> {
     fn subscribe(&mut self) {
         let shared = self.one_in(8);
         let filter = FILTERS[self.rng.below(FILTERS.len() as u64) as usize];
+        // A group is one where its filter is the same.
+        let filter = if shared && self.one_in(2) { "#" } else { filter };
         let filter = self.topic(filter);
         let filter = if shared && self.fleet.version != "3.1.1" { format!("$share/g/{filter}") } else { filter };
         let mut step = vec![

@@ -362,8 +362,9 @@ impl<'a> Facts<'a> {
         self.rights.held(party, what, topic, at, Duration::ZERO)
     }
 
-    /// The size of every packet of the target on a connection, where the record has all of its bytes, and the entry that completed it.
-    pub fn sizes(&self, conn: &Conn<'_>) -> Vec<(u64, EntryId)> {
+    /// The size of every packet of the target on a connection, where the record has all of its bytes, with the number of its kind and the
+    /// entry that completed it.
+    pub fn sizes(&self, conn: &Conn<'_>) -> Vec<(u8, u64, EntryId)> {
         let (mut held, mut sizes) = (Vec::new(), Vec::new());
         let until = conn.breach().map_or(u32::MAX, |moment| moment.id.0);
         for id in self.record.bytes_of(conn.number).iter().filter(|id| id.0 < until) {
@@ -373,7 +374,7 @@ impl<'a> Facts<'a> {
             let version = if conn.version5 { Version::V5 } else { Version::V311 };
             while let Ok(Some(cut)) = split(version, Sender::Server, u32::MAX, &held) {
                 let size = cut.size;
-                sizes.push((size as u64, *id));
+                sizes.push((cut.first >> 4, size as u64, *id));
                 held.drain(..size);
             }
         }

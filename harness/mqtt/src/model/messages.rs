@@ -30,6 +30,8 @@ pub(super) struct Publication<'a> {
     pub refused: bool,
     /// Its client has sent it again where a server may take that for another message: at QoS 1, or in a session that was not continued.
     pub again: bool,
+    /// What had freed its identifier on this connection, where another message had it before: the kind of that answer.
+    pub freed_by: Option<&'a str>,
     /// Everything on its connection was legal up to it.
     pub certain: bool,
     /// No other has its topic and payload.
@@ -128,6 +130,7 @@ type Open = BTreeMap<i64, usize>;
 
 fn published<'a>(conn: &Conn<'a>, open: &mut Open, all: &mut Vec<Publication<'a>>) {
     let mut aliases: BTreeMap<i64, String> = BTreeMap::new();
+    let mut freed: BTreeMap<i64, &'a str> = BTreeMap::new();
     for (at, seen) in conn.packets.iter().enumerate() {
         let fields = &seen.packet.fields;
         let id = fields.int("packet_id");
@@ -142,8 +145,9 @@ fn published<'a>(conn: &Conn<'a>, open: &mut Open, all: &mut Vec<Publication<'a>
                 if let Some(of) = before {
                     let same = all[of].conn == conn.number || conn.is_resumed();
                     all[of].again |= all[of].qos < 2 || !same;
-                } else if let Some(new) = publication(conn, at, topic, "") {
+                } else if let Some(mut new) = publication(conn, at, topic, "") {
                     if let Some(id) = id.filter(|_| new.qos > 0) {
+                        new.freed_by = freed.remove(&id);
                         open.insert(id, all.len());
                     }
                     all.push(new);
@@ -154,6 +158,7 @@ fn published<'a>(conn: &Conn<'a>, open: &mut Open, all: &mut Vec<Publication<'a>
                 let refused = fields.int("reason").unwrap_or(0) >= 0x80;
                 if refused || seen.packet.kind != "pubrec" {
                     open.remove(&id);
+                    freed.insert(id, &seen.packet.kind);
                     all[of].refused = refused && all[of].done.is_none();
                     all[of].done = Some(seen.moment).filter(|_| !refused);
                 }
@@ -178,6 +183,7 @@ fn publication<'a>(conn: &Conn<'a>, at: usize, topic: Option<String>, prefix: &'
         settled: None,
         refused: false,
         again: false,
+        freed_by: None,
         certain: at < conn.legal,
         unique: true,
     })

@@ -334,6 +334,9 @@ impl Broker {
             self.plant.assigned += 1;
             return format!("auto-{:016}", self.plant.assigned).into();
         }
+        if self.flaws.has(Flaw::AssignsOneClientId) {
+            return "auto".into();
+        }
         let id: String = format!("auto-{:016x}{:016x}", self.rng.next(), self.rng.next());
         id.into()
     }

@@ -95,9 +95,13 @@ impl Broker {
                 continue;
             }
             let wire = WireDelivery::new(delivery.qos, Some(id), false).unwrap_or_default();
-            if self.send_publish(conn, &delivery, wire, now, out) == Sent::Yes
-                && let Some(state) = self.session(place).and_then(|session| session.state.as_mut())
-            {
+            let sent = self.send_publish(conn, &delivery, wire, now, out);
+            let stalls = self.flaws.has(Flaw::LargeMessageStalls);
+            let Some(state) = self.session(place).and_then(|session| session.state.as_mut()) else { return };
+            if sent == Sent::Never && stalls {
+                state.open = u16::MAX;
+            }
+            if sent == Sent::Yes {
                 state.flights.push_back(Flight { id, delivery: Some(delivery), sent: true, dup: true });
                 state.open += 1;
                 state.settle();
@@ -200,7 +204,9 @@ impl Broker {
 
     fn send_if_it_fits(&mut self, conn: Conn, version: Version, packet: Publish<'_>, out: &mut Outbox) -> Sent {
         let packet = Packet::Publish(packet);
-        if !packet.encoded_len(version).is_ok_and(|len| len <= self.connection(conn).packet_maximum()) {
+        let most = self.connection(conn).packet_maximum();
+        let ignores = self.flaws.has(Flaw::IgnoresPacketMaximum);
+        if !packet.encoded_len(version).is_ok_and(|len| len <= most || ignores) {
             return Sent::Never;
         }
         send(conn, version, &packet, out);

@@ -280,8 +280,9 @@ impl Broker {
     /// \[MQTT5 §4.8.2, 4.8.2-5\].
     fn pass_on(&mut self, state: super::session::State, now: Time, out: &mut Outbox) {
         let flights = state.flights.into_iter().filter_map(|flight| flight.delivery);
+        let both = self.flaws.has(Flaw::SharedGoesOnAtQos2);
         for delivery in flights.chain(state.queue) {
-            if let Some(share) = delivery.share.clone().filter(|_| delivery.qos == QoS::AtLeastOnce) {
+            if let Some(share) = delivery.share.clone().filter(|_| both || delivery.qos == QoS::AtLeastOnce) {
                 self.hand_to_member(&share, &delivery.message, now, out);
             }
         }

@@ -30,6 +30,7 @@ impl Broker {
             Packet::Pubcomp(ack) => self.pubcomp(conn, ack.id, now, out),
             Packet::Subscribe(subscribe) => self.subscribe(conn, &subscribe, now, out),
             Packet::Unsubscribe(unsubscribe) => self.unsubscribe(conn, &unsubscribe, out),
+            Packet::Pingreq if self.stalls(conn) => {}
             Packet::Pingreq => send(conn, version, &Packet::Pingresp, out),
             Packet::Disconnect(disconnect) => self.disconnect(conn, &disconnect, now, out),
             Packet::Connect(connect) if self.flaws.has(Flaw::SecondConnectChangesIdentity) => {
@@ -119,7 +120,8 @@ impl Broker {
     /// The topic that an alias stands for, where the packet has none of its own \[MQTT5 §3.3.2.3.4, 3.3.2-7, 3.3.2-8\].
     fn resolve_alias(&mut self, conn: Conn, packet: &Publish<'_>) -> Result<Option<Arc<str>>, ReasonCode> {
         let Some(alias) = packet.properties.topic_alias() else { return Ok(None) };
-        if alias > self.limits.aliases {
+        let halved = self.flaws.has(Flaw::RefusesHigherAliases);
+        if alias > self.limits.aliases || (halved && alias > self.limits.aliases / 2) {
             return Err(ReasonCode::TOPIC_ALIAS_INVALID);
         }
         let (meter, connection) = (&self.meter, &mut self.connections[conn.0 as usize]);
@@ -198,8 +200,12 @@ impl Broker {
     /// The end of an inbound QoS 2 exchange \[MQTT5 4.3.3-11, MQTT3 4.3.3-2\].
     fn pubrel(&mut self, conn: Conn, id: PacketId, out: &mut Outbox) {
         let version = self.connection(conn).version;
+        let keeps = self.flaws.has(Flaw::RemembersUsedIds);
         let state = self.session_of(conn).and_then(|(_, session)| session.state.as_mut());
-        let known = state.is_some_and(|state| state.inbound.remove(&id.get()));
+        let known = state.is_some_and(|state| match keeps {
+            true => state.inbound.contains(&id.get()),
+            false => state.inbound.remove(&id.get()),
+        });
         if !known && self.flaws.has(Flaw::NoPubcompForUnknown) {
             return;
         }
@@ -208,6 +214,14 @@ impl Broker {
             false => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
         };
         send(conn, version, &Packet::Pubcomp(Ack::with_reason(id, code)), out);
+    }
+
+    /// Only ever true with a flaw: as much is under way to a client as it takes.
+    fn stalls(&mut self, conn: Conn) -> bool {
+        let most = self.connection(conn).receive_maximum();
+        let state = self.session_of(conn).and_then(|(_, session)| session.state.as_ref());
+        let is_full = state.is_some_and(|state| state.open >= most);
+        is_full && self.flaws.has(Flaw::StallsWhenFull)
     }
 
     /// Only ever true with a flaw: the second of two steps.
@@ -233,7 +247,12 @@ impl Broker {
             hash_misses_parent: self.flaws.has(Flaw::HashMissesParent),
         };
         self.tree.find(draft.topic, quirks, &mut hits);
+        if self.flaws.has(Flaw::AnyMessageClears) && !draft.retain {
+            self.retained.clear(draft.topic);
+        }
+        let ignored = draft.payload.is_empty() && self.flaws.has(Flaw::ClearingKeeps);
         let keeps = draft.retain
+            && !ignored
             && !self.flaws.has(Flaw::ForgetsRetained)
             && (draft.payload.is_empty() || self.retained.has_room(draft.topic, self.limits.retained, now));
         if !hits.is_empty() || keeps {

@@ -5,6 +5,7 @@ use alloc::sync::Arc;
 
 use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
+use proofhouse_mqtt::codec::topic::matches;
 use proofhouse_mqtt::codec::{PacketId, QoS};
 
 use super::accounts::User;
@@ -151,6 +152,13 @@ impl State {
         self.queue = VecDeque::new();
         self.flights = VecDeque::new();
         (self.queue_bytes, self.open) = (0, 0);
+    }
+
+    /// Forgets what is on its way and matches a filter: only ever called by a flaw.
+    pub(crate) fn forget_matching(&mut self, filter: &str) {
+        let fits = |flight: &Flight| flight.delivery.as_ref().is_some_and(|one| matches(filter, &one.message.topic));
+        self.flights.retain(|flight| !fits(flight));
+        self.open = self.flights.iter().filter(|flight| flight.sent).count() as u16;
     }
 
     /// A packet identifier that no flight has \[MQTT5 2.2.1-4\]. There are fewer flights than identifiers.

@@ -168,9 +168,13 @@ impl Broker {
         let Some((place, _)) = self.session_of(conn) else { return };
         let mut codes = Vec::new();
         for filter in packet.filters.iter() {
+            let forgets = self.flaws.has(Flaw::UnsubscribeEndsDelivery);
             let state = self.session(place).and_then(|session| session.state.as_mut());
             let there = state.is_some_and(|state| {
                 let there = state.remove_filter(&filter);
+                if forgets {
+                    state.forget_matching(parts(&filter).1);
+                }
                 state.settle();
                 there
             });

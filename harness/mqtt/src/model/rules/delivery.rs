@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::oracle::record::Moment;
 use proofhouse_core::time::Time;
+use proofhouse_core::value::Value;
 
 use super::session::resumed;
 use super::{Breach, Facts, Row, Tally};
@@ -49,7 +50,31 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
                 "MQTT3 3.8.4-4",
             ],
             doc: "a message comes to every session whose subscription stood before it was published",
-            judge: delivered,
+            judge: |facts, tally| owed_comes(facts, tally, |_| true),
+        },
+        Row {
+            id: "id-free-after-puback",
+            clauses: &["MQTT5 4.3.2-5"],
+            doc: "after PUBACK its identifier is that of a new message, which comes to those who subscribed",
+            judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("puback")),
+        },
+        Row {
+            id: "id-free-after-pubcomp",
+            clauses: &["MQTT5 4.3.3-12"],
+            doc: "after PUBCOMP its identifier is that of a new message, which comes to those who subscribed",
+            judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("pubcomp")),
+        },
+        Row {
+            id: "id-free-after-refusal",
+            clauses: &["MQTT5 4.3.3-9"],
+            doc: "after a PUBREC that refuses its identifier is that of a new message, which comes to those who subscribed",
+            judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("pubrec")),
+        },
+        Row {
+            id: "large-is-skipped",
+            clauses: &["MQTT5 3.1.2-25"],
+            doc: "a message beyond our Maximum Packet Size counts as sent: a small one after it comes",
+            judge: large_is_skipped,
         },
         Row {
             id: "not-after-unsubscribe",
@@ -213,11 +238,15 @@ fn owed<'f, 'a>(facts: &'f Facts<'a>, session: &Session) -> BTreeMap<usize, (&'f
     owed
 }
 
-fn delivered(facts: &Facts<'_>, tally: &mut Tally) {
+/// Of the messages that each session is owed, those that are wanted here.
+fn owed_comes(facts: &Facts<'_>, tally: &mut Tally, wanted: impl Fn(&Publication<'_>) -> bool) {
+    if !facts.publications.iter().any(&wanted) {
+        return;
+    }
     for session in &facts.sessions.all {
         let came = came(facts, session);
         let owed = owed(facts, session);
-        for (nth, (message, qos)) in &owed {
+        for (nth, (message, qos)) in owed.iter().filter(|(_, (message, _))| wanted(message)) {
             if let Some(entry) = came.get(nth) {
                 tally.must(*entry, None);
             } else if owed.len() <= BACKLOG && is_missed(facts, session, message, *qos) {
@@ -235,6 +264,48 @@ fn delivered(facts: &Facts<'_>, tally: &mut Tally) {
             }
         }
     }
+}
+
+fn large_is_skipped(facts: &Facts<'_>, tally: &mut Tally) {
+    for session in &facts.sessions.all {
+        // On one connection alone, so that its limit is the one.
+        let [only] = session.conns[..] else { continue };
+        let Some(most) = facts.conns[&only].ours("maximum_packet_size") else { continue };
+        let (came, owed) = (came(facts, session), owed(facts, session));
+        for (nth, (message, qos)) in owed.iter().filter(|(_, (message, qos))| *qos > 0 && has_room(message, most)) {
+            let too_large = |other: &Publication<'_>| least_size(other) > most;
+            let Some(large) = owed.values().find(|(other, qos)| {
+                *qos > 0 && too_large(other) && other.conn == message.conn && other.sent.id < message.sent.id
+            }) else {
+                continue;
+            };
+            if let Some(entry) = came.get(nth) {
+                tally.must(*entry, None);
+            } else if owed.len() <= BACKLOG && is_missed_in(facts, session, message, *qos) {
+                let what = format!("a small message on {:?} never came after a large one", message.topic);
+                let breach = Breach::missed("publish", what, &[large.0.sent.id, message.sent.id]);
+                tally.must(message.sent.id, Some(breach));
+            } else {
+                tally.may();
+            }
+        }
+    }
+}
+
+/// Bytes of the payload: no PUBLISH of this message has less.
+fn least_size(message: &Publication<'_>) -> i64 {
+    message
+        .field("payload_len")
+        .and_then(Value::as_int)
+        .unwrap_or_else(|| message.field("payload").and_then(Value::as_bytes).map_or(0, |payload| payload.len() as i64))
+}
+
+/// Whether a PUBLISH of this message surely fits, whatever properties of its own a server adds: expiry, an alias, identifiers.
+fn has_room(message: &Publication<'_>, most: i64) -> bool {
+    const ADDED: i64 = 24;
+    let plain = ["user_properties", "content_type", "response_topic", "correlation_data"];
+    let is_plain = plain.iter().all(|name| message.field(name).is_none());
+    is_plain && message.topic.len() as i64 + least_size(message) + ADDED <= most
 }
 
 /// What came to a session: the publications that a delivery may be, with the entry.
@@ -265,14 +336,18 @@ fn stood(facts: &Facts<'_>, session: &Session, message: &Publication<'_>) -> boo
 /// Nothing holds the message back any more: its last connection stood for our whole patience, with nothing unacknowledged on it. What has
 /// QoS 0 may be lost.
 fn is_missed(facts: &Facts<'_>, session: &Session, message: &Publication<'_>, qos: i64) -> bool {
+    let conn = session.conns.last().and_then(|number| facts.conns.get(number));
+    conn.is_some_and(|conn| conn.ours("maximum_packet_size").is_none()) && is_missed_in(facts, session, message, qos)
+}
+
+/// The same where it is not too large.
+fn is_missed_in(facts: &Facts<'_>, session: &Session, message: &Publication<'_>, qos: i64) -> bool {
     let Some(conn) = session.conns.last().and_then(|number| facts.conns.get(number)) else { return false };
     let expires = message.expiry().is_some();
     let handled = message.done.is_some();
-    let small = conn.ours("maximum_packet_size").is_none();
     qos > 0
         && handled
         && !expires
-        && small
         && conn.is_legal()
         && facts.had_patience(conn, message.sent.at)
         && !facts.has_open(conn.number)

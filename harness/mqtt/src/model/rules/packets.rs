@@ -25,6 +25,7 @@ const PACKET_ID: &[&str] = &["MQTT5 2.2.1-4", "MQTT5 2.2.1-2", "MQTT3 2.3.1-4", 
 const PROPERTY_LENGTH: &[&str] = &["MQTT5 2.2.2-1", "MQTT5 1.5.5-1"];
 const USER_PROPERTY_TEXT: &[&str] = &["MQTT5 1.5.7-1"];
 const SESSION_EXPIRY_IN_DISCONNECT: &[&str] = &["MQTT5 3.14.2-2"];
+const CONNACK_FLAGS: &[&str] = &["MQTT5 3.2.2-1"];
 const LISTED_CONNACK: &[&str] = &["MQTT5 3.2.2-8"];
 const LISTED_PUBACK: &[&str] = &["MQTT5 3.4.2-1"];
 const LISTED_PUBREC: &[&str] = &["MQTT5 3.5.2-1"];
@@ -44,6 +45,7 @@ const TABLES: &[(&str, &[&str])] = &[
     (ANY, PROPERTY_LENGTH),
     (ANY, USER_PROPERTY_TEXT),
     ("disconnect", SESSION_EXPIRY_IN_DISCONNECT),
+    ("connack", CONNACK_FLAGS),
     ("connack", LISTED_CONNACK),
     ("puback", LISTED_PUBACK),
     ("pubrec", LISTED_PUBREC),
@@ -107,6 +109,12 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
             clauses: SESSION_EXPIRY_IN_DISCONNECT,
             doc: "the server's DISCONNECT has no Session Expiry Interval",
             judge: |facts, tally| wire(facts, tally, "disconnect", SESSION_EXPIRY_IN_DISCONNECT),
+        },
+        Row {
+            id: "connack-flags",
+            clauses: CONNACK_FLAGS,
+            doc: "of the flags of CONNACK only Session Present may be set",
+            judge: |facts, tally| wire(facts, tally, "connack", CONNACK_FLAGS),
         },
         Row {
             id: "listed-connack",

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
+use proofhouse_core::ids::EntryId;
 use proofhouse_core::oracle::record::Moment;
 
 use super::delivery::{followed, matching};
@@ -36,16 +37,21 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
         },
         Row {
             id: "retained-is-the-last",
-            clauses: &[
-                "MQTT5 3.3.1-5",
-                "MQTT5 3.3.1-6",
-                "MQTT5 3.3.1-7",
-                "MQTT3 3.3.1-7",
-                "MQTT3 3.3.1-10",
-                "MQTT3 3.3.1-11",
-            ],
-            doc: "a retained message that was replaced or removed does not come to a new subscription",
+            clauses: &["MQTT5 3.3.1-5", "MQTT3 3.3.1-5"],
+            doc: "a retained message that was replaced does not come to a new subscription",
             judge: retained_is_the_last,
+        },
+        Row {
+            id: "retained-is-removed",
+            clauses: &["MQTT5 3.3.1-6", "MQTT5 3.3.1-7", "MQTT3 3.3.1-10", "MQTT3 3.3.1-11"],
+            doc: "after an empty retained message a new subscription brings none of its topic",
+            judge: retained_is_removed,
+        },
+        Row {
+            id: "retained-outlives-others",
+            clauses: &["MQTT5 3.3.1-8", "MQTT3 3.3.1-12"],
+            doc: "a message with RETAIN 0 neither removes nor replaces the retained one",
+            judge: retained_outlives_others,
         },
         Row {
             id: "only-retained-is-kept",
@@ -97,9 +103,21 @@ fn stored<'s, 'f, 'a>(
     plain.into_iter().chain(wild).filter_map(move |(_, store)| held_in(facts, store, one.asked, granted))
 }
 
-/// The last message of a store, where it was handled before a SUBSCRIBE left us, and all others before it was sent.
+/// The last message of a store, where it is known and there.
 fn held_in<'f, 'a>(
     facts: &Facts<'_>,
+    store: &[(usize, &'f Publication<'a>)],
+    asked: Moment,
+    granted: Moment,
+) -> Option<(usize, &'f Publication<'a>)> {
+    let (nth, last) = last_in(store, asked, granted)?;
+    // One that expires may be gone.
+    let there = !last.is_empty() && last.expiry().is_none() && sender_may(facts, last);
+    there.then_some((nth, last))
+}
+
+/// The last message of a store, where it was handled before a SUBSCRIBE left us, and all others before it was sent.
+fn last_in<'f, 'a>(
     store: &[(usize, &'f Publication<'a>)],
     asked: Moment,
     granted: Moment,
@@ -113,9 +131,7 @@ fn held_in<'f, 'a>(
     let settled = plain(last)
         && last.done.is_some_and(|done| done.id < asked.id)
         && others.iter().all(|(_, other)| plain(other) && before(other));
-    // One that expires may be gone.
-    let there = !last.is_empty() && last.expiry().is_none() && sender_may(facts, last);
-    (settled && there).then_some((*nth, *last))
+    settled.then_some((*nth, *last))
 }
 
 fn sender_may(facts: &Facts<'_>, message: &Publication<'_>) -> bool {
@@ -135,27 +151,38 @@ fn granted<'f>(facts: &'f Facts<'_>) -> impl Iterator<Item = (&'f Session, &'f S
 fn retained_is_sent(facts: &Facts<'_>, tally: &mut Tally) {
     let stores = stores(facts);
     for (_, one, at) in granted(facts).filter(|(_, one, _)| one.brings() == Held::Must) {
-        let conn = &facts.conns[&one.conn];
         for (nth, message) in stored(facts, &stores, one, at) {
-            let own = one.no_local && facts.same_client(one.conn, message.conn) != Held::No;
-            if message.topic.starts_with('$') || own || !facts.may(one.conn, "subscribe", &message.topic, at.at) {
-                continue;
-            }
-            let mut after = facts.deliveries_on(one.conn).filter(|delivery| delivery.moment.id > one.asked.id);
-            match after.find(|delivery| delivery.from.contains(&nth)) {
-                Some(delivery) => tally.must(delivery.moment.id, None),
-                // At QoS 0 it may be lost.
-                None if message.qos.min(one.qos().unwrap_or(0)) > 0
-                    && nothing_in_the_way(facts, conn)
-                    && facts.had_patience(conn, at.at) =>
-                {
-                    let what = format!("the retained message of {:?} never came for a new subscription", message.topic);
-                    let place = format!("publish/qos{}", message.qos);
-                    tally.must(at.id, Some(Breach::missed(place, what, &[message.sent.id, at.id])));
-                }
-                None => tally.may(),
-            }
+            comes_for(facts, tally, one, at, (nth, message), &[message.sent.id, at.id]);
         }
+    }
+}
+
+/// Whether a retained message, with its place among the publications, came for a subscription that was granted then.
+fn comes_for(
+    facts: &Facts<'_>,
+    tally: &mut Tally,
+    one: &Subscription,
+    at: Moment,
+    (nth, message): (usize, &Publication<'_>),
+    entries: &[EntryId],
+) {
+    let conn = &facts.conns[&one.conn];
+    let own = one.no_local && facts.same_client(one.conn, message.conn) != Held::No;
+    if message.topic.starts_with('$') || own || !facts.may(one.conn, "subscribe", &message.topic, at.at) {
+        return;
+    }
+    let mut after = facts.deliveries_on(one.conn).filter(|delivery| delivery.moment.id > one.asked.id);
+    match after.find(|delivery| delivery.from.contains(&nth)) {
+        Some(delivery) => tally.must(delivery.moment.id, None),
+        // At QoS 0 it may be lost.
+        None if message.qos.min(one.qos().unwrap_or(0)) > 0
+            && nothing_in_the_way(facts, conn)
+            && facts.had_patience(conn, at.at) =>
+        {
+            let what = format!("the retained message of {:?} never came for a new subscription", message.topic);
+            tally.must(at.id, Some(Breach::missed(format!("publish/qos{}", message.qos), what, entries)));
+        }
+        None => tally.may(),
     }
 }
 
@@ -212,35 +239,80 @@ fn retained_is_not_sent(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// Another message of a store that had surely taken the place of an older one when the first of these subscriptions was asked for.
+fn over(facts: &Facts<'_>, message: &Publication<'_>, other: &Publication<'_>, first: Moment) -> bool {
+    // What one client sends at one QoS is stored in the order in which it left.
+    let line = (message.conn, message.qos) == (other.conn, other.qos) && message.certain && !message.again;
+    other.sent.id > message.sent.id
+        && other.certain
+        && !other.is_will()
+        && other.handled_before(first)
+        && (line || message.handled_before(other.sent))
+        && sender_may(facts, other)
+}
+
 fn retained_is_the_last(facts: &Facts<'_>, tally: &mut Tally) {
     let stores = stores(facts);
     for (delivery, message, all) in brought(facts).filter(|(_, message, _)| message.retain) {
         let Some(store) = stores.get(message.topic.as_str()) else { continue };
         let first = all.iter().map(|one| one.asked).min().unwrap_or(delivery.moment);
-        let over = store.iter().any(|(_, other)| {
-            other.sent.id > message.sent.id
-                && other.certain
-                && !other.is_will()
-                && other.handled_before(first)
-                && message.handled_before(other.sent)
-                && sender_may(facts, other)
-        });
-        let breach = over.then(|| {
-            let what = format!("a retained message of {:?} came that was replaced or removed before", message.topic);
+        let replaced = store.iter().any(|(_, other)| !other.is_empty() && over(facts, message, other, first));
+        let breach = replaced.then(|| {
+            let what = format!("a retained message of {:?} came that was replaced before", message.topic);
             Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id])
         });
-        tally.must_not(delivery.moment.id, breach);
+        if store.len() > 1 {
+            tally.must_not(delivery.moment.id, breach);
+        }
     }
-    // An empty one is never stored: it does not come to a later subscription.
-    for (delivery, message, _) in brought(facts).filter(|(_, message, _)| message.is_empty()) {
-        tally.must_not(
-            delivery.moment.id,
-            Some(Breach::seen(
-                "publish/empty",
-                "an empty retained message was kept",
-                &[message.sent.id, delivery.moment.id],
-            )),
-        );
+}
+
+fn retained_is_removed(facts: &Facts<'_>, tally: &mut Tally) {
+    let stores = stores(facts);
+    for (delivery, message, all) in brought(facts).filter(|(_, message, _)| message.retain) {
+        let Some(store) = stores.get(message.topic.as_str()) else { continue };
+        let first = all.iter().map(|one| one.asked).min().unwrap_or(delivery.moment);
+        let removed = store.iter().any(|(_, other)| other.is_empty() && over(facts, message, other, first));
+        let breach = match (message.is_empty(), removed) {
+            // An empty one is never stored: it does not come to a later subscription.
+            (true, _) => Breach::seen("publish/empty", "an empty retained message was kept", &[delivery.moment.id]),
+            (false, true) => {
+                let what = format!("a retained message of {:?} came that was removed before", message.topic);
+                Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id])
+            }
+            (false, false) => continue,
+        };
+        tally.must_not(delivery.moment.id, Some(breach));
+    }
+    // Where nothing came, the rule had its say if whatever came could only have been kept.
+    for (session, one, at) in granted(facts).filter(|(_, one, _)| one.brings() == Held::Must) {
+        let fresh = |topic: &str| {
+            let mut others = session.subscriptions.iter().filter(|other| other.matches(topic));
+            others.all(|other| other.asked.id >= one.asked.id)
+        };
+        let fits = stores.iter().filter(|(topic, _)| one.matches(topic) && fresh(topic));
+        for (_, last) in fits.filter_map(|(_, store)| last_in(store, one.asked, at).filter(|_| store.len() > 1)) {
+            if last.is_empty() && last.handled_before(one.asked) && sender_may(facts, last) {
+                tally.must_not(at.id, None);
+            }
+        }
+    }
+}
+
+/// The retained message of a topic on which something else was published after it.
+fn retained_outlives_others(facts: &Facts<'_>, tally: &mut Tally) {
+    let stores = stores(facts);
+    for (_, one, at) in granted(facts).filter(|(_, one, _)| one.brings() == Held::Must) {
+        for (nth, message) in stored(facts, &stores, one, at) {
+            let after = |other: &Publication<'_>| {
+                !other.retain && message.sent.id < other.sent.id && other.handled_before(one.asked)
+            };
+            let mut others = facts.published_on(&message.topic).into_iter().map(|nth| &facts.publications[nth]);
+            if let Some(other) = others.find(|other| after(other)) {
+                let entries = [message.sent.id, other.sent.id, at.id];
+                comes_for(facts, tally, one, at, (nth, message), &entries);
+            }
+        }
     }
 }
 

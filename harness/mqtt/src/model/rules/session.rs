@@ -7,8 +7,10 @@ use alloc::vec::Vec;
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::value::Value;
 
+use super::delivery::matching;
 use super::{Breach, Conn, Facts, Row, Seen, Tally};
 use crate::model::messages::Delivery;
+use crate::model::sessions::{Held, Subscription};
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
     vec![
@@ -16,7 +18,19 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
             id: "sent-again-on-resume",
             clauses: &["MQTT5 4.4.0-1", "MQTT5 3.1.2-5", "MQTT3 4.4.0-1", "MQTT3 3.1.2-4"],
             doc: "a resumed session brings again, with its identifier, what was not acknowledged",
-            judge: sent_again_on_resume,
+            judge: |facts, tally| sent_again_on_resume(facts, tally, |_| true),
+        },
+        Row {
+            id: "shared-is-completed",
+            clauses: &["MQTT5 4.8.2-4"],
+            doc: "a QoS 2 message of a shared subscription is completed with the member that it was sent to, when that comes back",
+            judge: |facts, tally| sent_again_on_resume(facts, tally, |open| open.qos == 2 && is_shared(facts, open)),
+        },
+        Row {
+            id: "shared-goes-to-no-other",
+            clauses: &["MQTT5 4.8.2-5"],
+            doc: "a QoS 2 message of a shared subscription goes to no other member when the session of the first ends",
+            judge: shared_goes_to_no_other,
         },
         Row {
             id: "pubrel-again-on-resume",
@@ -46,7 +60,8 @@ pub(super) fn resumed<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f
     })
 }
 
-fn sent_again_on_resume(facts: &Facts<'_>, tally: &mut Tally) {
+/// Of what was not acknowledged, what is wanted here.
+fn sent_again_on_resume(facts: &Facts<'_>, tally: &mut Tally, wanted: impl Fn(&Delivery<'_>) -> bool) {
     for (before, after) in resumed(facts).filter(|(before, _)| before.is_legal()) {
         let released: BTreeSet<Option<i64>> = ids(before, true, "pubrec").map(|seen| seen.int("packet_id")).collect();
         let came: BTreeMap<_, EntryId> =
@@ -58,7 +73,7 @@ fn sent_again_on_resume(facts: &Facts<'_>, tally: &mut Tally) {
             // Only a QoS 2 message that was sent once does not expire any more (MQTT5 4.3.3-7).
             let expires = open.qos == 1 && open.packet.fields.find("message_expiry").is_some();
             // After our PUBREC it is the PUBREL that is owed.
-            if expires || barred || released.contains(&open.id) {
+            if expires || barred || released.contains(&open.id) || !wanted(open) {
                 continue;
             }
             let Some(connack) = after.let_in() else { continue };
@@ -71,6 +86,47 @@ fn sent_again_on_resume(facts: &Facts<'_>, tally: &mut Tally) {
                     tally.must(connack.id, Some(breach));
                 }
                 None => tally.may(),
+            }
+        }
+    }
+}
+
+/// Whether only shared subscriptions can have brought it.
+fn is_shared(facts: &Facts<'_>, delivery: &Delivery<'_>) -> bool {
+    let session = facts.sessions.of(delivery.conn);
+    let mut all = session.into_iter().flat_map(|session| matching(session, delivery)).peekable();
+    all.peek().is_some() && all.all(|one| one.group.is_some())
+}
+
+/// Messages that were begun with a member whose session then ended with its connection, and another member that stood all the time.
+fn shared_goes_to_no_other(facts: &Facts<'_>, tally: &mut Tally) {
+    for (number, conn) in facts.conns.iter().filter(|(_, conn)| conn.is_legal() && conn.expiry() == Some(0)) {
+        let (Some(left), Some(session)) = (conn.left(), facts.sessions.of.get(number)) else { continue };
+        for open in facts.open_on(*number).filter(|open| open.qos == 2 && is_shared(facts, open)) {
+            let [only] = open.from[..] else { continue };
+            let message = &facts.publications[only];
+            let mut own = matching(&facts.sessions.all[*session], open);
+            let (Some(one), None) = (own.next(), own.next()) else { continue };
+            for (_, other) in facts.sessions.all.iter().enumerate().filter(|(nth, _)| nth != session) {
+                let same = |two: &&Subscription| (&two.group, &two.filter) == (&one.group, &one.filter);
+                let stood = other.subscriptions.iter().filter(same).any(|two| two.held(message) == Held::Must);
+                let mut all = other.subscriptions.iter().filter(|two| two.matches(&message.topic));
+                // It gets the message otherwise too, or may have left the group: nobody can say what brought it.
+                if !stood || !all.all(|two| same(&two)) || message.again {
+                    continue;
+                }
+                let came = facts.came(only).find(|copy| other.conns.contains(&copy.conn));
+                let later = other.conns.iter().any(|conn| facts.had_patience(&facts.conns[conn], left.at));
+                let breach = came.map(|copy| {
+                    let what = format!(
+                        "a QoS 2 message on {:?} that was begun with one member came to another",
+                        message.topic
+                    );
+                    Breach::seen("publish/shared", what, &[open.moment.id, left.id, copy.moment.id])
+                });
+                if breach.is_some() || later {
+                    tally.must_not(open.moment.id, breach);
+                }
             }
         }
     }

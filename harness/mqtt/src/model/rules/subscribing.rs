@@ -4,7 +4,8 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Breach, Facts, Row, Tally};
+use super::delivery::{followed, matching};
+use super::{Breach, Facts, Row, Seen, Tally};
 use crate::model::breach::{column, filters};
 
 pub(super) fn rules<'a>() -> Vec<Row<'a>> {
@@ -26,6 +27,12 @@ pub(super) fn rules<'a>() -> Vec<Row<'a>> {
             clauses: &["MQTT5 3.11.3-2", "MQTT5 3.10.4-1"],
             doc: "UNSUBACK says success exactly where the filter, character by character, was subscribed to",
             judge: unsubscribed_is_told,
+        },
+        Row {
+            id: "begun-outlives-unsubscribe",
+            clauses: &["MQTT5 3.10.4-3", "MQTT3 3.10.4-3"],
+            doc: "a QoS 2 delivery that has begun is completed after UNSUBSCRIBE",
+            judge: begun_outlives_unsubscribe,
         },
     ]
 }
@@ -102,6 +109,37 @@ fn unsubscribed_is_told(facts: &Facts<'_>, tally: &mut Tally) {
                 });
                 tally.must(id, breach);
             }
+        }
+    }
+}
+
+/// Deliveries whose PUBREC left us after the UNSUBSCRIBE of every filter that can have brought them. PUBREL with a failure says that the
+/// server has forgotten them.
+fn begun_outlives_unsubscribe(facts: &Facts<'_>, tally: &mut Tally) {
+    for (delivery, session) in followed(facts).filter(|(delivery, _)| delivery.qos == 2 && !delivery.repeat) {
+        let conn = &facts.conns[&delivery.conn];
+        let mut all = matching(session, delivery).peekable();
+        if all.peek().is_none() || !all.all(|one| one.ending.is_some() && one.certain) {
+            continue;
+        }
+        let last = matching(session, delivery).filter_map(|one| one.ending).map(|ending| ending.id).max();
+        let takes = |seen: &Seen<'_>| {
+            seen.is("pubrec") && seen.int("packet_id") == delivery.id && seen.int("reason").unwrap_or(0) < 0x80
+        };
+        let taken = conn.said().find(|(at, seen)| *at > delivery.at && takes(seen));
+        let Some((at, seen)) = taken.filter(|(_, seen)| last.is_some_and(|last| last < seen.id())) else { continue };
+        match conn.answer(at, "pubrel").map(|at| &conn.packets[at]) {
+            Some(back) => {
+                let forgotten = back.int("reason").unwrap_or(0) >= 0x80;
+                let what = "a QoS 2 delivery that had begun is forgotten after UNSUBSCRIBE";
+                let breach = || Breach::seen("pubrel", what, &[delivery.moment.id, seen.id(), back.id()]);
+                tally.must(back.id(), forgotten.then(breach));
+            }
+            None if conn.is_legal() && facts.had_patience(conn, seen.moment.at) => {
+                let what = "a QoS 2 delivery that had begun is not completed after UNSUBSCRIBE";
+                tally.must(seen.id(), Some(Breach::missed("pubrec", what, &[delivery.moment.id, seen.id()])));
+            }
+            None => tally.may(),
         }
     }
 }

@@ -176,6 +176,77 @@ const LAWS: &[(&str, &str, Play)] = &[
         retained(film, &["m", "n"], 4_000);
         film.got(0, "publish", &message(1, if wrong { "m" } else { "n" }, &[("retain", true.into())]));
     }),
+    ("5", "retained-is-removed", |film, wrong| {
+        retained(film, &["m", ""], 4_000);
+        if wrong {
+            film.got(0, "publish", &message(1, "m", &[("retain", true.into())]));
+        }
+    }),
+    ("3.1.1", "retained-outlives-others", |film, wrong| {
+        login(film, "writer", 1, &[], &[]);
+        film.sent(1, "publish", &message(1, "m", &[("retain", true.into())])).got(1, "puback", &ack(1));
+        film.sent(1, "publish", &message(2, "n", &[])).got(1, "puback", &ack(2)).at(2_000);
+        login(film, "reader", 0, &[], &[]);
+        subscribe(film, 0, "a", &[]);
+        if !wrong {
+            film.got(0, "publish", &message(1, "m", &[("retain", true.into())])).sent(0, "puback", &ack(1));
+        }
+        film.at(6_000).close(0, By::Us);
+    }),
+    ("5", "id-free-after-puback", |film, wrong| under_one_id(film, wrong, 1)),
+    ("5", "id-free-after-pubcomp", |film, wrong| under_one_id(film, wrong, 2)),
+    ("5", "id-free-after-refusal", |film, wrong| under_one_id(film, wrong, 3)),
+    ("5", "large-is-skipped", |film, wrong| {
+        login(film, "reader", 0, &[("maximum_packet_size", Value::Int(60))], &[]);
+        subscribe(film, 0, "a", &[]);
+        login(film, "writer", 1, &[], &[]);
+        film.sent(1, "publish", &message(1, &"x".repeat(61), &[])).got(1, "puback", &ack(1));
+        film.sent(1, "publish", &message(2, "n", &[])).got(1, "puback", &ack(2));
+        if !wrong {
+            film.got(0, "publish", &message(1, "n", &[])).sent(0, "puback", &ack(1));
+        }
+        film.at(5_000).close(0, By::Us);
+    }),
+    ("5", "alias-is-accepted", |film, wrong| {
+        login(film, "writer", 1, &[], &[("topic_alias_maximum", Value::Int(if wrong { 4 } else { 3 }))]);
+        film.sent(1, "publish", &message(1, "m", &[("topic_alias", Value::Int(4))]));
+        film.got(1, "disconnect", &[("reason", Value::Int(0x94))]).close(1, By::Peer);
+    }),
+    ("5", "others-while-full", |film, wrong| {
+        two(film, [1, 2], &[("receive_maximum", Value::Int(2))]);
+        film.sent(0, "pingreq", &[]);
+        if !wrong {
+            film.got(0, "pingresp", &[]);
+        }
+        film.at(5_000).close(0, By::Us);
+    }),
+    ("5", "begun-outlives-unsubscribe", |film, wrong| {
+        passed_on(film, &exact("m"), &[exact("m")]);
+        film.sent(0, "unsubscribe", &[("packet_id", Value::Int(2)), ("filter", "a".into())]);
+        film.sent(0, "pubrec", &ack(1)).got(0, "unsuback", &[("packet_id", Value::Int(2)), ("reason", Value::Int(0))]);
+        let reason = if wrong { 0x92 } else { 0 };
+        film.got(0, "pubrel", &[("packet_id", Value::Int(1)), ("reason", Value::Int(reason))]);
+    }),
+    ("5", "shared-is-completed", |film, wrong| {
+        let durable = [("clean_start", false.into()), ("session_expiry", Value::Int(60))];
+        member(film, "reader", 0, &durable);
+        begun(film, 0);
+        login(film, "reader", 2, &durable, &[("session_present", true.into())]);
+        if !wrong {
+            let again: Vec<_> = exact("m").into_iter().filter(|(name, _)| *name != "dup").collect();
+            film.got(2, "publish", &[&again[..], &[("dup", true.into())]].concat());
+        }
+        film.at(5_000).close(2, By::Us);
+    }),
+    ("5", "shared-goes-to-no-other", |film, wrong| {
+        member(film, "reader", 0, &[]);
+        member(film, "reader", 2, &[("client_id", "other".into())]);
+        begun(film, 0);
+        if wrong {
+            film.got(2, "publish", &exact("m"));
+        }
+        film.at(5_000).close(2, By::Us);
+    }),
     ("5", "retain-as-published", |film, wrong| {
         login(film, "reader", 0, &[], &[]);
         subscribe(film, 0, "a", &[("retain_as_published", true.into())]);
@@ -276,6 +347,14 @@ const ELSEWHERE: &[&str] = &[
     "user-properties-in-order",
     "expiry-counted-down",
     "packet-size-kept",
+    "connack-leaves-out",
+    "puback-leaves-out",
+    "pubrec-leaves-out",
+    "pubrel-leaves-out",
+    "pubcomp-leaves-out",
+    "suback-leaves-out",
+    "unsuback-leaves-out",
+    "disconnect-leaves-out",
     "retained-is-not-sent",
     "only-retained-is-kept",
     "retain-flag-live",
@@ -295,6 +374,7 @@ const DECODED: &[(&str, &str, &str)] = &[
     ("suback", "property-length", "MQTT5 2.2.2-1"),
     ("suback", "user-property-text", "MQTT5 1.5.7-1"),
     ("disconnect", "session-expiry-in-disconnect", "MQTT5 3.14.2-2"),
+    ("connack", "connack-flags", "MQTT5 3.2.2-1"),
     ("connack", "listed-connack", "MQTT5 3.2.2-8"),
     ("puback", "listed-puback", "MQTT5 3.4.2-1"),
     ("pubrec", "listed-pubrec", "MQTT5 3.5.2-1"),
@@ -340,6 +420,45 @@ fn passed_on(film: &mut Film, gave: &[(&str, Value)], got: &[Vec<(&str, Value)>]
 /// What acknowledges a message.
 fn taken(message: &[(&str, Value)]) -> &'static str {
     if message.contains(&("qos", Value::Int(2))) { "pubrec" } else { "puback" }
+}
+
+/// A member of the group `g` of `a`, at QoS 2.
+fn member(film: &mut Film, who: &str, conn: u32, asked: &[(&str, Value)]) {
+    login(film, who, conn, asked, &[]);
+    film.sent(
+        conn,
+        "subscribe",
+        &[("packet_id", Value::Int(1)), ("filter", "$share/g/a".into()), ("qos", Value::Int(2))],
+    );
+    film.got(conn, "suback", &[("packet_id", Value::Int(1)), ("reason", Value::Int(2))]);
+}
+
+/// A QoS 2 message comes on a connection, which then ends.
+fn begun(film: &mut Film, conn: u32) {
+    login(film, "writer", 1, &[], &[]);
+    film.sent(1, "publish", &exact("m")).got(1, "pubrec", &ack(1));
+    film.got(conn, "publish", &exact("m")).close(conn, By::Us);
+}
+
+/// A message is over: acknowledged at QoS 1 or 2, or, as 3, refused at QoS 2. Then another has its identifier, and comes or not.
+fn under_one_id(film: &mut Film, missed: bool, how: i64) {
+    login(film, "reader", 0, &[], &[]);
+    subscribe(film, 0, "a", &[]);
+    login(film, "writer", 1, &[], &[]);
+    let first = [("topic", "elsewhere".into()), ("qos", Value::Int(how.min(2)))];
+    film.sent(1, "publish", &message(7, "m", &first));
+    match how {
+        1 => _ = film.got(1, "puback", &ack(7)),
+        2 => {
+            film.got(1, "pubrec", &ack(7)).sent(1, "pubrel", &ack(7)).got(1, "pubcomp", &ack(7));
+        }
+        _ => _ = film.got(1, "pubrec", &[("packet_id", Value::Int(7)), ("reason", Value::Int(0x87))]),
+    }
+    film.sent(1, "publish", &message(7, "n", &[])).got(1, "puback", &ack(7));
+    if !missed {
+        film.got(0, "publish", &message(1, "n", &[])).sent(0, "puback", &ack(1));
+    }
+    film.at(5_000).close(0, By::Us);
 }
 
 fn unaltered(film: &mut Film, wrong: bool, field: &'static str, value: Value) {
@@ -443,6 +562,43 @@ fn a_packet_of_the_server_keeps_to_our_maximum() {
         let bytes = Bytes { conn: 0, hex, len: None, sha256: None, packets: [packet].to_vec() };
         film.entry(Who::Member("reader".to_string(), 0), Event::Received(bytes));
         check(&film, expected);
+    }
+}
+
+#[test]
+fn a_sentence_is_left_out_where_our_maximum_has_no_room_for_it() {
+    const FIRST: &[(&str, &str)] = &[
+        ("connack", "20"),
+        ("puback", "40"),
+        ("pubrec", "50"),
+        ("pubrel", "62"),
+        ("pubcomp", "70"),
+        ("suback", "90"),
+        ("unsuback", "b0"),
+        ("disconnect", "e0"),
+    ];
+    let play = |kind: &str, first: &str, most: i64, says: bool| {
+        let mut film = film("5");
+        let asked =
+            [("client_id", "r".into()), ("clean_start", true.into()), ("maximum_packet_size", Value::Int(most))];
+        film.open("reader", 0, 0).sent(0, "connect", &asked);
+        let mut fields = testing::fields(&[("reason", Value::Int(0))]);
+        if says {
+            fields.set("reason_string", "x");
+        }
+        let packet = Packet { kind: kind.to_string(), fields, malformed: String::new() };
+        let hex = format!("{first}1e{}", "00".repeat(30));
+        let bytes = Bytes { conn: 0, hex, len: None, sha256: None, packets: [packet].to_vec() };
+        film.entry(Who::Member("reader".to_string(), 0), Event::Received(bytes));
+        let rule = format!("{kind}-leaves-out");
+        let armed = film.judge(&ORACLE).armed.iter().any(|row| row.rule == rule && row.is_armed());
+        (armed, broken(&film).contains(&rule))
+    };
+    for (kind, first) in FIRST {
+        // A packet of 32 bytes.
+        let played =
+            [(32, false), (31, true), (32, true), (96, false)].map(|(most, says)| play(kind, first, most, says));
+        assert_eq!(played, [(true, false), (true, true), (false, false), (false, false)], "{kind}");
     }
 }
 

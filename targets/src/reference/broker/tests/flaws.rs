@@ -407,6 +407,54 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
             w.publish(c, "a/x", 1, n, b"");
         }
     }),
+    (Flaw::AssignsOneClientId, |w| _ = w.dial(V5, &user("", "owner"))),
+    (Flaw::UnsubscribeEndsDelivery, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.subscribe(c, 1, "a/x", 2);
+        w.publish(c, "a/x", 2, 7, b"x");
+        w.unsubscribe(c, 2, "a/x");
+        w.pubrec(c, 1);
+    }),
+    (Flaw::StallsWhenFull, |w| {
+        let c = w.client(V5, &As { receive_maximum: Some(1), ..user("c", "owner") });
+        w.subscribe(c, 1, "a/x", 1);
+        w.publish(c, "a/x", 1, 7, b"x");
+        w.bytes(c, b"\xc0\0");
+    }),
+    (Flaw::RemembersUsedIds, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.subscribe(c, 1, "a/x", 0);
+        for _ in 0..2 {
+            w.publish(c, "a/x", 2, 7, b"x");
+            w.pubrel(c, 7);
+        }
+    }),
+    (Flaw::IgnoresPacketMaximum, large_then_small),
+    (Flaw::LargeMessageStalls, large_then_small),
+    (Flaw::AnyMessageClears, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.retain(c, "a/x", 1, 1, b"x");
+        w.publish(c, "a/x", 1, 2, b"y");
+        w.subscribe(c, 3, "a/x", 0);
+    }),
+    (Flaw::ClearingKeeps, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        w.retain(c, "a/x", 1, 1, b"x");
+        w.retain(c, "a/x", 1, 2, b"");
+        w.subscribe(c, 3, "a/x", 0);
+    }),
+    (Flaw::RefusesHigherAliases, |w| after_connect(w, b"\x30\x09\0\x03a/x\x03\x23\0\x10")),
+    (Flaw::SharedGoesOnAtQos2, |w| {
+        let members = ["s", "t"].map(|id| w.client(V5, &user(id, "owner")));
+        for member in members {
+            w.subscribe(member, 1, "$share/g/a/x", 2);
+        }
+        let p = w.client(V5, &user("p", "owner"));
+        w.publish(p, "a/x", 2, 7, b"x");
+        for member in members {
+            w.lose(member);
+        }
+    }),
     (Flaw::RetainThenClearCrashes, retain_then_clear),
     (Flaw::FlakyBySeed, |w| {
         for seed in 0..8 {
@@ -424,6 +472,14 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         }
     }),
 ];
+
+/// To a client that takes 60 bytes.
+fn large_then_small(w: &mut World) {
+    let c = w.client(V5, &As { packet_maximum: Some(60), ..user("c", "owner") });
+    w.subscribe(c, 1, "a/x", 1);
+    w.publish(c, "a/x", 1, 7, &[b'x'; 100]);
+    w.publish(c, "a/x", 1, 8, b"x");
+}
 
 #[test]
 fn a_flaky_flaw_shows_with_some_seeds_and_not_with_others() {
