@@ -118,8 +118,17 @@ impl Client<'_> {
         let durable = !named || self.one_in(2);
         self.connect(!durable || !named, durable);
         self.subscribe_to("own", 2);
-        if self.nth == 1 && self.fleet.version != "3.1.1" && self.one_in(2) {
-            self.subscribe_to("shared", 2);
+        match self.nth {
+            0 if self.fleet.version != "3.1.1" => self.step(&[
+                ("do", "subscribe".into()),
+                ("filter", self.topic("keep/+").into()),
+                ("qos", 1_i64.into()),
+                ("no_local", true.into()),
+                ("retain_as_published", true.into()),
+                ("part", "stimulus".into()),
+            ]),
+            1 if self.fleet.version != "3.1.1" => self.subscribe_to("shared", 2),
+            _ => {}
         }
         for _ in 0..=self.rng.below(2) {
             self.subscribe();
@@ -152,7 +161,8 @@ impl Client<'_> {
             11 => self.step(&[("do", "ping".into())]),
             12 if durable => self.leave(),
             13 => {
-                let act = self.rng.below(3);
+                // What the first two leave is always the same: one keeps, one removes.
+                let act = if self.nth < 2 { self.nth } else { self.rng.below(3) };
                 self.keep(act);
             }
             _ => {
@@ -227,11 +237,15 @@ impl Client<'_> {
 
     fn forgetful(&mut self) {
         let v5 = self.fleet.version != "3.1.1";
-        let shares = v5 && self.one_in(2);
-        let lasts = !v5 || !self.one_in(if shares { 2 } else { 4 });
+        let lasts = !v5 || self.one_in(2);
         self.connect(false, lasts);
-        let qos = if shares { 2 } else { 1 + self.rng.below(2) as i64 };
-        self.subscribe_to(if shares { "shared" } else { "#" }, qos);
+        let qos = 1 + self.rng.below(2) as i64;
+        if v5 {
+            self.subscribe_to("shared", 2);
+            self.subscribe_to("a/#", qos);
+        } else {
+            self.subscribe_to("#", qos);
+        }
         self.wait(1_200);
         self.step(&[("do", "reset".into())]);
         self.wait(300);
@@ -256,7 +270,7 @@ impl Client<'_> {
         let filter = match what {
             "own" => self.own("+"),
             "keep" => self.topic("keep/+"),
-            "shared" => format!("$share/g/{}", self.topic("#")),
+            "shared" => format!("$share/g/{}", self.topic("own/+/+")),
             filter => self.topic(filter),
         };
         self.step(&[
@@ -329,7 +343,7 @@ impl Client<'_> {
         let shared = self.one_in(8);
         let filter = FILTERS[self.rng.below(FILTERS.len() as u64) as usize];
         // A group is one where its filter is the same.
-        let filter = if shared && self.one_in(2) { "#" } else { filter };
+        let filter = if shared && self.one_in(2) { "own/+/+" } else { filter };
         let filter = self.topic(filter);
         let filter = if shared && self.fleet.version != "3.1.1" { format!("$share/g/{filter}") } else { filter };
         let mut step = vec![
