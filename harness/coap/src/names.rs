@@ -3,9 +3,11 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::{Value, hex};
+use proofhouse_core::words::{self, Words};
 
-use crate::codec::{Token, uint_value};
+use crate::codec::{Code, Token, uint_value};
 
 /// How the value of an option reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +55,36 @@ pub const OPTIONS: [(&str, u16, Form); 24] = [
     ("no_response", 258, Form::Uint),
     ("request_tag", 292, Form::Opaque),
 ];
+
+/// Fields of messages beside options.
+const FIELDS: [(&str, words::Form); 11] = [
+    (Packet::MESSAGE, words::Form::Word(|text| matches!(text, "con" | "non" | "ack" | "rst"))),
+    ("code", words::Form::Word(|text| text.parse::<Code>().is_ok())),
+    ("method", words::Form::Text),
+    ("mid", words::Form::Number),
+    ("token", words::Form::Text),
+    ("tkl", words::Form::Number),
+    ("version", words::Form::Number),
+    ("payload", words::Form::Text),
+    ("options", words::Form::Number),
+    ("option_cut", words::Form::Truth),
+    ("raw", words::Form::Text),
+];
+
+/// The words in which messages are told: what a message is, and its type beside that.
+#[must_use]
+pub fn words() -> Words {
+    let kinds = ["request", "response", "ping", "empty", "reserved", "datagram", "con", "non", "ack", "rst"].to_vec();
+    let options = OPTIONS.into_iter().map(|(name, _, form)| {
+        let form = match form {
+            Form::Uint => words::Form::Number,
+            Form::Flag => words::Form::Truth,
+            _ => words::Form::Text,
+        };
+        (name, form)
+    });
+    Words { kinds, fields: FIELDS.into_iter().chain(options).collect() }
+}
 
 /// The option of this name.
 #[must_use]

@@ -9,7 +9,7 @@ use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
 use crate::codec::Code;
-use crate::{behaviour, cases, describe, dialog, oracle, probes, residue, steps};
+use crate::{behaviour, cases, describe, dialog, names, oracle, probes, residue, steps};
 
 /// CoAP over UDP, RFC 7252, with RFC 7641 and RFC 7959.
 pub const COAP: Protocol = Protocol {
@@ -27,6 +27,7 @@ pub const COAP: Protocol = Protocol {
     ping: Some(PING),
     dialog: dialog::dialog,
     describe: describe::describe,
+    words: Some(names::words),
     class,
     grammar: &GRAMMAR,
     shared: Shared { residue: residue::residue, ..Shared::NOTHING },

@@ -55,3 +55,4 @@ pub mod value;
 pub mod verdict;
 pub mod vocabulary;
 pub mod witness;
+pub mod words;

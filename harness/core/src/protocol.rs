@@ -13,6 +13,7 @@ use crate::shared::Shared;
 use crate::time::Time;
 use crate::transcript::Packet;
 use crate::value::{Fields, Value};
+use crate::words::Words;
 
 /// A step that a script can say.
 #[derive(Clone, Copy, Debug)]
@@ -152,6 +153,8 @@ pub struct Protocol {
     pub dialog: NewDialog,
     /// Reads a stream for the transcript: one per connection and direction.
     pub describe: NewDescribe,
+    /// The types and fields in which [`Protocol::describe`] tells packets. `None`: any may come, and no expectation is checked.
+    pub words: Option<fn() -> Words>,
     /// The value is one of a class of the protocol: `refused` for a reason of at least 0x80. `None`: no such class.
     pub class: Class,
     /// What rules of every protocol must know of its packets.

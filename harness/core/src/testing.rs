@@ -164,6 +164,7 @@ pub const PROTOCOL: Protocol = Protocol {
     ping: None,
     dialog: |_, _, _| panic!("this protocol has no scripts"),
     describe: |_, _| panic!("nobody reads the packets of this protocol"),
+    words: None,
     class: |_, _, _, _| None,
     shared: Shared::NOTHING,
     check: |_, _| Ok(()),

@@ -1,4 +1,6 @@
 //! The words that scenarios and transcripts use for what the standard names at length.
+use proofhouse_core::words::{Form, Words};
+
 use crate::codec::{Kind, PropertyId, Version};
 
 use PropertyId as Id;
@@ -44,6 +46,62 @@ pub const WILL_NAMES: [(&str, PropertyId); 7] = [
     ("will_correlation_data", Id::CorrelationData),
     ("will_user_properties", Id::UserProperty),
 ];
+
+/// Fields of packets beside properties.
+const FIELDS: [(&str, Form); 26] = [
+    ("reason", Form::Number),
+    ("session_present", Form::Truth),
+    ("packet_id", Form::Number),
+    ("topic", Form::Text),
+    ("qos", Form::Number),
+    ("retain", Form::Truth),
+    ("dup", Form::Truth),
+    ("payload", Form::Text),
+    ("payload_len", Form::Number),
+    ("filter", Form::Text),
+    ("filters", Form::Text),
+    ("no_local", Form::Truth),
+    ("retain_as_published", Form::Truth),
+    ("retain_handling", Form::Number),
+    ("client_id", Form::Text),
+    ("clean_start", Form::Truth),
+    ("keep_alive", Form::Number),
+    ("username", Form::Text),
+    ("password", Form::Text),
+    ("will_topic", Form::Text),
+    ("will_payload", Form::Text),
+    ("will_payload_len", Form::Number),
+    ("will_qos", Form::Number),
+    ("will_retain", Form::Truth),
+    ("flags", Form::Number),
+    ("raw", Form::Text),
+];
+
+/// The words in which packets are told.
+#[must_use]
+pub fn words() -> Words {
+    let kinds = Kind::ALL.into_iter().map(kind).chain(["reserved"]).collect();
+    let properties =
+        PROPERTY_NAMES.into_iter().chain(WILL_NAMES.into_iter().filter(|(_, id)| *id != Id::WillDelayInterval));
+    let fields = FIELDS.into_iter().chain(properties.map(|(name, id)| (name, form(id)))).collect();
+    Words { kinds, fields }
+}
+
+const fn form(id: PropertyId) -> Form {
+    match id {
+        Id::ContentType
+        | Id::ResponseTopic
+        | Id::CorrelationData
+        | Id::AssignedClientIdentifier
+        | Id::AuthenticationMethod
+        | Id::AuthenticationData
+        | Id::ResponseInformation
+        | Id::ServerReference
+        | Id::ReasonString
+        | Id::UserProperty => Form::Text,
+        _ => Form::Number,
+    }
+}
 
 /// The short name of a property.
 #[must_use]

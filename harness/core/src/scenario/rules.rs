@@ -3,7 +3,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::alternative;
+use super::alternative::{self, Hears};
 use super::context::{Context, Stop, place};
 use super::fleet::named;
 use super::step;
@@ -129,6 +129,8 @@ fn seen_at(mut keys: Keys<'_>, cx: &Context<'_>) -> Result<(crate::plan::Alterna
     let at = keys.text("at")?;
     let at = keys.need("at", at)?;
     cx.fleets(&[(place(&at).to_string(), keys.span_of("at"))])?;
-    let alternative = alternative::read(keys, place(&at), cx)?;
+    // Fleets are read after their names: which protocol this one speaks is not known yet.
+    let hears = Hears { fleet: place(&at), protocol: None, version: "" };
+    let alternative = alternative::read(keys, &hears, cx)?;
     Ok((alternative, at))
 }

@@ -3,7 +3,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::alternative;
+use super::alternative::{self, Hears};
 use super::context::{Context, Stop};
 use crate::document::{Keys, Located, Mistake, Span};
 use crate::ids::{BindId, MarkId};
@@ -61,7 +61,8 @@ fn keys(value: &mut Located, index: u16, speaker: &Speaker<'_>, cx: &Context<'_>
     let part = keys.word("part", &Part::WORDS)?.or(speaker.part);
     let speaks_as = keys.text("as")?;
     let speaks_as = speaks_as.map(|party| cx.names.party(&party, keys.span_of("as"))).transpose()?;
-    let any = alternative::all(&mut keys, speaker.fleet, cx)?;
+    let hears = Hears { fleet: speaker.fleet, protocol: speaker.protocol, version: speaker.version };
+    let any = alternative::all(&mut keys, &hears, cx)?;
     let within = within(&mut keys, &any)?;
     let canary = keys.text("canary")?.map(|name| cx.names.canary(&name, keys.span_of("canary"))).transpose()?;
     let pace = keys.text("pace")?.map(|text| pace(&text, keys.span_of("pace"))).transpose()?;
