@@ -47,7 +47,8 @@ fn awaits(protocol: &str, expect: &str) -> Result<(), String> {
     };
     let text = format!(
         "format = 1\ntitle = \"t\"\nattack = \"XX-01\"\nlevel = \"must\"\nprotocol = \"{protocol}\"\n{version}limit = \"30s\"\n\
-         [fleet.foe]\nbehaviour = \"script\"\nstep = [\n  {{ do = \"{verb}\", expect = {expect}, part = \"stimulus\" }},\n]\n\
+         [fleet.foe]\nbehaviour = \"script\"\nstep = [\n  {{ do = \"{verb}\", expect = {expect}, part = \"stimulus\" }},\n  \
+         {{ do = \"{verb}\", part = \"control\" }},\n]\n\
          [[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n"
     );
     proofhouse_core::scenario::Scenario::load("x", "x.toml", &text, &registry()).map(|_| ()).map_err(|e| e.to_string())

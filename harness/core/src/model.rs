@@ -75,6 +75,12 @@ impl Breach {
         Breach { clause: Some(clause.into()), ..self }
     }
 
+    /// It came wrong only if what was acknowledged long before had been handled by then: the text names no time.
+    #[must_use]
+    pub fn by_our_time(self) -> Breach {
+        Breach { our_time: true, ..self }
+    }
+
     /// Something did not come for as long as we had patience.
     pub fn missed(place: impl Into<String>, actual: impl Into<String>, entries: &[EntryId]) -> Breach {
         Breach { our_time: true, ..Breach::seen(place, actual, entries) }

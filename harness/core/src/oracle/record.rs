@@ -457,7 +457,7 @@ pub struct Crossing<'a> {
 }
 
 /// Whether a step of this verb puts bytes on the wire: some verbs of the engine do not, every verb of a protocol does.
-pub(crate) fn writes(verb: &str) -> bool {
+pub fn writes(verb: &str) -> bool {
     !matches!(verb, "open" | "wait" | "expect" | "shutdown" | "reset" | "stop-reading")
 }
 

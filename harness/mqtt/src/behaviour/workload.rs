@@ -28,6 +28,9 @@ const TOPICS: &[&str] = &["a", "a/b", "b", "c/b", "\u{e4}", "a/b/c"];
 /// How long the last connection of a client stands, so that what is owed to it has its time: longer than the model's patience.
 const STAYS: &str = "3500ms";
 
+/// Packet identifiers of messages begin past those that a connection gives to its subscriptions.
+const FIRST_ID: i64 = 1_000;
+
 /// The scripts of a fleet.
 ///
 /// # Errors
@@ -298,7 +301,9 @@ impl Client<'_> {
             ("payload", format!("{}-{}{tail}", self.nth, self.count).into()),
             ("part", "stimulus".into()),
         ];
-        step.extend(id.map(|id| ("packet_id", id.into())));
+        if qos > 0 {
+            step.push(("packet_id", id.unwrap_or(FIRST_ID + self.count as i64).into()));
+        }
         self.step(&step);
     }
 
@@ -310,6 +315,7 @@ impl Client<'_> {
         // One that comes back has been served: that it does not get so far is the target's affair.
         if self.steps.is_empty() {
             step.push(("part", "control".into()));
+            step.push(("expect", table(&[("type", "connack".into()), ("reason", 0_i64.into())])));
         }
         if v5 && durable {
             step.push(("session_expiry", 300_i64.into()));
@@ -379,14 +385,19 @@ impl Client<'_> {
         let tail = if self.one_in(8) { self.rng.below(3_000) } else { self.rng.below(20) };
         let clears = retain && self.one_in(4);
         let payload = format!("{}-{}:{}", self.nth, self.count, "x".repeat(tail as usize));
+        let qos = self.rng.below(3);
         let mut step = vec![
             ("do", Value::from("publish")),
             ("topic", self.topic(topic).into()),
-            ("qos", (self.rng.below(3) as i64).into()),
+            ("qos", (qos as i64).into()),
             ("retain", retain.into()),
             ("payload", if clears { "".into() } else { payload.as_str().into() }),
             ("part", "stimulus".into()),
         ];
+        // Never one that may still be in use in a session that was left: a reset takes what we had said last with it.
+        if qos > 0 {
+            step.push(("packet_id", (FIRST_ID + self.count as i64).into()));
+        }
         if self.fleet.version != "3.1.1" && !clears {
             self.properties(&mut step);
         }
@@ -434,8 +445,7 @@ impl Client<'_> {
     }
 
     fn step(&mut self, keys: &[(&str, Value)]) {
-        self.steps
-            .push(Value::Table(Fields(keys.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect())));
+        self.steps.push(table(keys));
     }
 
     fn topic(&self, below: &str) -> String {
@@ -445,4 +455,8 @@ impl Client<'_> {
     fn one_in(&mut self, n: u64) -> bool {
         self.rng.below(n) == 0
     }
+}
+
+fn table(keys: &[(&str, Value)]) -> Value {
+    Value::Table(Fields(keys.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect()))
 }

@@ -175,6 +175,12 @@ impl<'a> Conn<'a> {
     fn is_quiet(&self, end: Time) -> bool {
         self.last_heard.is_none_or(|last| end.since(last) >= PATIENCE / 2)
     }
+    /// No message had come on it for a while before `end`: a server may pace what it has to deliver.
+    fn has_no_more(&self, end: Time) -> bool {
+        let messages = || self.packets.iter().rev().filter(|seen| !seen.sent && seen.is("publish"));
+        let last = messages().find(|seen| seen.moment.at <= end);
+        last.is_none_or(|seen| end.since(seen.moment.at) >= PATIENCE / 2)
+    }
     /// A request that left us after `since` was answered.
     pub fn answers_later(&self, since: Time) -> bool {
         self.served.is_some_and(|served| served > since)
@@ -394,7 +400,8 @@ impl<'a> Facts<'a> {
         let slack = self.record.lateness.between(conn.who.0, since, end);
         let waited = end.since(since) >= PATIENCE + slack && self.record.lateness.stopped_between(since, end).is_none();
         let slow = self.record.slow_as_ever(PATIENCE).is_some();
-        !conn.deaf && !slow && waited && (conn.is_quiet(end) || conn.answers_later(since))
+        let done = conn.has_no_more(end) && (conn.is_quiet(end) || conn.answers_later(since));
+        !conn.deaf && !slow && waited && done
     }
 }
 

@@ -12,13 +12,16 @@ mod sessions;
 #[cfg(test)]
 mod tests;
 
+use alloc::format;
+use alloc::string::String;
+
 use proofhouse_core::model;
-use proofhouse_core::oracle::record::Record;
+use proofhouse_core::oracle::record::{Record, StepRun, writes};
 use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
-use proofhouse_core::transcript::Transcript;
-use proofhouse_core::verdict::Judgement;
+use proofhouse_core::transcript::{StepState, Transcript};
+use proofhouse_core::verdict::{Judgement, Verdict};
 
 use facts::{Facts, speaks};
 
@@ -44,7 +47,21 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let spoken = spoken.map(|(version5, document)| (Facts::of(plan, &record, version5), document));
     let judged = spoken.filter(|(facts, _)| !facts.conns.is_empty());
     let judgements = judged.map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, &facts));
-    judgements
-        .reduce(model::both)
-        .unwrap_or_else(|| Judgement::not_applicable(ORACLE.id, alloc::vec![], "no client of MQTT took part"))
+    let judgement = judgements.reduce(model::both);
+    match (judgement, unserved(&record)) {
+        (Some(judgement), Some(why)) if judgement.verdict == Verdict::Pass => {
+            Judgement { armed: judgement.armed, ..Judgement::inconclusive(ORACLE.id, why) }
+        }
+        (Some(judgement), _) => judgement,
+        (None, _) => Judgement::not_applicable(ORACLE.id, alloc::vec![], "no client of MQTT took part"),
+    }
+}
+
+/// Legal use that the target let nobody say: nothing shows how it would have served that.
+fn unserved(record: &Record<'_>) -> Option<String> {
+    let all = record.steps.values().filter(|step| writes(step.verb));
+    let barred = |step: &&StepRun<'_>| matches!(step.ended, Some((_, StepState::Barred)));
+    let first = all.clone().find(barred)?;
+    let (n, of) = (all.clone().filter(barred).count(), all.count());
+    Some(format!("{n} of {of} steps could not be said, such as {}: {}", first.name(), first.detail))
 }

@@ -451,7 +451,8 @@ fn no_local(facts: &Facts<'_>, tally: &mut Tally) {
             continue;
         }
         // What a subscription brings of the retained store is not forwarded to it: the text leaves that open.
-        if message.retain && !matching(session, delivery).any(|one| one.held(message) == Held::Must) {
+        let brought = |one: &Subscription| one.asked.id > message.sent.id || one.held(message) != Held::Must;
+        if message.retain && matching(session, delivery).any(brought) {
             tally.may();
             continue;
         }

@@ -259,7 +259,7 @@ fn retained_is_the_last(facts: &Facts<'_>, tally: &mut Tally) {
         let replaced = store.iter().any(|(_, other)| !other.is_empty() && over(facts, message, other, first));
         let breach = replaced.then(|| {
             let what = format!("a retained message of {:?} came that was replaced before", message.topic);
-            Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id])
+            Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id]).by_our_time()
         });
         if store.len() > 1 {
             tally.must_not(delivery.moment.id, breach);
@@ -278,7 +278,7 @@ fn retained_is_removed(facts: &Facts<'_>, tally: &mut Tally) {
             (true, _) => Breach::seen("publish/empty", "an empty retained message was kept", &[delivery.moment.id]),
             (false, true) => {
                 let what = format!("a retained message of {:?} came that was removed before", message.topic);
-                Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id])
+                Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id]).by_our_time()
             }
             (false, false) => continue,
         };
@@ -324,6 +324,7 @@ fn only_retained_is_kept(facts: &Facts<'_>, tally: &mut Tally) {
                 message.topic
             );
             Breach::seen(format!("publish/qos{}", delivery.qos), what, &[message.sent.id, delivery.moment.id])
+                .by_our_time()
         });
         tally.must_not(delivery.moment.id, breach);
     }
@@ -355,6 +356,7 @@ fn retain_flag_live(facts: &Facts<'_>, tally: &mut Tally) {
         let breach = delivery.retain.then(|| {
             let what = format!("RETAIN 1 on a live message on {:?}", message.topic);
             Breach::seen(format!("publish/qos{}", delivery.qos), what, &[message.sent.id, delivery.moment.id])
+                .by_our_time()
         });
         tally.must_not(delivery.moment.id, breach);
     }
@@ -382,6 +384,7 @@ fn retain_flag_new(facts: &Facts<'_>, tally: &mut Tally) {
                 "RETAIN 0 on a retained message for a new subscription",
                 &[message.sent.id, delivery.moment.id],
             )
+            .by_our_time()
         });
         tally.must(delivery.moment.id, breach);
     }
