@@ -44,6 +44,11 @@ fn what_the_journal_does_not_vouch_for_is_neither_replayed_nor_reported() {
         std::fs::write(folder.join(file), before).unwrap();
         expect_code(&again(), 100);
     }
+    let target = temp.path().join("r/targets/reference.toml");
+    let before = std::fs::read_to_string(&target).unwrap();
+    std::fs::write(&target, format!("{before}\n# edited\n")).unwrap();
+    expect_code(&again(), 7);
+    std::fs::write(&target, before).unwrap();
     expect_code(&run(temp.path(), &["shrink", folder.to_str().unwrap(), "--budget", "5"]), 0);
     expect_code(&again(), 100);
 }

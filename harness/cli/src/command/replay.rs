@@ -95,6 +95,11 @@ impl Stored {
         }
         let flaws = if flaws.is_empty() { &self.finding.flaws } else { flaws };
         match library::kept(&self.folder.join("../.."), &self.finding.target, flaws, registry)? {
+            Some(target) if target.spec.digest != self.finding.target_digest && *flaws == self.finding.flaws => {
+                let text =
+                    format!("{}: its run kept another target file than the one that was journalled", self.finding.id);
+                Err(Failure::new(ExitCode::Unverified, format!("{text}; play on one of your own with --target")))
+            }
             Some(target) => Ok(target),
             None => library::target(&self.finding.target, flaws, registry),
         }

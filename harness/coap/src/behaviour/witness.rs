@@ -167,6 +167,8 @@ impl Getter {
                 match answer(&packets, token).and_then(|answer| answer.fields.text("code")) {
                     Some(code) if LIMITS.contains(&code) => Welcome::TurnedAway,
                     Some(code) if !code.starts_with('5') => Welcome::Served,
+                    // A Reset refuses the message whatever it asks [RFC 7252 §4.2].
+                    None if packets.iter().any(|packet| packet.kind == "rst") => Welcome::TurnedAway,
                     _ => return Heard::Nothing,
                 }
             }

@@ -85,14 +85,15 @@ fn ignored(
     crowded(plan, record, witness, knock)
 }
 
-/// The longest that the witness waited before the attack from a connection to the first answer on it: a log-in may take a server longer
+/// The longest that the witness waited from a connection of before the attack to the first answer on it: a log-in may take a server longer
 /// than a round trip.
 fn let_in(record: &Record<'_>, witness: &str) -> Option<Duration> {
     let attack = record.attack().map_or(Time::NEVER, |(first, _)| first.at);
     let own = record.connections.iter().filter(|(_, connection)| connection.fleet == witness);
     let waits = own.filter_map(|(conn, connection)| {
+        let opened = connection.opened.filter(|opened| opened.at <= attack)?;
         let answer = record.packets_of(*conn).find(|crossing| !crossing.sent)?.moment.at;
-        (answer <= attack).then_some(answer.since(connection.opened?.at))
+        Some(answer.since(opened.at))
     });
     waits.max()
 }

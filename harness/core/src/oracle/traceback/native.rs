@@ -30,7 +30,9 @@ fn rust(lines: &[Line<'_>], at: usize) -> Option<Read> {
     if stack.is_empty() {
         return None; // words of a log, not a report: a panic says where it was
     }
-    Some(Read { kind: "panic".into(), frame: stack.into_frame(), uncaught: true, next })
+    // One of the main thread that nobody catches is the end of the process, which tells of itself.
+    let uncaught = !lines[at].1.contains("thread 'main'");
+    Some(Read { kind: "panic".into(), frame: stack.into_frame(), uncaught, next })
 }
 
 /// `  5: app::handle` and `        at ./src/a.rs:12:5` below it.
@@ -69,7 +71,8 @@ fn go(lines: &[Line<'_>], at: usize) -> Option<Read> {
         }
         next += 1;
     }
-    Some(Read { kind: kind.into(), frame: stack.into_frame(), uncaught: true, next })
+    // A panic that nobody recovers from is the end of the process, which tells of itself.
+    Some(Read { kind: kind.into(), frame: stack.into_frame(), uncaught: kind != "panic", next })
 }
 
 /// `==1==ERROR: AddressSanitizer: heap-use-after-free on address ..`, then `#0 0x.. in f /src/a.c:12:3` from the innermost out.

@@ -94,8 +94,9 @@ fn lines_of_other_streams_between_the_frames_are_passed_over() {
 fn a_rust_panic_is_its_place_in_both_spellings() {
     let place = "panic at handler.rs:12";
     check("thread 'worker-7' (81) panicked at src/handler.rs:12:5:\nindex 9 out of bounds", place, true);
-    check("thread 'main' panicked at 'index 9: len 3', src/handler.rs:12:5", place, true);
-    check("thread 'main' panicked at /home/a/b/src/handler.rs:12:5:\nx", place, true);
+    check("thread 'worker-7' panicked at 'index 9: len 3', src/handler.rs:12:5", place, true);
+    // The main thread's ends the process, or was caught.
+    check("thread 'main' panicked at /home/a/b/src/handler.rs:12:5:\nx", place, false);
 }
 
 #[test]
@@ -111,7 +112,15 @@ fn a_go_panic_is_the_innermost_own_function() {
     let text = "panic: runtime error: index out of range [5] with length 3\n\ngoroutine 81 [running]:\n\
                 runtime.gopanic({0x5a, 0xc0})\n\t/usr/local/go/src/runtime/panic.go:914 +0x21f\n\
                 main.(*Server).handle(0xc000120, {0xc1, 0x2})\n\t/srv/app/server.go:77 +0x1d4\nmain.main()\n\t/srv/app/main.go:9 +0x1\n";
-    check(text, "panic at server.go:77 (main.(*Server).handle)", true);
+    let place = "at server.go:77 (main.(*Server).handle)";
+    // Whoever lives on after it has recovered; what cannot be recovered from is called otherwise.
+    check(text, &format!("panic {place}"), false);
+    let fatal = text.replacen(
+        "panic: runtime error: index out of range [5] with length 3",
+        "fatal error: all goroutines are asleep",
+        1,
+    );
+    check(&fatal, &format!("fatal error {place}"), true);
     // Words of a log that are no panic.
     assert_eq!(
         read("panic: button pressed"),
