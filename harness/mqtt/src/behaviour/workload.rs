@@ -28,9 +28,6 @@ const TOPICS: &[&str] = &["a", "a/b", "b", "c/b", "\u{e4}", "a/b/c"];
 /// How long the last connection of a client stands, so that what is owed to it has its time: longer than the model's patience.
 const STAYS: &str = "3500ms";
 
-/// Packet identifiers of messages begin past those that a connection gives to its subscriptions.
-const FIRST_ID: i64 = 1_000;
-
 /// The scripts of a fleet.
 ///
 /// # Errors
@@ -193,10 +190,16 @@ impl Client<'_> {
             ("topic", self.topic(&format!("keep/{}", self.nth)).into()),
             // Of one quality, so that they are handled in the order in which they are sent.
             ("qos", ((1 + self.nth % 2) as i64).into()),
+            ("packet_id", self.id().into()),
             ("retain", retain.into()),
             ("payload", payload.into()),
             ("part", "stimulus".into()),
         ]);
+    }
+
+    /// A packet identifier of the latest message's own, with room for those that the connection gives to what comes after it.
+    fn id(&self) -> i64 {
+        1_000 + 10 * self.count as i64
     }
 
     /// Two messages under one identifier, the second when the first is over: acknowledged, or refused for want of rights.
@@ -302,7 +305,7 @@ impl Client<'_> {
             ("part", "stimulus".into()),
         ];
         if qos > 0 {
-            step.push(("packet_id", id.unwrap_or(FIRST_ID + self.count as i64).into()));
+            step.push(("packet_id", id.unwrap_or(self.id()).into()));
         }
         self.step(&step);
     }
@@ -394,9 +397,9 @@ impl Client<'_> {
             ("payload", if clears { "".into() } else { payload.as_str().into() }),
             ("part", "stimulus".into()),
         ];
-        // Never one that may still be in use in a session that was left: a reset takes what we had said last with it.
+        // None that may still be in use in a session that was left: a reset takes what we had said last with it.
         if qos > 0 {
-            step.push(("packet_id", (FIRST_ID + self.count as i64).into()));
+            step.push(("packet_id", self.id().into()));
         }
         if self.fleet.version != "3.1.1" && !clears {
             self.properties(&mut step);
