@@ -27,6 +27,12 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
+    if let Some(who) = before_the_attack(expect, &record) {
+        return Judgement::inconclusive(
+            ORACLE.id,
+            format!("the target ended a connection of {who} before the attack as well"),
+        );
+    }
     let (gone, mut violations): (BTreeSet<u32>, Vec<Violation>) = thrown_out(expect, &record).unzip();
     violations.extend(unanswered(expect, &record, &gone));
     if !violations.is_empty() {
@@ -83,6 +89,18 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = (u32
         };
         Some((*conn, violation))
     })
+}
+
+/// A connection that the target ended before the attack began, as a server may that finds a client idle: what it does afterwards shows
+/// nothing of the attack.
+fn before_the_attack(expect: &Expect, record: &Record<'_>) -> Option<String> {
+    let (first, _) = record.attack()?;
+    let ended = |(conn, connection): &(&u32, &Connection<'_>)| {
+        let by_target = matches!(connection.closed, Some((moment, By::Peer, _)) if moment < first);
+        expect.is_about(connection.fleet) && connection.opened.is_some() && by_target && !said_goodbye(record, **conn)
+    };
+    let (_, connection) = record.connections.iter().find(ended)?;
+    Some(format!("{}[{}]", connection.fleet, connection.member))
 }
 
 /// The target said goodbye: whoever ends the connection then, it was the target's doing.

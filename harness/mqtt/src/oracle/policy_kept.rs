@@ -18,12 +18,14 @@ use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Entry, Event, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
+use super::arrivals::arrivals;
 use super::identity::{Login, logins, name_of, party};
+use super::reads_within_rights;
 use crate::codec::topic::matches;
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "policy-kept",
-    doc: "a canary arrives only at parties that may read its topic, and only from parties that may write it, at the time it arrives",
+    doc: "a message arrives only at parties that may read its topic, and a canary only from parties that may write it, at the time it arrives",
     clauses: &[],
     needs: Needs::Full,
     kind: FindingKind::Disclosure,
@@ -60,6 +62,13 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 None => evidence.push(seen.moment.id),
             }
         }
+    }
+    if violations.is_empty() {
+        // A server that strips what it must not show still tells where something was said.
+        let Court { record, logins, rights, grace, .. } = &court;
+        let mut stripped = arrivals(expect, record);
+        stripped.retain(|arrival| !plan.canaries.iter().any(|(_, text)| carries(arrival.packet, text)));
+        violations = reads_within_rights::beyond(&stripped, expect, (plan, record), logins, rights, *grace).0;
     }
     if !violations.is_empty() {
         violations.dedup_by(|a, b| a.place == b.place && a.actual == b.actual);

@@ -19,6 +19,26 @@ fn a_connection_that_is_gone_and_the_step_on_it_are_one_disturbance() {
 }
 
 #[test]
+fn a_target_that_ends_idle_clients_before_the_attack_as_well_shows_nothing_by_it() {
+    let ended = |at: u64| {
+        let mut film = Film::new(plan(&format!("{TWO}[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n")));
+        film.at(0).open("honest", 0, 1).got(1, "welcome", &[]).met("honest", 0, 0, 1);
+        film.at(100).open("foe", 0, 2);
+        if at < 1_000 {
+            film.at(at).close(1, By::Peer);
+        }
+        film.at(1_000).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+        film.step("foe", 0, 1, Some(2), StepState::Met);
+        if at > 1_000 {
+            film.at(at).close(1, By::Peer);
+        }
+        film.judge(&fleet_undisturbed::ORACLE)
+    };
+    assert_says(&ended(999), Verdict::Inconclusive, "before the attack as well");
+    assert_says(&ended(1_001), Verdict::Fail, "ended it");
+}
+
+#[test]
 fn who_acknowledges_what_is_malformed_has_taken_it_however_short_the_record_is() {
     let rules = "[[expect]]\noracle = \"closes-in-time\"\nof = \"foe\"\nwithin = \"5s\"\n";
     let acknowledged = |times: usize| {

@@ -75,6 +75,19 @@ fn an_echo_to_its_own_sender_tells_nobody_anything() {
 }
 
 #[test]
+fn a_message_that_was_stripped_still_tells_where_something_was_said() {
+    let heard = |conn: u32, name: &str| {
+        let mut film = film("");
+        film.at(10).plants(1, "c", "publish", &topic("a/x"));
+        film.at(20).got(conn, "publish", &topic(name));
+        judge(&film)
+    };
+    assert_says(&heard(2, "a/x"), Verdict::Fail, "a message to a/x arrived at stranger[0]");
+    assert_says(&heard(3, "a/x"), Verdict::Pass, "");
+    assert_says(&heard(2, "s/x"), Verdict::Pass, "");
+}
+
+#[test]
 fn a_will_without_the_right_is_caught() {
     let mut film = film("");
     let stranger = user(&film, "stranger");
