@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::results::{ArmedRow, CoverageRow};
-use crate::verdict::Judgement;
+use crate::verdict::{Judgement, Verdict, Violation};
 
 /// One statement of a standard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,15 +50,20 @@ impl Document {
     }
 }
 
-/// The statements that were armed in these judgements, by clause.
-pub fn armed<'a>(judgements: impl Iterator<Item = &'a Judgement>) -> Vec<ArmedRow> {
+/// The statements that were armed in these judgements, by clause. A statement is broken where a failure that stands cites it: `confirmed`
+/// says so of each judgement.
+pub fn armed<'a>(judgements: impl Iterator<Item = (bool, &'a Judgement)>) -> Vec<ArmedRow> {
     let mut all: BTreeMap<&str, (BTreeSet<&str>, u32, u32)> = BTreeMap::new();
-    for row in judgements.flat_map(|judgement| &judgement.armed).filter(|row| row.is_armed()) {
-        for clause in &row.clauses {
-            let (by, armed, broken) = all.entry(clause).or_default();
-            by.insert(&row.rule);
-            *armed += 1;
-            *broken += u32::from(row.broken > 0);
+    for (confirmed, judgement) in judgements {
+        let failed = confirmed && judgement.verdict == Verdict::Fail;
+        for row in judgement.armed.iter().filter(|row| row.is_armed()) {
+            for clause in &row.clauses {
+                let (by, armed, broken) = all.entry(clause).or_default();
+                by.insert(&row.rule);
+                *armed += 1;
+                let cites = |violation: &Violation| violation.clause == *clause;
+                *broken += u32::from(failed && row.broken > 0 && judgement.violations.iter().any(cites));
+            }
         }
     }
     let row = |(clause, (by, armed, broken)): (&str, (BTreeSet<&str>, u32, u32))| ArmedRow {
@@ -88,11 +93,23 @@ mod tests {
 
     use super::*;
     use crate::model::Armed;
+    use crate::verdict::Violation;
 
     fn judged(rule: &str, clauses: &[&str], must: u32, broken: u32) -> Judgement {
         let clauses = clauses.iter().map(|clause| String::from(*clause)).collect();
         let row = Armed { rule: rule.into(), clauses, must, broken, ..Armed::default() };
-        Judgement { armed: vec![row], ..Judgement::pass("model", vec![], "") }
+        let violation = |clause: &String| Violation {
+            expected: String::new(),
+            actual: String::new(),
+            clause: clause.clone(),
+            place: String::new(),
+            entries: vec![crate::ids::EntryId(0)],
+        };
+        let violations = row.clauses.iter().take(broken as usize).map(violation).collect();
+        match broken {
+            0 => Judgement { armed: vec![row], ..Judgement::pass("model", vec![], "") },
+            _ => Judgement { armed: vec![row], ..Judgement::fail("model", violations) },
+        }
     }
 
     #[test]
@@ -112,11 +129,13 @@ mod tests {
             judged("b", &["MQTT5 3.1.4-3"], 1, 1),
             judged("c", &["MQTT5 3.1.4-5"], 0, 0),
         ];
-        let rows = armed(all.iter());
+        let rows = armed(all.iter().map(|judgement| (true, judgement)));
         let counts: Vec<(&str, u32, u32)> =
             rows.iter().map(|row| (row.clause.as_str(), row.armed, row.broken)).collect();
         assert_eq!(counts, [("MQTT3 3.1.4-2", 1, 0), ("MQTT5 3.1.4-3", 2, 1)]);
         assert_eq!(rows[1].by, ["a", "b"]);
+        let flaky = armed(all.iter().map(|judgement| (false, judgement)));
+        assert!(flaky.iter().all(|row| row.broken == 0), "a failure that did not come again breaks nothing");
         let covered: Vec<(String, u32)> = coverage(&rows).into_iter().map(|row| (row.document, row.armed)).collect();
         assert_eq!(covered, [("mqtt5".into(), 1), ("mqtt3".into(), 1)]);
     }

@@ -127,11 +127,12 @@ fn tempered(oracle: &Oracle, expect: &Expect, judgement: Judgement, precondition
     Judgement::inconclusive(oracle.id, format!("{}; but {unsure}", judgement.reason)).remarking(judgement.remarks)
 }
 
-/// A rule that a scenario asks about a clause has armed it where it came to a decision.
+/// A rule that cites the clause of its scenario has armed it where it came to a decision.
 fn arming(oracle: &Oracle, expect: &Expect, plan: &Plan, mut judgement: Judgement) -> Judgement {
     let decided = matches!(judgement.verdict, Verdict::Pass | Verdict::Fail);
     let clause = expect.clause(plan);
-    if decided && judgement.armed.is_empty() && !oracle.needs_no_control() && !clause.is_empty() {
+    if decided && judgement.armed.is_empty() && oracle.keys.iter().any(|key| key.name == "clause") && !clause.is_empty()
+    {
         let broken = u32::from(judgement.verdict == Verdict::Fail);
         let rule = oracle.id.to_string();
         judgement.armed.push(Armed { rule, clauses: alloc::vec![clause], must: 1, broken, ..Armed::default() });

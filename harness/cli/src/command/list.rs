@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use clap::ValueEnum;
 use proofhouse_core::clause::{Document, Statement, documents};
 use proofhouse_core::protocol::CaseList;
 use proofhouse_core::registry::Registry;
@@ -26,7 +27,12 @@ type Row = Vec<String>;
 
 /// Runs the command.
 pub fn run(args: &List) -> Result<ExitCode, Failure> {
-    let Some(what) = args.what else { return of_run(args.by_clause.iter().flatten().next()) };
+    let run = args.by_clause.iter().flatten().next();
+    let Some(what) = args.what else { return of_run(run) };
+    if let Some(run) = run {
+        let text = format!("a list of its own: proofhouse list --by-clause {}", run.display());
+        return Err(Failure::new(ExitCode::Usage, text));
+    }
     let by_clause = args.by_clause.is_some();
     let registry = registry();
     let scenarios = library::scenarios(&args.scenarios, &registry)?;
@@ -60,6 +66,10 @@ pub fn run(args: &List) -> Result<ExitCode, Failure> {
 /// The statements of the standards that a run is about, and what it has armed.
 fn of_run(run: Option<&PathBuf>) -> Result<ExitCode, Failure> {
     let run = run.ok_or_else(|| Failure::new(ExitCode::Usage, "list what? see proofhouse list --help"))?;
+    if let Ok(what) = What::from_str(&run.to_string_lossy(), true) {
+        let name = what.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        return Err(Failure::new(ExitCode::Usage, format!("no run is called so: proofhouse list {name} --by-clause")));
+    }
     let records = Journal::read(run).map_err(|e| Failure::new(ExitCode::BadFile, e.to_string()))?;
     let results = fold("", &records);
     let of: BTreeMap<&str, &ArmedRow> = results.statements.iter().map(|row| (row.clause.as_str(), row)).collect();
@@ -75,7 +85,7 @@ fn of_run(run: Option<&PathBuf>) -> Result<ExitCode, Failure> {
 fn statement(of: Statement, armed: Option<&ArmedRow>) -> Row {
     let state = match (armed, of.duty) {
         (Some(row), _) if row.broken > 0 => format!("broken {} of {}", row.broken, row.armed),
-        (Some(row), _) => format!("held {}", row.armed),
+        (Some(row), _) => format!("armed {}", row.armed),
         (None, "client") => "not asked: it binds clients".to_owned(),
         (None, _) => "not armed".to_owned(),
     };

@@ -51,7 +51,11 @@ impl Stored {
         let signature = &self.finding.signature;
         let run = lines(&self.folder.join("../.."))?;
         let journalled = run.iter().rev().find_map(|line| match line {
-            JournalEntry::Finding { finding, .. } if finding.signature == *signature => Some(&**finding),
+            JournalEntry::Finding { finding, .. }
+                if finding.signature == *signature && finding.target == self.finding.target =>
+            {
+                Some(&**finding)
+            }
             _ => None,
         });
         // A scenario that was cut down further shows other entries.

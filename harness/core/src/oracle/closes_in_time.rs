@@ -8,7 +8,7 @@ use super::record::{Crossing, Moment, Record, StepRun, ids, writes};
 use super::rule::{CLAUSE, Needs, Oracle};
 use crate::key::{Key, Kind};
 use crate::part::Part;
-use crate::plan::{Expect, Plan};
+use crate::plan::{Expect, Plan, Recording};
 use crate::severity::FindingKind;
 use crate::time::{Duration, Time};
 use crate::transcript::{StepState, Transcript, WitnessState};
@@ -61,8 +61,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     for (conn, since) in subjects(expect, &record) {
         match record.closing(conn, since.at, within) {
             Closing::InTime(moment) => closed.extend([since, moment]),
-            Closing::Late(_) | Closing::Unknown(_) if taken(&record, conn, since).is_some() => {
-                open.extend(taken(&record, conn, since).map(|ack| (conn, since, ack.moment)));
+            Closing::Late(_) | Closing::Unknown(_) if !spare_idle && taken(plan, &record, conn, since).is_some() => {
+                open.extend(taken(plan, &record, conn, since).map(|ack| (conn, since, ack.moment)));
             }
             // Whoever serves the next step of a connection that he has to end, and never ends it, does not mean to: however slow he is.
             _ if serves(&record, conn, since) && record.is_left_open(conn, since.at + within) => {
@@ -101,7 +101,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         let violations = violations(expect, plan, &record, &open, within, all);
         let served = open
             .iter()
-            .any(|(conn, since, _)| serves(&record, *conn, *since) || taken(&record, *conn, *since).is_some());
+            .any(|(conn, since, _)| serves(&record, *conn, *since) || taken(plan, &record, *conn, *since).is_some());
         let named = expect.keys.truth("named") == Some(true);
         return match served || named {
             true => Judgement::fail(ORACLE.id, violations),
@@ -143,13 +143,18 @@ fn slow_rounds(record: &Record<'_>, within: Duration) -> Vec<Round> {
 fn serves(record: &Record<'_>, conn: u32, since: Moment) -> bool {
     let later = |step: &&StepRun<'_>| step.part.is_none() && writes(step.verb);
     record.steps_of(conn).filter(later).any(|step| {
-        let answered = matches!(step.ended, Some((_, StepState::Met)));
-        answered && step.started.is_some_and(|started| started.id > since.id)
+        let (Some(started), Some((ended, StepState::Met))) = (step.started, step.ended) else { return false };
+        // A step that only had to be said is met as well.
+        let came = |c: &Crossing<'_>| !c.sent && started.id < c.moment.id && c.moment.id < ended.id;
+        started.id > since.id && record.packets_of(conn).any(|c| came(&c))
     })
 }
 
-/// When the target took what was malformed: it has acknowledged more than we legally asked for.
-fn taken<'a>(record: &Record<'a>, conn: u32, since: Moment) -> Option<Crossing<'a>> {
+/// When the target took what was malformed: it has acknowledged more than we legally asked for. Of edges, nobody can count that.
+fn taken<'a>(plan: &Plan, record: &Record<'a>, conn: u32, since: Moment) -> Option<Crossing<'a>> {
+    if plan.record == Recording::Edges {
+        return None;
+    }
     let grammar = record.connections.get(&conn)?.grammar;
     let legal = || record.packets_of(conn).filter(|c| c.sent && c.packet.malformed.is_empty());
     record.packets_of(conn).filter(|c| !c.sent && c.moment.id > since.id && (grammar.takes)(c.packet)).find(|ack| {
@@ -227,7 +232,7 @@ fn violations(
         }
         let attack = expect.keys.text("attack").map_or_else(|| in_words(&packet), ToString::to_string);
         let within = crate::spread::duration_text(within);
-        let stayed = match taken(record, *conn, *since) {
+        let stayed = match taken(plan, record, *conn, *since) {
             Some(ack) => format!("it acknowledged {attack} ({})", ack.packet.kind),
             None => format!("it was still open {within} after {attack}"),
         };

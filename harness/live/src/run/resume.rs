@@ -174,12 +174,16 @@ pub fn fold(run: &str, records: &[JournalEntry]) -> Results {
     let mut in_order: Vec<(TrialNo, Finding)> = findings.into_values().collect();
     in_order.sort_by(|a, b| (a.0, &a.1.signature).cmp(&(b.0, &b.1.signature)));
     let done = Done::of(records).trials;
-    let statements = clause::armed(done.values().flat_map(|(_, judgements)| judgements));
-    let trials = done.into_values().map(|(row, judgements)| settle(row, &judgements, &in_order)).collect();
+    let trials: Vec<(TrialRow, Vec<Judgement>)> =
+        done.into_values().map(|(row, judgements)| (settle(row, &judgements, &in_order), judgements)).collect();
+    let statements =
+        clause::armed(trials.iter().flat_map(|(row, judgements)| {
+            judgements.iter().map(|judgement| (row.verdict == Verdict::Fail, judgement))
+        }));
     Results {
         format: FORMAT,
         run: run.into(),
-        trials,
+        trials: trials.into_iter().map(|(row, _)| row).collect(),
         findings: in_order.iter().map(|(_, finding)| FindingRow::of(finding, &Folder::finding(finding))).collect(),
         coverage: clause::coverage(&statements),
         statements,

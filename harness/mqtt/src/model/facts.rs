@@ -483,7 +483,9 @@ fn served(packets: &[Seen<'_>]) -> Option<Time> {
             (true, "pingreq", _) => (pings, last_ping) = (pings + 1, Some(seen.moment.at)),
             (false, "pingresp", _) => pongs += 1,
             (true, kind, Some(id)) if ASKS.contains(&kind) => _ = asked.insert(id, seen.moment.at),
-            (false, kind, Some(id)) if kind != "publish" => served = served.max(asked.get(&id).copied()),
+            (false, kind, Some(id)) if !matches!(kind, "publish" | "pubrel") => {
+                served = served.max(asked.get(&id).copied());
+            }
             _ => {}
         }
     }

@@ -14,6 +14,7 @@ mod tests;
 
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use proofhouse_core::model;
 use proofhouse_core::oracle::record::{Record, StepRun, writes};
@@ -45,10 +46,11 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let versions = [(true, "MQTT5"), (false, "MQTT3")];
     let spoken = versions.into_iter().filter(|(version5, _)| plan.fleets.iter().any(|fleet| speaks(fleet, *version5)));
     let spoken = spoken.map(|(version5, document)| (Facts::of(plan, &record, version5), document));
-    let judged = spoken.filter(|(facts, _)| !facts.conns.is_empty());
-    let judgements = judged.map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, &facts));
+    let judged: Vec<(Facts<'_>, &str)> = spoken.filter(|(facts, _)| !facts.conns.is_empty()).collect();
+    let judgements = judged.iter().map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, facts));
     let judgement = judgements.reduce(model::both);
-    match (judgement, unserved(&record)) {
+    let legal = |conn: u32| judged.iter().any(|(facts, _)| facts.conns.get(&conn).is_some_and(|conn| conn.is_legal()));
+    match (judgement, unserved(&record, legal)) {
         (Some(judgement), Some(why)) if judgement.verdict == Verdict::Pass => {
             Judgement { armed: judgement.armed, ..Judgement::inconclusive(ORACLE.id, why) }
         }
@@ -57,9 +59,10 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
 }
 
-/// Legal use that the target let nobody say: nothing shows how it would have served that.
-fn unserved(record: &Record<'_>) -> Option<String> {
-    let all = record.steps.values().filter(|step| writes(step.verb));
+/// Legal use that the target let nobody say: nothing shows how it would have served that. Where we had broken the standard ourselves, it
+/// may end the connection.
+fn unserved(record: &Record<'_>, legal: impl Fn(u32) -> bool) -> Option<String> {
+    let all = record.steps.values().filter(|step| writes(step.verb) && step.conn.is_some_and(&legal));
     let barred = |step: &&StepRun<'_>| matches!(step.ended, Some((_, StepState::Barred)));
     let first = all.clone().find(barred)?;
     let (n, of) = (all.clone().filter(barred).count(), all.count());

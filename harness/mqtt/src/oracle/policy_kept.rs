@@ -18,7 +18,7 @@ use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::{Entry, Event, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
-use super::arrivals::arrivals;
+use super::arrivals::{Arrival, arrivals};
 use super::identity::{Login, logins, name_of, party};
 use super::reads_within_rights;
 use crate::codec::topic::matches;
@@ -67,7 +67,13 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         // A server that strips what it must not show still tells where something was said.
         let Court { record, logins, rights, grace, .. } = &court;
         let mut stripped = arrivals(expect, record);
-        stripped.retain(|arrival| !plan.canaries.iter().any(|(_, text)| carries(arrival.packet, text)));
+        let carried = |arrival: &Arrival<'_>| plan.canaries.iter().any(|(_, text)| carries(arrival.packet, text));
+        // Whoever spoke there himself learns nothing by his own echo.
+        let echo = |arrival: &Arrival<'_>| {
+            let own = record.packets_of(arrival.conn).take_while(|c| c.moment.id < arrival.moment.id);
+            own.filter(|c| c.sent).any(|c| c.packet.fields.text("topic") == arrival.topic.as_deref())
+        };
+        stripped.retain(|arrival| !carried(arrival) && !echo(arrival));
         violations = reads_within_rights::beyond(&stripped, expect, (plan, record), logins, rights, *grace).0;
     }
     if !violations.is_empty() {

@@ -109,9 +109,13 @@ fn who_is_served_after_it_is_not_being_ended_and_who_is_only_left_open_may_be() 
     let two = TWO.replace("part = \"stimulus\" }", "part = \"stimulus\" }, { do = \"hello\" }");
     let left_open = |words: &str, answered: StepState| {
         let mut film = Film::new(plan(&format!("{two}{words}")));
-        film.at(0).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started);
+        film.at(0).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
         film.at(1).step("foe", 0, 1, Some(2), StepState::Met);
-        film.at(3_500).step("foe", 0, 2, Some(2), StepState::Started).at(3_510).step("foe", 0, 2, Some(2), answered);
+        film.at(3_500).step("foe", 0, 2, Some(2), StepState::Started).sent(2, "hello", &[]).at(3_510);
+        if answered == StepState::Met {
+            film.got(2, "welcome", &[]);
+        }
+        film.step("foe", 0, 2, Some(2), answered);
         film.judge(&closes_in_time::ORACLE)
     };
     let (served, silent) = (left_open(words, StepState::Met), left_open(words, StepState::Unmet));
@@ -143,7 +147,11 @@ fn slow(answered: StepState, end: u64) -> Judgement {
     film.at(3_000).step("honest", 0, 0, Some(1), StepState::Met);
     film.at(10_000).open("foe", 0, 2).step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
     film.step("foe", 0, 1, Some(2), StepState::Met).step("foe", 0, 2, Some(2), StepState::Started);
-    film.at(13_000).step("foe", 0, 2, Some(2), answered);
+    film.sent(2, "hello", &[]).at(13_000);
+    if answered == StepState::Met {
+        film.got(2, "welcome", &[]);
+    }
+    film.step("foe", 0, 2, Some(2), answered);
     film.at(end).entry(Who::Harness, Event::Slip { of: Slipped::Fleets, ns: 1 });
     film.judge(&closes_in_time::ORACLE)
 }

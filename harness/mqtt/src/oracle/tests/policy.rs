@@ -85,6 +85,10 @@ fn a_message_that_was_stripped_still_tells_where_something_was_said() {
     assert_says(&heard(2, "a/x"), Verdict::Fail, "a message to a/x arrived at stranger[0]");
     assert_says(&heard(3, "a/x"), Verdict::Pass, "");
     assert_says(&heard(2, "s/x"), Verdict::Pass, "");
+    let mut echo = film("");
+    echo.at(10).plants(1, "c", "publish", &topic("a/x"));
+    echo.at(15).sent(2, "publish", &topic("a/y")).at(20).got(2, "publish", &topic("a/y"));
+    assert_says(&judge(&echo), Verdict::Pass, "");
 }
 
 #[test]
