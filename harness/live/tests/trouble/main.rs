@@ -361,11 +361,12 @@ fn time_and_log_lines_make_nobody_ready_who_listens_nowhere() {
 #[test]
 fn the_end_of_a_process_that_served_is_told_although_another_takes_its_place() {
     let ends = |body: &str| {
+        // Who serves is looked at four times a second: it lives a while before it answers.
         let program = format!(
             "import os, socket, sys, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('127.0.0.1', int(sys.argv[1])))\n\
-             while True:\n  if os.fork() == 0:\n    while True:\n      d, a = s.recvfrom(99)\n      s.sendto(b'y', a)\n      {body}\n  os.wait()"
+             while True:\n  if os.fork() == 0:\n    time.sleep(0.6)\n    while True:\n      d, a = s.recvfrom(99)\n      s.sendto(b'y', a)\n      {body}\n  os.wait()"
         );
-        let talker = grams("f", 0, 1, &[("say", "78".into()), ("hear", int(1)), ("close-after-ms", int(500))]);
+        let talker = grams("f", 0, 1, &[("say", "78".into()), ("hear", int(2)), ("close-after-ms", int(1_500))]);
         let transcript = run(&plan(vec![talker]), &over_datagrams(python(&program))).unwrap();
         events(&transcript, |e| match &e.event {
             Event::Gauge { name, value } if name == proofhouse_core::recorder::SERVERS_ENDED => Some(*value),
