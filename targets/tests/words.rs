@@ -32,7 +32,7 @@ fn told(transcript: &Transcript, protocols: &[Protocol], whose: &str) -> usize {
         })
     };
     for packet in packets() {
-        let lacks: Vec<String> = protocols.iter().filter_map(|one| one.words?().lacks(packet)).collect();
+        let lacks: Vec<String> = protocols.iter().filter_map(|one| one.words?.lacks(packet)).collect();
         let all = protocols.iter().filter(|one| one.words.is_some()).count();
         assert!(lacks.len() < all, "{whose}: {lacks:?} of {packet:?}");
     }

@@ -72,18 +72,27 @@ const FIELDS: [(&str, words::Form); 11] = [
 ];
 
 /// The words in which messages are told: what a message is, and its type beside that.
-#[must_use]
-pub fn words() -> Words {
-    let kinds = ["request", "response", "ping", "empty", "reserved", "datagram", "con", "non", "ack", "rst"].to_vec();
-    let options = OPTIONS.into_iter().map(|(name, _, form)| {
-        let form = match form {
-            Form::Uint => words::Form::Number,
-            Form::Flag => words::Form::Truth,
-            _ => words::Form::Text,
-        };
-        (name, form)
-    });
-    Words { kinds, fields: FIELDS.into_iter().chain(options).collect() }
+pub static WORDS: Words = Words {
+    kinds: &["request", "response", "ping", "empty", "reserved", "datagram", "con", "non", "ack", "rst"],
+    fields: &[&FIELDS, &OPTION_FORMS],
+};
+
+const OPTION_FORMS: [(&str, words::Form); OPTIONS.len()] = {
+    let mut forms = [("", words::Form::Text); OPTIONS.len()];
+    let mut at = 0;
+    while at < OPTIONS.len() {
+        forms[at] = (OPTIONS[at].0, told_as(OPTIONS[at].2));
+        at += 1;
+    }
+    forms
+};
+
+const fn told_as(form: Form) -> words::Form {
+    match form {
+        Form::Uint => words::Form::Number,
+        Form::Flag => words::Form::Truth,
+        _ => words::Form::Text,
+    }
 }
 
 /// The option of this name.

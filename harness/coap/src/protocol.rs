@@ -27,7 +27,7 @@ pub const COAP: Protocol = Protocol {
     ping: Some(PING),
     dialog: dialog::dialog,
     describe: describe::describe,
-    words: Some(names::words),
+    words: Some(&names::WORDS),
     class,
     grammar: &GRAMMAR,
     shared: Shared { residue: residue::residue, ..Shared::NOTHING },

@@ -41,7 +41,8 @@ pub enum News {
 ///
 /// A trial has three parts. In the opening only witnesses act, until each has spoken. Then everybody acts, until all that end have
 /// ended or the limit is reached. Then comes the last word: [`Board::last_word`] says when, runners freeze the attack and ask every
-/// witness, and the trial is over once each of them has answered for a round that began a quarter of a second after that, and for its newcomer.
+/// witness, and the trial is over once each of them has answered for a round that began a quarter of a second after that, and for its
+/// newcomer.
 pub struct Board {
     fleets: Vec<Roster>,
     marks: Vec<Mark>,

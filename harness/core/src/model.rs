@@ -14,8 +14,8 @@ use crate::verdict::{Judgement, Violation};
 /// Breaches of one rule that are kept for one trial: the first ones show it, the others are counted.
 const KEPT: usize = 3;
 
-/// One rule of a model. A row: `F` is what the protocol has gathered from a transcript.
-pub struct Rule<F> {
+/// One rule of a model. A row: `J` is the function that looks at what the protocol has gathered from a transcript.
+pub struct Rule<J> {
     /// Name of the rule, unique in its model; part of the signature of what breaks it.
     pub id: &'static str,
     /// Statements that it decides, as `MQTT5 3.1.4-3`; the first one of a version is cited.
@@ -23,10 +23,10 @@ pub struct Rule<F> {
     /// What it demands, in one line.
     pub doc: &'static str,
     /// Looks at everything that it is about.
-    pub judge: fn(&F, &mut Tally),
+    pub judge: J,
 }
 
-impl<F> Rule<F> {
+impl<J> Rule<J> {
     /// The clause that a breach cites, in the version whose clauses begin like this: `MQTT5`.
     #[must_use]
     pub fn clause(&self, document: &str) -> Option<&'static str> {
@@ -141,22 +141,26 @@ impl Armed {
 }
 
 /// Asks every rule that has a clause in `document` (`MQTT5`), and makes one judgement of it. Nothing armed is NOT_APPLICABLE: a transcript
-/// without that protocol says nothing about it.
-#[must_use]
-pub fn judge<F>(oracle: &str, rules: impl Iterator<Item = Rule<F>>, document: &str, facts: &F) -> Judgement {
+/// without that protocol says nothing about it. `ask` hands a rule the facts.
+pub fn judge<J: 'static>(
+    oracle: &str,
+    rules: impl Iterator<Item = &'static Rule<J>>,
+    document: &str,
+    ask: impl Fn(&J, &mut Tally),
+) -> Judgement {
     let (mut armed, mut evidence) = (Vec::new(), Vec::new());
     let (mut proven, mut by_our_time) = (Vec::new(), Vec::new());
     for rule in rules {
         let Some(cited) = rule.clause(document) else { continue };
         let mut tally = Tally::default();
-        (rule.judge)(facts, &mut tally);
+        ask(&rule.judge, &mut tally);
         evidence.extend(tally.evidence);
         for breach in &tally.breaches {
-            let violation = violation(&rule, cited, breach);
+            let violation = violation(rule, cited, breach);
             if breach.our_time { by_our_time.push(violation) } else { proven.push(violation) }
         }
         if tally.must + tally.must_not + tally.may > 0 {
-            armed.push(count(&rule, document, &tally));
+            armed.push(count(rule, document, &tally));
         }
     }
     evidence.sort_unstable();
@@ -173,7 +177,7 @@ pub fn judge<F>(oracle: &str, rules: impl Iterator<Item = Rule<F>>, document: &s
     Judgement { armed, ..judgement }
 }
 
-fn violation<F>(rule: &Rule<F>, cited: &str, breach: &Breach) -> Violation {
+fn violation<J>(rule: &Rule<J>, cited: &str, breach: &Breach) -> Violation {
     Violation {
         expected: rule.doc.to_string(),
         actual: breach.actual.clone(),
@@ -183,7 +187,7 @@ fn violation<F>(rule: &Rule<F>, cited: &str, breach: &Breach) -> Violation {
     }
 }
 
-fn count<F>(rule: &Rule<F>, document: &str, tally: &Tally) -> Armed {
+fn count<J>(rule: &Rule<J>, document: &str, tally: &Tally) -> Armed {
     let of = rule.clauses.iter().filter(|clause| clause.split(' ').next() == Some(document));
     Armed {
         rule: rule.id.to_string(),

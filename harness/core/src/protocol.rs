@@ -154,7 +154,7 @@ pub struct Protocol {
     /// Reads a stream for the transcript: one per connection and direction.
     pub describe: NewDescribe,
     /// The types and fields in which [`Protocol::describe`] tells packets. `None`: any may come, and no expectation is checked.
-    pub words: Option<fn() -> Words>,
+    pub words: Option<&'static Words>,
     /// The value is one of a class of the protocol: `refused` for a reason of at least 0x80. `None`: no such class.
     pub class: Class,
     /// What rules of every protocol must know of its packets.

@@ -2,7 +2,6 @@
 //! another is never met, or met by everything: it is refused where it is read.
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use crate::document::{Mistake, Span};
 use crate::protocol::Protocol;
@@ -23,17 +22,21 @@ pub enum Form {
 }
 
 /// Every type of packet that its protocol tells of, and every field.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Words {
     /// What `type` may be.
-    pub kinds: Vec<&'static str>,
-    /// Name and form; no name twice.
-    pub fields: Vec<(&'static str, Form)>,
+    pub kinds: &'static [&'static str],
+    /// Tables of fields, each with its form.
+    pub fields: &'static [&'static [(&'static str, Form)]],
 }
 
 impl Words {
+    fn fields(&self) -> impl Iterator<Item = (&'static str, Form)> {
+        self.fields.iter().copied().flatten().copied()
+    }
+
     fn form(&self, field: &str) -> Option<Form> {
-        self.fields.iter().find(|(name, _)| *name == field).map(|(_, form)| *form)
+        self.fields().find(|(name, _)| *name == field).map(|(_, form)| form)
     }
 
     /// Whether a packet is told in these words; the first that is not.
@@ -70,16 +73,15 @@ pub(crate) fn check(
     span: Span,
 ) -> Result<(), Mistake> {
     let Some(words) = protocol.words else { return Ok(()) };
-    let words = words();
     if name == "type" {
         let wrong =
             values.iter().find(|value| !is_open(value) && !value.as_text().is_some_and(|t| words.kinds.contains(&t)));
         return wrong.map_or(Ok(()), |value| {
-            Err(Mistake::unknown(span, "type of packet", value.as_text().unwrap_or_default(), words.kinds.clone()))
+            Err(Mistake::unknown(span, "type of packet", value.as_text().unwrap_or_default(), words.kinds))
         });
     }
     let Some(form) = words.form(name) else {
-        let known = words.fields.iter().map(|(known, _)| *known).chain(["type", "closed", "silence", "canary", "bind"]);
+        let known = words.fields().map(|(known, _)| known).chain(["type", "closed", "silence", "canary", "bind"]);
         return Err(Mistake::unknown(span, "field of a packet", name, known));
     };
     let packet = Packet { kind: kind.unwrap_or_default().into(), fields: Fields::default(), malformed: String::new() };

@@ -47,6 +47,26 @@ pub const WILL_NAMES: [(&str, PropertyId); 7] = [
     ("will_user_properties", Id::UserProperty),
 ];
 
+/// Every type of packet by its number from 1, and the one that the standard keeps back.
+const KINDS: [&str; 16] = [
+    "connect",
+    "connack",
+    "publish",
+    "puback",
+    "pubrec",
+    "pubrel",
+    "pubcomp",
+    "subscribe",
+    "suback",
+    "unsubscribe",
+    "unsuback",
+    "pingreq",
+    "pingresp",
+    "disconnect",
+    "auth",
+    "reserved",
+];
+
 /// Fields of packets beside properties.
 const FIELDS: [(&str, Form); 26] = [
     ("reason", Form::Number),
@@ -78,13 +98,16 @@ const FIELDS: [(&str, Form); 26] = [
 ];
 
 /// The words in which packets are told.
-#[must_use]
-pub fn words() -> Words {
-    let kinds = Kind::ALL.into_iter().map(kind).chain(["reserved"]).collect();
-    let properties =
-        PROPERTY_NAMES.into_iter().chain(WILL_NAMES.into_iter().filter(|(_, id)| *id != Id::WillDelayInterval));
-    let fields = FIELDS.into_iter().chain(properties.map(|(name, id)| (name, form(id)))).collect();
-    Words { kinds, fields }
+pub static WORDS: Words = Words { kinds: &KINDS, fields: &[&FIELDS, &forms(&PROPERTY_NAMES), &forms(&WILL_NAMES)] };
+
+const fn forms<const N: usize>(names: &[(&'static str, PropertyId); N]) -> [(&'static str, Form); N] {
+    let mut forms = [("", Form::Number); N];
+    let mut at = 0;
+    while at < N {
+        forms[at] = (names[at].0, form(names[at].1));
+        at += 1;
+    }
+    forms
 }
 
 const fn form(id: PropertyId) -> Form {
@@ -118,24 +141,7 @@ pub fn will_property(id: PropertyId) -> &'static str {
 /// The type of a packet in lower case: `connack`.
 #[must_use]
 pub const fn kind(kind: Kind) -> &'static str {
-    const NAMES: [&str; 15] = [
-        "connect",
-        "connack",
-        "publish",
-        "puback",
-        "pubrec",
-        "pubrel",
-        "pubcomp",
-        "subscribe",
-        "suback",
-        "unsubscribe",
-        "unsuback",
-        "pingreq",
-        "pingresp",
-        "disconnect",
-        "auth",
-    ];
-    NAMES[kind as usize - 1]
+    KINDS[kind as usize - 1]
 }
 
 /// The packet type of this name.

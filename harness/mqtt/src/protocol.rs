@@ -23,7 +23,7 @@ pub const MQTT: Protocol = Protocol {
     ping: None,
     dialog: dialog::dialog,
     describe: describe::describe,
-    words: Some(names::words),
+    words: Some(&names::WORDS),
     class,
     grammar: &grammar::GRAMMAR,
     shared: Shared { unique: unique::unique, residue: residue::residue, foreign: residue::foreign },

@@ -11,7 +11,6 @@ use proofhouse_core::results::ArmedRow;
 use proofhouse_core::scenario::{Scenario, capability_names};
 use proofhouse_core::script;
 use proofhouse_core::target::Endpoint;
-
 use proofhouse_live::run::journal::Journal;
 use proofhouse_live::run::resume::fold;
 

@@ -35,5 +35,6 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return nothing;
     }
     let record = Record::new(plan, transcript);
-    model::judge(ORACLE.id, rules::all(), "RFC", &Facts::of(plan, &record))
+    let facts = Facts::of(plan, &record);
+    model::judge(ORACLE.id, rules::all(), "RFC", |judge, tally| judge(&facts, tally))
 }

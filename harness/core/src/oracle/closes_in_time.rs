@@ -55,29 +55,14 @@ const WITHIN: Duration = Duration::from_secs(5);
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
     let within = expect.duration("within", WITHIN);
-    let slow = slow_rounds(&record, within);
     let spare_idle = expect.keys.truth("served_only") == Some(true);
     let (mut closed, mut open, mut undecided) = (Vec::new(), Vec::new(), 0_usize);
+    let time = Given { within, slow: slow_rounds(&record, within), spare_idle };
     for (conn, since) in subjects(expect, &record) {
-        match record.closing(conn, since.at, within) {
-            Closing::InTime(moment) => closed.extend([since, moment]),
-            Closing::Late(_) | Closing::Unknown(_) if !spare_idle && taken(plan, &record, conn, since).is_some() => {
-                open.extend(taken(plan, &record, conn, since).map(|ack| (conn, since, ack.moment)));
-            }
-            // Whoever serves the next step of a connection that he has to end, and never ends it, does not mean to: however slow he is.
-            _ if serves(&record, conn, since) && record.is_left_open(conn, since.at + within) => {
-                open.push((conn, since, since));
-            }
-            // Where a round trip of the witness took that long, a close may take as long for the same reason.
-            Closing::Late(_) if slow.iter().any(|round| round.touches(since.at, since.at + within)) => undecided += 1,
-            Closing::Late(_) if spare_idle && !serves(&record, conn, since) => {
-                match asked_in_vain(&record, conn, since) {
-                    Some(asked) => closed.extend([since, asked]),
-                    None => undecided += 1,
-                }
-            }
-            Closing::Late(moment) => open.push((conn, since, moment.unwrap_or(since))),
-            Closing::Unknown(_) => undecided += 1,
+        match time.fate(plan, &record, conn, since) {
+            Fate::Ended(moment) => closed.extend([since, moment]),
+            Fate::Open(one) => open.push(one),
+            Fate::Undecided => undecided += 1,
         }
     }
     let in_time = closed.len() / 2;
@@ -99,11 +84,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     if open.len() > all - needed {
         let violations = violations(expect, plan, &record, &open, within, all);
-        let served = open
-            .iter()
-            .any(|(conn, since, _)| serves(&record, *conn, *since) || taken(plan, &record, *conn, *since).is_some());
+        let shown = open.iter().any(|one| !matches!(one.shown, Shown::Time));
         let named = expect.keys.truth("named") == Some(true);
-        return match served || named {
+        return match shown || named {
             true => Judgement::fail(ORACLE.id, violations),
             false => Judgement::fail_by(ORACLE.id, Vec::new(), violations),
         };
@@ -112,6 +95,69 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         ORACLE.id,
         format!("{undecided} of {all} connections were over before the target's time was, or everything was slow then"),
     )
+}
+
+/// What became of a connection that was to be ended.
+enum Fate<'a> {
+    Ended(Moment),
+    Open(Open<'a>),
+    Undecided,
+}
+
+/// A connection that was not ended in time.
+struct Open<'a> {
+    conn: u32,
+    /// From when its time ran.
+    since: Moment,
+    moment: Moment,
+    shown: Shown<'a>,
+}
+
+/// What shows that it was not going to be.
+enum Shown<'a> {
+    /// The attack itself was acknowledged, by a packet of this type.
+    Acknowledged(&'a str),
+    /// A later step was served.
+    Served,
+    /// That its time was over.
+    Time,
+}
+
+/// What the target is given.
+struct Given {
+    within: Duration,
+    slow: Vec<Round>,
+    /// Staying open is no fault as long as nothing is served.
+    spare_idle: bool,
+}
+
+impl Given {
+    fn fate<'a>(&self, plan: &Plan, record: &Record<'a>, conn: u32, since: Moment) -> Fate<'a> {
+        let until = since.at + self.within;
+        let closing = record.closing(conn, since.at, self.within);
+        if let Closing::InTime(moment) = closing {
+            return Fate::Ended(moment);
+        }
+        if let Some(ack) = taken(plan, record, conn, since).filter(|_| !self.spare_idle) {
+            let shown = Shown::Acknowledged(&ack.packet.kind);
+            return Fate::Open(Open { conn, since, moment: ack.moment, shown });
+        }
+        let served = serves(record, conn, since);
+        // Whoever serves the next step of a connection that he has to end, and never ends it, does not mean to: however slow he is.
+        if served && record.is_left_open(conn, until) {
+            return Fate::Open(Open { conn, since, moment: since, shown: Shown::Served });
+        }
+        let Closing::Late(moment) = closing else { return Fate::Undecided };
+        // Where a round trip of the witness took that long, a close may take as long for the same reason.
+        if self.slow.iter().any(|round| round.touches(since.at, until)) {
+            return Fate::Undecided;
+        }
+        if self.spare_idle && !served {
+            return asked_in_vain(record, conn, since).map_or(Fate::Undecided, Fate::Ended);
+        }
+        let shown = if served { Shown::Served } else { Shown::Time };
+        Fate::Open(Open { conn, since, moment: moment.unwrap_or(since), shown })
+    }
 }
 
 /// A round trip of the witness, from its first byte to its answer.
@@ -146,7 +192,7 @@ fn serves(record: &Record<'_>, conn: u32, since: Moment) -> bool {
         let (Some(started), Some((ended, StepState::Met))) = (step.started, step.ended) else { return false };
         // A step that only had to be said is met as well.
         let came = |c: &Crossing<'_>| !c.sent && started.id < c.moment.id && c.moment.id < ended.id;
-        started.id > since.id && record.packets_of(conn).any(|c| came(&c))
+        started.id > since.id && !step.may_be_silent && record.packets_of(conn).any(|c| came(&c))
     })
 }
 
@@ -216,12 +262,12 @@ fn violations(
     expect: &Expect,
     plan: &Plan,
     record: &Record<'_>,
-    open: &[(u32, Moment, Moment)],
+    open: &[Open<'_>],
     within: Duration,
     all: usize,
 ) -> Vec<Violation> {
     let mut found: Vec<Violation> = Vec::new();
-    for (conn, since, moment) in open {
+    for Open { conn, since, moment, shown } in open {
         let packet = record.place(*conn, since.at);
         let place = expect.keys.text("class").map_or(packet.clone(), |class| format!("{packet}/{class}"));
         if let Some(same) = found.iter_mut().find(|violation| violation.place == place) {
@@ -232,9 +278,9 @@ fn violations(
         }
         let attack = expect.keys.text("attack").map_or_else(|| in_words(&packet), ToString::to_string);
         let within = crate::spread::duration_text(within);
-        let stayed = match taken(plan, record, *conn, *since) {
-            Some(ack) => format!("it acknowledged {attack} ({})", ack.packet.kind),
-            None => format!("it was still open {within} after {attack}"),
+        let stayed = match shown {
+            Shown::Acknowledged(kind) => format!("it acknowledged {attack} ({kind})"),
+            Shown::Served | Shown::Time => format!("it was still open {within} after {attack}"),
         };
         let share = if all == 1 { String::new() } else { which(record, open, all) };
         found.push(Violation {
@@ -249,9 +295,9 @@ fn violations(
 }
 
 /// ` (2 of 20 connections: after-7, after-9)`: how many, and which where the script names them.
-fn which(record: &Record<'_>, open: &[(u32, Moment, Moment)], all: usize) -> String {
+fn which(record: &Record<'_>, open: &[Open<'_>], all: usize) -> String {
     const NAMED: usize = 5;
-    let mut names: Vec<&str> = open.iter().map(|(conn, ..)| record.connections[conn].label).collect();
+    let mut names: Vec<&str> = open.iter().map(|one| record.connections[&one.conn].label).collect();
     names.retain(|name| !name.is_empty() && *name != "main");
     names.dedup();
     let more = if names.len() > NAMED { ", ..." } else { "" };

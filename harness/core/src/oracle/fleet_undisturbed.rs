@@ -11,6 +11,7 @@ use crate::ids::EntryId;
 use crate::part::Part;
 use crate::plan::{Expect, FleetPlan, Plan};
 use crate::severity::FindingKind;
+use crate::time::Time;
 use crate::transcript::{By, Event, StepState, Transcript, Who};
 use crate::verdict::{Judgement, Violation};
 
@@ -27,13 +28,17 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
-    if let Some(who) = before_the_attack(expect, &record) {
-        return Judgement::inconclusive(
-            ORACLE.id,
-            format!("the target ended a connection of {who} before the attack as well"),
-        );
+    let thrown: Vec<ThrownOut> = thrown_out(expect, &record).collect();
+    // A server may end whom it finds idle: what it does afterwards then shows nothing of the attack.
+    let first = record.attack().map_or(Time::ZERO, |(first, _)| first.at);
+    if let Some(one) = thrown.iter().find(|one| one.stood && one.at < first) {
+        let connection = &record.connections[&one.conn];
+        let who = format!("{}[{}]", connection.fleet, connection.member);
+        let why = format!("the target ended a connection of {who} before the attack as well");
+        return Judgement::inconclusive(ORACLE.id, why);
     }
-    let (gone, mut violations): (BTreeSet<u32>, Vec<Violation>) = thrown_out(expect, &record).unzip();
+    let gone: BTreeSet<u32> = thrown.iter().map(|one| one.conn).collect();
+    let mut violations: Vec<Violation> = thrown.into_iter().map(|one| one.violation).collect();
     violations.extend(unanswered(expect, &record, &gone));
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);
@@ -66,8 +71,16 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     Judgement::pass(ORACLE.id, evidence, format!("{members} members kept their connections and were answered"))
 }
 
-/// Connections that the target ended although nobody had said goodbye on them.
-fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = (u32, Violation)> {
+/// A connection that the target ended although nobody had said goodbye on it, or did not take.
+struct ThrownOut {
+    conn: u32,
+    at: Time,
+    /// It had been taken before.
+    stood: bool,
+    violation: Violation,
+}
+
+fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = ThrownOut> {
     let of = |(_, connection): &(&u32, &Connection<'_>)| expect.is_about(connection.fleet);
     record.connections.iter().filter(of).filter_map(|(conn, connection)| {
         let (moment, by, how) = connection.closed?;
@@ -87,20 +100,8 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = (u32
             place: if stood { "thrown-out".to_string() } else { "not-taken".to_string() },
             entries: ids(connection.opened.into_iter().chain([moment])),
         };
-        Some((*conn, violation))
+        Some(ThrownOut { conn: *conn, at: moment.at, stood, violation })
     })
-}
-
-/// A connection that the target ended before the attack began, as a server may that finds a client idle: what it does afterwards shows
-/// nothing of the attack.
-fn before_the_attack(expect: &Expect, record: &Record<'_>) -> Option<String> {
-    let (first, _) = record.attack()?;
-    let ended = |(conn, connection): &(&u32, &Connection<'_>)| {
-        let by_target = matches!(connection.closed, Some((moment, By::Peer, _)) if moment < first);
-        expect.is_about(connection.fleet) && connection.opened.is_some() && by_target && !said_goodbye(record, **conn)
-    };
-    let (_, connection) = record.connections.iter().find(ended)?;
-    Some(format!("{}[{}]", connection.fleet, connection.member))
 }
 
 /// The target said goodbye: whoever ends the connection then, it was the target's doing.

@@ -268,9 +268,9 @@ impl<'a> Record<'a> {
     pub fn whole_until(&self) -> Moment {
         const LIMITS: [&str; 3] = [RECORD_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT];
         let cut = |event: &Event| matches!(event, Event::Calibration { name, .. } if LIMITS.contains(&name.as_str()));
-        let first = self.transcript.iter().find(|(_, entry)| cut(&entry.event));
-        let first = first.map(|(id, entry)| Moment { at: entry.at, id });
-        first.into_iter().chain([self.target_ended()]).min_by_key(|moment| moment.id).unwrap_or(self.target_ended())
+        let ended = self.target_ended();
+        let first = self.transcript.iter().find(|(id, entry)| *id < ended.id && cut(&entry.event));
+        first.map_or(ended, |(id, entry)| Moment { at: entry.at, id })
     }
 
     /// Round trips of one witness, in order.

@@ -47,7 +47,9 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let spoken = versions.into_iter().filter(|(version5, _)| plan.fleets.iter().any(|fleet| speaks(fleet, *version5)));
     let spoken = spoken.map(|(version5, document)| (Facts::of(plan, &record, version5), document));
     let judged: Vec<(Facts<'_>, &str)> = spoken.filter(|(facts, _)| !facts.conns.is_empty()).collect();
-    let judgements = judged.iter().map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, facts));
+    let judgements = judged
+        .iter()
+        .map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, |judge, tally| judge(facts, tally)));
     let judgement = judgements.reduce(model::both);
     let legal = |conn: u32| judged.iter().any(|(facts, _)| facts.conns.get(&conn).is_some_and(|conn| conn.is_legal()));
     match (judgement, unserved(&record, legal)) {

@@ -14,6 +14,7 @@ use super::ORACLE;
 
 mod messages;
 mod rules;
+mod scenes;
 mod sessions;
 
 const TARGET: &str = "format = 1\nkind = \"process\"\n[process]\nprogram = \"true\"\n[[endpoint]]\nname = \"plain\"\n\
@@ -138,12 +139,8 @@ fn a_server_that_works_off_its_queue_owes_nothing_yet_and_one_that_is_quiet_does
 fn what_was_acknowledged_may_be_on_its_way_for_a_second_and_is_never_kept_for_longer() {
     for (later, expected) in [(900, &[][..]), (1_100, &["only-retained-is-kept"])] {
         let mut film = film("3.1.1");
-        login(&mut film, "writer", 1, &[], &[]);
-        film.sent(1, "publish", &message(1, "m", &[])).got(1, "puback", &ack(1));
-        login(&mut film, "reader", 0, &[], &[]);
-        film.at(later);
-        subscribe(&mut film, 0, "a", &[]);
-        film.got(0, "publish", &message(1, "m", &[])).sent(0, "puback", &ack(1));
+        scenes::acknowledged(&mut film);
+        scenes::comes_to_a_later(&mut film, later);
         check(&film, expected);
     }
 }

@@ -15,7 +15,7 @@ use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::time::{Duration, Time};
-use proofhouse_core::transcript::{Entry, Event, Transcript};
+use proofhouse_core::transcript::{Entry, Event, Packet, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::arrivals::{Arrival, arrivals};
@@ -68,10 +68,12 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         let Court { record, logins, rights, grace, .. } = &court;
         let mut stripped = arrivals(expect, record);
         let carried = |arrival: &Arrival<'_>| plan.canaries.iter().any(|(_, text)| carries(arrival.packet, text));
-        // Whoever spoke there himself learns nothing by his own echo.
+        // Whoever said the same there himself learns nothing by his own echo.
         let echo = |arrival: &Arrival<'_>| {
+            let payload = |packet: &Packet| packet.fields.find("payload").cloned();
             let own = record.packets_of(arrival.conn).take_while(|c| c.moment.id < arrival.moment.id);
-            own.filter(|c| c.sent).any(|c| c.packet.fields.text("topic") == arrival.topic.as_deref())
+            own.filter(|c| c.sent && c.packet.fields.text("topic") == arrival.topic.as_deref())
+                .any(|c| payload(c.packet) == payload(arrival.packet))
         };
         stripped.retain(|arrival| !carried(arrival) && !echo(arrival));
         violations = reads_within_rights::beyond(&stripped, expect, (plan, record), logins, rights, *grace).0;

@@ -1,52 +1,48 @@
 //! Block-wise transfer (RFC 7959).
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use super::content::answered;
 use super::{Breach, Facts, Row, Seen, Tally};
 use crate::names::BlockWords;
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "block-within-size",
-            clauses: &["RFC 7959 §2.4"],
-            doc: "a block is no larger than the size that was asked for",
-            judge: block_within_size,
-        },
-        Row {
-            id: "block-is-full",
-            clauses: &["RFC 7959 §2.3"],
-            doc: "a block that more follow is exactly as long as its size, and no block is longer",
-            judge: block_is_full,
-        },
-        Row {
-            id: "block-asked-for",
-            clauses: &["RFC 7959 §2.4"],
-            doc: "the block that comes begins where the one that was asked for begins",
-            judge: block_asked_for,
-        },
-        Row {
-            id: "collecting-has-no-block2",
-            clauses: &["RFC 7959 §2.3"],
-            doc: "while a body is still being collected the response has no Block2",
-            judge: collecting_has_no_block2,
-        },
-        Row {
-            id: "block1-is-echoed",
-            clauses: &["RFC 7959 §2.3"],
-            doc: "a response to a block names that block",
-            judge: block1_is_echoed,
-        },
-        Row {
-            id: "reserved-size-refused",
-            clauses: &["RFC 7959 §2.2"],
-            doc: "the reserved size exponent 7 gives 4.00",
-            judge: reserved_size_refused,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "block-within-size",
+        clauses: &["RFC 7959 §2.4"],
+        doc: "a block is no larger than the size that was asked for",
+        judge: block_within_size,
+    },
+    Row {
+        id: "block-is-full",
+        clauses: &["RFC 7959 §2.3"],
+        doc: "a block that more follow is exactly as long as its size, and no block is longer",
+        judge: block_is_full,
+    },
+    Row {
+        id: "block-asked-for",
+        clauses: &["RFC 7959 §2.4"],
+        doc: "the block that comes begins where the one that was asked for begins",
+        judge: block_asked_for,
+    },
+    Row {
+        id: "collecting-has-no-block2",
+        clauses: &["RFC 7959 §2.3"],
+        doc: "while a body is still being collected the response has no Block2",
+        judge: collecting_has_no_block2,
+    },
+    Row {
+        id: "block1-is-echoed",
+        clauses: &["RFC 7959 §2.3"],
+        doc: "a response to a block names that block",
+        judge: block1_is_echoed,
+    },
+    Row {
+        id: "reserved-size-refused",
+        clauses: &["RFC 7959 §2.2"],
+        doc: "the reserved size exponent 7 gives 4.00",
+        judge: reserved_size_refused,
+    },
+];
 
 /// Number, whether more follow, and size of a block option.
 fn block(seen: &Seen<'_>, option: &str) -> Option<(u64, bool, u64)> {

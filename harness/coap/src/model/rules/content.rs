@@ -1,8 +1,6 @@
 //! Requests and responses: methods, options, conditions, codes.
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::value::Value;
@@ -12,70 +10,63 @@ use super::{Assoc, Breach, Facts, Row, Seen, Tally};
 /// Code of a response to a block that more are to follow.
 const CONTINUE: &str = "2.31";
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "valid-has-etag",
-            clauses: &["RFC 7252 §5.9.1.3"],
-            doc: "2.03 has an ETag and no payload",
-            judge: valid_has_etag,
-        },
-        Row {
-            id: "valid-is-asked-for",
-            clauses: &["RFC 7252 §5.9.1.3"],
-            doc: "2.03 answers a request with the ETag that it names",
-            judge: valid_is_asked_for,
-        },
-        Row {
-            id: "one-etag",
-            clauses: &["RFC 7252 §5.10.6.1"],
-            doc: "a response has at most one ETag",
-            judge: one_etag,
-        },
-        Row {
-            id: "accept-is-kept",
-            clauses: &["RFC 7252 §5.10.4"],
-            doc: "a response has the Content-Format that was accepted, or 4.06 comes",
-            judge: accept_is_kept,
-        },
-        Row {
-            id: "critical-option-refused",
-            clauses: &["RFC 7252 §5.4.1"],
-            doc: "a critical option that nobody knows is refused",
-            judge: critical_option_refused,
-        },
-        Row {
-            id: "elective-option-ignored",
-            clauses: &["RFC 7252 §5.4.1"],
-            doc: "an elective option that nobody knows is ignored",
-            judge: elective_option_ignored,
-        },
-        Row {
-            id: "failed-condition",
-            clauses: &["RFC 7252 §5.10.8"],
-            doc: "If-None-Match on a resource that is there gives 4.12",
-            judge: failed_condition,
-        },
-        Row {
-            id: "location-is-plain",
-            clauses: &["RFC 7252 §5.10.7"],
-            doc: "a Location-Path has no segment . or ..",
-            judge: location_is_plain,
-        },
-        Row {
-            id: "no-payload-where-none",
-            clauses: &["RFC 7252 §5.5"],
-            doc: "2.03 and Empty messages have no payload",
-            judge: no_payload_where_none,
-        },
-        Row {
-            id: "diagnostic-is-text",
-            clauses: &["RFC 7252 §5.5.2"],
-            doc: "a diagnostic payload is UTF-8",
-            judge: diagnostic_is_text,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "valid-has-etag",
+        clauses: &["RFC 7252 §5.9.1.3"],
+        doc: "2.03 has an ETag and no payload",
+        judge: valid_has_etag,
+    },
+    Row {
+        id: "valid-is-asked-for",
+        clauses: &["RFC 7252 §5.9.1.3"],
+        doc: "2.03 answers a request with the ETag that it names",
+        judge: valid_is_asked_for,
+    },
+    Row { id: "one-etag", clauses: &["RFC 7252 §5.10.6.1"], doc: "a response has at most one ETag", judge: one_etag },
+    Row {
+        id: "accept-is-kept",
+        clauses: &["RFC 7252 §5.10.4"],
+        doc: "a response has the Content-Format that was accepted, or 4.06 comes",
+        judge: accept_is_kept,
+    },
+    Row {
+        id: "critical-option-refused",
+        clauses: &["RFC 7252 §5.4.1"],
+        doc: "a critical option that nobody knows is refused",
+        judge: critical_option_refused,
+    },
+    Row {
+        id: "elective-option-ignored",
+        clauses: &["RFC 7252 §5.4.1"],
+        doc: "an elective option that nobody knows is ignored",
+        judge: elective_option_ignored,
+    },
+    Row {
+        id: "failed-condition",
+        clauses: &["RFC 7252 §5.10.8"],
+        doc: "If-None-Match on a resource that is there gives 4.12",
+        judge: failed_condition,
+    },
+    Row {
+        id: "location-is-plain",
+        clauses: &["RFC 7252 §5.10.7"],
+        doc: "a Location-Path has no segment . or ..",
+        judge: location_is_plain,
+    },
+    Row {
+        id: "no-payload-where-none",
+        clauses: &["RFC 7252 §5.5"],
+        doc: "2.03 and Empty messages have no payload",
+        judge: no_payload_where_none,
+    },
+    Row {
+        id: "diagnostic-is-text",
+        clauses: &["RFC 7252 §5.5.2"],
+        doc: "a diagnostic payload is UTF-8",
+        judge: diagnostic_is_text,
+    },
+];
 
 /// Every response that surely is to a legal request, with that request.
 pub(super) fn answered<'f, 'a>(

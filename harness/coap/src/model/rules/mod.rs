@@ -8,9 +8,10 @@ mod content;
 mod messages;
 mod observing;
 
-type Row<'a> = Rule<Facts<'a>>;
+type Row = Rule<for<'a> fn(&Facts<'a>, &mut Tally)>;
 
 /// Every rule of the model.
-pub(super) fn all<'a>() -> impl Iterator<Item = Row<'a>> {
-    [messages::rules(), content::rules(), observing::rules(), blocks::rules()].into_iter().flatten()
+pub(super) fn all() -> impl Iterator<Item = &'static Row> {
+    let tables = [messages::RULES, content::RULES, observing::RULES, blocks::RULES];
+    tables.into_iter().flatten()
 }

@@ -1,7 +1,6 @@
 //! Observing resources (RFC 7641).
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use proofhouse_core::time::Duration;
@@ -12,52 +11,50 @@ use super::{Assoc, Breach, Exchange, Facts, Row, Seen, Tally};
 /// How long an observer waits for the notification of a change when another has had his.
 const CHANGE: Duration = Duration::from_secs(6);
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "notifications-rise",
-            clauses: &["RFC 7641 §4.4"],
-            doc: "the sequence numbers of notifications rise",
-            judge: notifications_rise,
-        },
-        Row {
-            id: "only-success-has-observe",
-            clauses: &["RFC 7641 §4.2"],
-            doc: "a notification that is no success has no Observe",
-            judge: only_success_has_observe,
-        },
-        Row {
-            id: "one-format",
-            clauses: &["RFC 7641 §4.2"],
-            doc: "notifications have the Content-Format of the first response",
-            judge: one_format,
-        },
-        Row {
-            id: "deregistered",
-            clauses: &["RFC 7641 §4.1"],
-            doc: "after a deregistration no notification comes, and its response has no Observe",
-            judge: deregistered,
-        },
-        Row {
-            id: "reset-ends-it",
-            clauses: &["RFC 7641 §4.5"],
-            doc: "a reset of a notification ends the observation",
-            judge: reset_ends_it,
-        },
-        Row {
-            id: "not-observed-unasked",
-            clauses: &["RFC 7641 §4.1"],
-            doc: "a response to a request without Observe has none",
-            judge: not_observed_unasked,
-        },
-        Row {
-            id: "every-observer-is-told",
-            clauses: &["RFC 7641 §4.1", "RFC 7641 §4.5"],
-            doc: "a change of the resource reaches every observer",
-            judge: every_observer_is_told,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "notifications-rise",
+        clauses: &["RFC 7641 §4.4"],
+        doc: "the sequence numbers of notifications rise",
+        judge: notifications_rise,
+    },
+    Row {
+        id: "only-success-has-observe",
+        clauses: &["RFC 7641 §4.2"],
+        doc: "a notification that is no success has no Observe",
+        judge: only_success_has_observe,
+    },
+    Row {
+        id: "one-format",
+        clauses: &["RFC 7641 §4.2"],
+        doc: "notifications have the Content-Format of the first response",
+        judge: one_format,
+    },
+    Row {
+        id: "deregistered",
+        clauses: &["RFC 7641 §4.1"],
+        doc: "after a deregistration no notification comes, and its response has no Observe",
+        judge: deregistered,
+    },
+    Row {
+        id: "reset-ends-it",
+        clauses: &["RFC 7641 §4.5"],
+        doc: "a reset of a notification ends the observation",
+        judge: reset_ends_it,
+    },
+    Row {
+        id: "not-observed-unasked",
+        clauses: &["RFC 7641 §4.1"],
+        doc: "a response to a request without Observe has none",
+        judge: not_observed_unasked,
+    },
+    Row {
+        id: "every-observer-is-told",
+        clauses: &["RFC 7641 §4.1", "RFC 7641 §4.5"],
+        doc: "a change of the resource reaches every observer",
+        judge: every_observer_is_told,
+    },
+];
 
 /// Registrations that were taken: the exchange, its request, and the responses with and after the first.
 fn observations<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Assoc<'a>, &'f Exchange, &'f Seen<'a>)> {

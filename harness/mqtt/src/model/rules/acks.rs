@@ -1,89 +1,86 @@
 //! Acknowledgements: each belongs to a packet of ours, and each packet of ours gets the one that is due.
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Breach, Conn, Facts, Row, Seen, Tally};
 use crate::model::breach::{column, filters};
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "ack-has-its-id",
-            clauses: &["MQTT5 2.2.1-5", "MQTT3 2.3.1-6"],
-            doc: "PUBACK, PUBREC and PUBCOMP carry the identifier of a message that waits for them",
-            judge: |facts, tally| belongs(facts, tally, &["puback", "pubrec", "pubcomp"]),
-        },
-        Row {
-            id: "suback-has-its-id",
-            clauses: &["MQTT5 2.2.1-6", "MQTT5 3.8.4-2", "MQTT5 3.10.4-5", "MQTT3 2.3.1-7", "MQTT3 3.8.4-2"],
-            doc: "SUBACK and UNSUBACK carry the identifier of a request that waits for them",
-            judge: |facts, tally| belongs(facts, tally, &["suback", "unsuback"]),
-        },
-        Row {
-            id: "puback-is-sent",
-            clauses: &["MQTT5 4.3.2-4", "MQTT5 3.3.4-1", "MQTT3 4.3.2-2", "MQTT3 3.3.4-1"],
-            doc: "a QoS 1 PUBLISH is answered by PUBACK",
-            judge: |facts, tally| owed(facts, tally, "publish", Some(1), "puback"),
-        },
-        Row {
-            id: "pubrec-is-sent",
-            clauses: &["MQTT5 4.3.3-8", "MQTT5 4.3.3-10", "MQTT5 3.3.4-1", "MQTT3 4.3.3-2", "MQTT3 3.3.4-1"],
-            doc: "a QoS 2 PUBLISH is answered by PUBREC, each time that it comes before PUBREL",
-            judge: |facts, tally| owed(facts, tally, "publish", Some(2), "pubrec"),
-        },
-        Row {
-            id: "pubcomp-is-sent",
-            clauses: &["MQTT5 4.3.3-11", "MQTT5 4.3.3-13", "MQTT3 4.3.3-2"],
-            doc: "PUBREL is answered by PUBCOMP",
-            judge: |facts, tally| owed(facts, tally, "pubrel", None, "pubcomp"),
-        },
-        Row {
-            id: "suback-is-sent",
-            clauses: &["MQTT5 3.8.4-1", "MQTT3 3.8.4-1"],
-            doc: "SUBSCRIBE is answered by SUBACK",
-            judge: |facts, tally| owed(facts, tally, "subscribe", None, "suback"),
-        },
-        Row {
-            id: "unsuback-is-sent",
-            clauses: &["MQTT5 3.10.4-4", "MQTT3 3.10.4-4", "MQTT3 3.10.4-5"],
-            doc: "UNSUBSCRIBE is answered by UNSUBACK, also where nothing was deleted",
-            judge: |facts, tally| owed(facts, tally, "unsubscribe", None, "unsuback"),
-        },
-        Row {
-            id: "pingresp-is-sent",
-            clauses: &["MQTT5 3.12.4-1", "MQTT3 3.12.4-1"],
-            doc: "PINGREQ is answered by PINGRESP",
-            judge: pingresp,
-        },
-        Row {
-            id: "pubrel-is-sent",
-            clauses: &["MQTT5 4.3.3-4", "MQTT3 4.3.3-1"],
-            doc: "our PUBREC is answered by PUBREL",
-            judge: |facts, tally| owed(facts, tally, "pubrec", None, "pubrel"),
-        },
-        Row {
-            id: "suback-per-filter",
-            clauses: &[
-                "MQTT5 3.8.4-6",
-                "MQTT5 3.8.4-5",
-                "MQTT5 3.9.3-1",
-                "MQTT3 3.8.4-5",
-                "MQTT3 3.8.4-4",
-                "MQTT3 3.9.3-1",
-            ],
-            doc: "SUBACK has one code for each filter",
-            judge: |facts, tally| one_each(facts, tally, "subscribe", "suback"),
-        },
-        Row {
-            id: "unsuback-per-filter",
-            clauses: &["MQTT5 3.10.4-6", "MQTT5 3.11.3-1"],
-            doc: "UNSUBACK has one code for each filter",
-            judge: |facts, tally| one_each(facts, tally, "unsubscribe", "unsuback"),
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "ack-has-its-id",
+        clauses: &["MQTT5 2.2.1-5", "MQTT3 2.3.1-6"],
+        doc: "PUBACK, PUBREC and PUBCOMP carry the identifier of a message that waits for them",
+        judge: |facts, tally| belongs(facts, tally, &["puback", "pubrec", "pubcomp"]),
+    },
+    Row {
+        id: "suback-has-its-id",
+        clauses: &["MQTT5 2.2.1-6", "MQTT5 3.8.4-2", "MQTT5 3.10.4-5", "MQTT3 2.3.1-7", "MQTT3 3.8.4-2"],
+        doc: "SUBACK and UNSUBACK carry the identifier of a request that waits for them",
+        judge: |facts, tally| belongs(facts, tally, &["suback", "unsuback"]),
+    },
+    Row {
+        id: "puback-is-sent",
+        clauses: &["MQTT5 4.3.2-4", "MQTT5 3.3.4-1", "MQTT3 4.3.2-2", "MQTT3 3.3.4-1"],
+        doc: "a QoS 1 PUBLISH is answered by PUBACK",
+        judge: |facts, tally| owed(facts, tally, "publish", Some(1), "puback"),
+    },
+    Row {
+        id: "pubrec-is-sent",
+        clauses: &["MQTT5 4.3.3-8", "MQTT5 4.3.3-10", "MQTT5 3.3.4-1", "MQTT3 4.3.3-2", "MQTT3 3.3.4-1"],
+        doc: "a QoS 2 PUBLISH is answered by PUBREC, each time that it comes before PUBREL",
+        judge: |facts, tally| owed(facts, tally, "publish", Some(2), "pubrec"),
+    },
+    Row {
+        id: "pubcomp-is-sent",
+        clauses: &["MQTT5 4.3.3-11", "MQTT5 4.3.3-13", "MQTT3 4.3.3-2"],
+        doc: "PUBREL is answered by PUBCOMP",
+        judge: |facts, tally| owed(facts, tally, "pubrel", None, "pubcomp"),
+    },
+    Row {
+        id: "suback-is-sent",
+        clauses: &["MQTT5 3.8.4-1", "MQTT3 3.8.4-1"],
+        doc: "SUBSCRIBE is answered by SUBACK",
+        judge: |facts, tally| owed(facts, tally, "subscribe", None, "suback"),
+    },
+    Row {
+        id: "unsuback-is-sent",
+        clauses: &["MQTT5 3.10.4-4", "MQTT3 3.10.4-4", "MQTT3 3.10.4-5"],
+        doc: "UNSUBSCRIBE is answered by UNSUBACK, also where nothing was deleted",
+        judge: |facts, tally| owed(facts, tally, "unsubscribe", None, "unsuback"),
+    },
+    Row {
+        id: "pingresp-is-sent",
+        clauses: &["MQTT5 3.12.4-1", "MQTT3 3.12.4-1"],
+        doc: "PINGREQ is answered by PINGRESP",
+        judge: pingresp,
+    },
+    Row {
+        id: "pubrel-is-sent",
+        clauses: &["MQTT5 4.3.3-4", "MQTT3 4.3.3-1"],
+        doc: "our PUBREC is answered by PUBREL",
+        judge: |facts, tally| owed(facts, tally, "pubrec", None, "pubrel"),
+    },
+    Row {
+        id: "suback-per-filter",
+        clauses: &[
+            "MQTT5 3.8.4-6",
+            "MQTT5 3.8.4-5",
+            "MQTT5 3.9.3-1",
+            "MQTT3 3.8.4-5",
+            "MQTT3 3.8.4-4",
+            "MQTT3 3.9.3-1",
+        ],
+        doc: "SUBACK has one code for each filter",
+        judge: |facts, tally| one_each(facts, tally, "subscribe", "suback"),
+    },
+    Row {
+        id: "unsuback-per-filter",
+        clauses: &["MQTT5 3.10.4-6", "MQTT5 3.11.3-1"],
+        doc: "UNSUBACK has one code for each filter",
+        judge: |facts, tally| one_each(facts, tally, "unsubscribe", "unsuback"),
+    },
+];
 
 /// The packet of ours that a packet of this kind answers.
 fn asked_by(kind: &str) -> (&'static str, Option<i64>) {

@@ -1,7 +1,5 @@
 //! When the server ends a connection: after a refusal, after a goodbye, on takeover, for silence.
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use proofhouse_core::oracle::record::Moment;
 use proofhouse_core::time::Time;
@@ -15,46 +13,44 @@ const TAKEN_OVER: i64 = 0x8E;
 /// What a server may say at any time beside what the grammar knows: not authorised (any more), keep alive timeout, message rate too high.
 const OWN_REASONS: [i64; 3] = [0x87, 0x8D, 0x96];
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "refusal-closes",
-            clauses: &["MQTT5 3.2.2-7", "MQTT5 4.13.2-1", "MQTT3 3.2.2-5"],
-            doc: "after a CONNACK that refuses, the server closes the connection",
-            judge: refusal_closes,
-        },
-        Row {
-            id: "disconnect-closes",
-            clauses: &["MQTT5 3.14.4-2", "MQTT5 4.13.2-1"],
-            doc: "after its DISCONNECT the server closes the connection",
-            judge: disconnect_closes,
-        },
-        Row {
-            id: "takeover-closes",
-            clauses: &["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"],
-            doc: "a CONNECT with the client id of a connected client ends that connection",
-            judge: takeover_closes,
-        },
-        Row {
-            id: "takeover-is-told",
-            clauses: &["MQTT5 3.1.4-3"],
-            doc: "a DISCONNECT for a connection that is taken over has reason 0x8E",
-            judge: takeover_is_told,
-        },
-        Row {
-            id: "keep-alive-kept",
-            clauses: &["MQTT5 3.1.2-22", "MQTT5 3.2.2-22", "MQTT3 3.1.2-24"],
-            doc: "a client that is silent for one and a half times its Keep Alive is disconnected",
-            judge: keep_alive_kept,
-        },
-        Row {
-            id: "connect-is-answered",
-            clauses: &["MQTT5 3.1.4-5", "MQTT5 3.1.3-5", "MQTT3 3.1.4-4", "MQTT3 3.1.3-5"],
-            doc: "a CONNECT is answered by CONNACK, or by the end of the connection",
-            judge: connect_is_answered,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "refusal-closes",
+        clauses: &["MQTT5 3.2.2-7", "MQTT5 4.13.2-1", "MQTT3 3.2.2-5"],
+        doc: "after a CONNACK that refuses, the server closes the connection",
+        judge: refusal_closes,
+    },
+    Row {
+        id: "disconnect-closes",
+        clauses: &["MQTT5 3.14.4-2", "MQTT5 4.13.2-1"],
+        doc: "after its DISCONNECT the server closes the connection",
+        judge: disconnect_closes,
+    },
+    Row {
+        id: "takeover-closes",
+        clauses: &["MQTT5 3.1.4-3", "MQTT3 3.1.4-2"],
+        doc: "a CONNECT with the client id of a connected client ends that connection",
+        judge: takeover_closes,
+    },
+    Row {
+        id: "takeover-is-told",
+        clauses: &["MQTT5 3.1.4-3"],
+        doc: "a DISCONNECT for a connection that is taken over has reason 0x8E",
+        judge: takeover_is_told,
+    },
+    Row {
+        id: "keep-alive-kept",
+        clauses: &["MQTT5 3.1.2-22", "MQTT5 3.2.2-22", "MQTT3 3.1.2-24"],
+        doc: "a client that is silent for one and a half times its Keep Alive is disconnected",
+        judge: keep_alive_kept,
+    },
+    Row {
+        id: "connect-is-answered",
+        clauses: &["MQTT5 3.1.4-5", "MQTT5 3.1.3-5", "MQTT3 3.1.4-4", "MQTT3 3.1.3-5"],
+        doc: "a CONNECT is answered by CONNACK, or by the end of the connection",
+        judge: connect_is_answered,
+    },
+];
 
 /// Whether a connection was ended, by either side, before our patience was over; `None`: nobody can say.
 fn ended(facts: &Facts<'_>, conn: &Conn<'_>, since: Time) -> Option<bool> {

@@ -1,6 +1,4 @@
 //! CONNACK: session present, assigned names, what it may hold.
-use alloc::vec;
-use alloc::vec::Vec;
 
 use proofhouse_core::time::Duration;
 
@@ -12,64 +10,62 @@ const ROUNDING: Duration = Duration::from_secs(1);
 /// A server that looks at expiry once in a while may be this late.
 const EXPIRY_SLACK: Duration = Duration::from_secs(2);
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "refusal-without-session",
-            clauses: &["MQTT5 3.2.2-6", "MQTT3 3.2.2-4"],
-            doc: "a CONNACK that refuses has Session Present 0",
-            judge: refusal_without_session,
-        },
-        Row {
-            id: "clean-start-without-session",
-            clauses: &[
-                "MQTT5 3.2.2-2",
-                "MQTT5 3.1.2-4",
-                "MQTT5 3.1.4-4",
-                "MQTT3 3.2.2-1",
-                "MQTT3 3.1.2-6",
-                "MQTT3 3.1.4-3",
-            ],
-            doc: "accepting Clean Start 1, CONNACK has Session Present 0",
-            judge: clean_start_without_session,
-        },
-        Row {
-            id: "session-present",
-            clauses: &[
-                "MQTT5 3.2.2-3",
-                "MQTT5 3.1.2-5",
-                "MQTT5 3.1.2-23",
-                "MQTT5 3.1.3-2",
-                "MQTT5 4.1.0-1",
-                "MQTT3 3.2.2-2",
-                "MQTT3 3.1.2-4",
-                "MQTT3 3.1.3-2",
-                "MQTT3 4.1.0-1",
-                "MQTT3 4.1.0-2",
-            ],
-            doc: "a session that is still kept is resumed: Session Present 1",
-            judge: session_present,
-        },
-        Row {
-            id: "no-session-present",
-            clauses: &["MQTT5 3.1.2-6", "MQTT5 4.1.0-2", "MQTT3 3.2.2-3"],
-            doc: "where no session is kept, Session Present is 0",
-            judge: no_session_present,
-        },
-        Row {
-            id: "assigned-client-id",
-            clauses: &["MQTT5 3.2.2-16", "MQTT5 3.1.3-6", "MQTT5 3.1.3-7"],
-            doc: "an empty client id that is accepted gets one that no other session has",
-            judge: assigned_client_id,
-        },
-        Row {
-            id: "no-response-information",
-            clauses: &["MQTT5 3.1.2-28"],
-            doc: "no Response Information unless the client asked for it",
-            judge: no_response_information,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "refusal-without-session",
+        clauses: &["MQTT5 3.2.2-6", "MQTT3 3.2.2-4"],
+        doc: "a CONNACK that refuses has Session Present 0",
+        judge: refusal_without_session,
+    },
+    Row {
+        id: "clean-start-without-session",
+        clauses: &[
+            "MQTT5 3.2.2-2",
+            "MQTT5 3.1.2-4",
+            "MQTT5 3.1.4-4",
+            "MQTT3 3.2.2-1",
+            "MQTT3 3.1.2-6",
+            "MQTT3 3.1.4-3",
+        ],
+        doc: "accepting Clean Start 1, CONNACK has Session Present 0",
+        judge: clean_start_without_session,
+    },
+    Row {
+        id: "session-present",
+        clauses: &[
+            "MQTT5 3.2.2-3",
+            "MQTT5 3.1.2-5",
+            "MQTT5 3.1.2-23",
+            "MQTT5 3.1.3-2",
+            "MQTT5 4.1.0-1",
+            "MQTT3 3.2.2-2",
+            "MQTT3 3.1.2-4",
+            "MQTT3 3.1.3-2",
+            "MQTT3 4.1.0-1",
+            "MQTT3 4.1.0-2",
+        ],
+        doc: "a session that is still kept is resumed: Session Present 1",
+        judge: session_present,
+    },
+    Row {
+        id: "no-session-present",
+        clauses: &["MQTT5 3.1.2-6", "MQTT5 4.1.0-2", "MQTT3 3.2.2-3"],
+        doc: "where no session is kept, Session Present is 0",
+        judge: no_session_present,
+    },
+    Row {
+        id: "assigned-client-id",
+        clauses: &["MQTT5 3.2.2-16", "MQTT5 3.1.3-6", "MQTT5 3.1.3-7"],
+        doc: "an empty client id that is accepted gets one that no other session has",
+        judge: assigned_client_id,
+    },
+    Row {
+        id: "no-response-information",
+        clauses: &["MQTT5 3.1.2-28"],
+        doc: "no Response Information unless the client asked for it",
+        judge: no_response_information,
+    },
+];
 
 fn refusal_without_session(facts: &Facts<'_>, tally: &mut Tally) {
     for conn in facts.conns.values() {

@@ -1,7 +1,6 @@
 //! What a message carries beside topic and payload: forwarded as it came, counted down, or not forwarded at all.
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use proofhouse_core::value::Value;
@@ -14,58 +13,56 @@ use crate::model::sessions::Subscription;
 /// Seconds by which a countdown may look off: whole seconds on both sides, and the way there and back.
 const COUNTDOWN_SLACK: u64 = 1;
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "payload-format-unaltered",
-            clauses: &["MQTT5 3.3.2-4"],
-            doc: "the Payload Format Indicator is forwarded unaltered",
-            judge: |facts, tally| unaltered(facts, tally, "payload_format"),
-        },
-        Row {
-            id: "response-topic-unaltered",
-            clauses: &["MQTT5 3.3.2-15"],
-            doc: "the Response Topic is forwarded unaltered",
-            judge: |facts, tally| unaltered(facts, tally, "response_topic"),
-        },
-        Row {
-            id: "correlation-data-unaltered",
-            clauses: &["MQTT5 3.3.2-16"],
-            doc: "the Correlation Data is forwarded unaltered",
-            judge: |facts, tally| unaltered(facts, tally, "correlation_data"),
-        },
-        Row {
-            id: "content-type-unaltered",
-            clauses: &["MQTT5 3.3.2-20"],
-            doc: "the Content Type is forwarded unaltered",
-            judge: |facts, tally| unaltered(facts, tally, "content_type"),
-        },
-        Row {
-            id: "user-properties-in-order",
-            clauses: &["MQTT5 3.3.2-17", "MQTT5 3.3.2-18", "MQTT5 3.1.3-10"],
-            doc: "all User Properties are forwarded unaltered and in order",
-            judge: user_properties_in_order,
-        },
-        Row {
-            id: "expiry-counted-down",
-            clauses: &["MQTT5 3.3.2-6"],
-            doc: "the Message Expiry Interval that comes is the one published less the time that it waited in the server",
-            judge: expiry_counted_down,
-        },
-        Row {
-            id: "expired-is-deleted",
-            clauses: &["MQTT5 3.3.2-5"],
-            doc: "a message whose expiry has passed before its delivery began is not delivered",
-            judge: expired_is_deleted,
-        },
-        Row {
-            id: "subscription-ids",
-            clauses: &["MQTT5 3.3.4-3", "MQTT5 3.3.4-4", "MQTT5 3.3.4-5", "MQTT5 §3.3.4"],
-            doc: "a message carries the Subscription Identifiers of the subscriptions that it comes for, and no other",
-            judge: subscription_ids,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "payload-format-unaltered",
+        clauses: &["MQTT5 3.3.2-4"],
+        doc: "the Payload Format Indicator is forwarded unaltered",
+        judge: |facts, tally| unaltered(facts, tally, "payload_format"),
+    },
+    Row {
+        id: "response-topic-unaltered",
+        clauses: &["MQTT5 3.3.2-15"],
+        doc: "the Response Topic is forwarded unaltered",
+        judge: |facts, tally| unaltered(facts, tally, "response_topic"),
+    },
+    Row {
+        id: "correlation-data-unaltered",
+        clauses: &["MQTT5 3.3.2-16"],
+        doc: "the Correlation Data is forwarded unaltered",
+        judge: |facts, tally| unaltered(facts, tally, "correlation_data"),
+    },
+    Row {
+        id: "content-type-unaltered",
+        clauses: &["MQTT5 3.3.2-20"],
+        doc: "the Content Type is forwarded unaltered",
+        judge: |facts, tally| unaltered(facts, tally, "content_type"),
+    },
+    Row {
+        id: "user-properties-in-order",
+        clauses: &["MQTT5 3.3.2-17", "MQTT5 3.3.2-18", "MQTT5 3.1.3-10"],
+        doc: "all User Properties are forwarded unaltered and in order",
+        judge: user_properties_in_order,
+    },
+    Row {
+        id: "expiry-counted-down",
+        clauses: &["MQTT5 3.3.2-6"],
+        doc: "the Message Expiry Interval that comes is the one published less the time that it waited in the server",
+        judge: expiry_counted_down,
+    },
+    Row {
+        id: "expired-is-deleted",
+        clauses: &["MQTT5 3.3.2-5"],
+        doc: "a message whose expiry has passed before its delivery began is not delivered",
+        judge: expired_is_deleted,
+    },
+    Row {
+        id: "subscription-ids",
+        clauses: &["MQTT5 3.3.4-3", "MQTT5 3.3.4-4", "MQTT5 3.3.4-5", "MQTT5 §3.3.4"],
+        doc: "a message carries the Subscription Identifiers of the subscriptions that it comes for, and no other",
+        judge: subscription_ids,
+    },
+];
 
 /// Deliveries of which only one publication can be the source.
 fn sourced<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Delivery<'a>, &'f Publication<'a>)> {

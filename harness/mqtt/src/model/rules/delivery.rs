@@ -1,7 +1,6 @@
 //! Who gets a message, how often, and with which QoS, RETAIN and DUP.
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
@@ -18,123 +17,121 @@ use crate::model::sessions::{Held, Session, Subscription};
 /// Messages that a session is owed at once before a server may begin to drop some: Receive Maximum and queues have their limits.
 const BACKLOG: usize = 100;
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "subscribed-only",
-            clauses: &[
-                "MQTT5 3.3.2-3",
-                "MQTT5 4.7.3-4",
-                "MQTT5 4.7.2-1",
-                "MQTT3 3.3.2-3",
-                "MQTT3 4.7.3-4",
-                "MQTT3 4.7.2-1",
-            ],
-            doc: "the topic of a message that comes matches a filter that the session has subscribed to",
-            judge: subscribed_only,
-        },
-        Row {
-            id: "payload-unaltered",
-            clauses: &["MQTT5 4.5.0-1", "MQTT5 1.5.4-3", "MQTT3 4.5.0-1", "MQTT3 1.5.3-3"],
-            doc: "a message has topic and payload as somebody published them",
-            judge: payload_unaltered,
-        },
-        Row {
-            id: "delivered",
-            clauses: &[
-                "MQTT5 4.5.0-1",
-                "MQTT5 3.3.4-1",
-                "MQTT5 3.8.4-5",
-                "MQTT3 4.5.0-1",
-                "MQTT3 3.1.2-5",
-                "MQTT3 3.8.4-4",
-            ],
-            doc: "a message comes to every session whose subscription stood before it was published",
-            judge: |facts, tally| owed_comes(facts, tally, |_| true),
-        },
-        Row {
-            id: "id-free-after-puback",
-            clauses: &["MQTT5 4.3.2-5"],
-            doc: "after PUBACK its identifier is that of a new message, which comes to those who subscribed",
-            judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("puback")),
-        },
-        Row {
-            id: "id-free-after-pubcomp",
-            clauses: &["MQTT5 4.3.3-12"],
-            doc: "after PUBCOMP its identifier is that of a new message, which comes to those who subscribed",
-            judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("pubcomp")),
-        },
-        Row {
-            id: "id-free-after-refusal",
-            clauses: &["MQTT5 4.3.3-9"],
-            doc: "after a PUBREC that refuses its identifier is that of a new message, which comes to those who subscribed",
-            judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("pubrec")),
-        },
-        Row {
-            id: "large-is-skipped",
-            clauses: &["MQTT5 3.1.2-25"],
-            doc: "a message beyond our Maximum Packet Size counts as sent: a small one after it comes",
-            judge: large_is_skipped,
-        },
-        Row {
-            id: "not-after-unsubscribe",
-            clauses: &["MQTT5 3.10.4-2", "MQTT5 3.10.4-6", "MQTT3 3.10.4-2", "MQTT3 3.10.4-1"],
-            doc: "a message that was published after UNSUBACK does not come for that filter",
-            judge: not_after_unsubscribe,
-        },
-        Row {
-            id: "qos-of-both",
-            clauses: &["MQTT5 3.8.4-8", "MQTT5 3.3.4-2", "MQTT5 4.8.2-3", "MQTT3 3.8.4-6", "MQTT3 3.3.5-1"],
-            doc: "a message comes at the lower of the QoS that was published and the QoS that was granted",
-            judge: qos_of_both,
-        },
-        Row {
-            id: "no-more-copies",
-            clauses: &[
-                "MQTT5 4.5.0-1",
-                "MQTT5 4.3.3-10",
-                "MQTT5 4.4.0-1",
-                "MQTT5 3.8.4-3",
-                "MQTT3 4.5.0-1",
-                "MQTT3 4.3.3-2",
-                "MQTT3 3.8.4-3",
-            ],
-            doc: "a message comes once for each subscription that matches it, and no more",
-            judge: no_more_copies,
-        },
-        Row {
-            id: "no-local",
-            clauses: &["MQTT5 3.8.3-3"],
-            doc: "with No Local a client does not get what it has published itself",
-            judge: no_local,
-        },
-        Row {
-            id: "one-of-a-group",
-            clauses: &["MQTT5 §4.8.2"],
-            doc: "one member of a shared subscription gets a message",
-            judge: one_of_a_group,
-        },
-        Row {
-            id: "dup-is-own",
-            clauses: &[
-                "MQTT5 3.3.1-3",
-                "MQTT5 4.3.2-2",
-                "MQTT5 4.3.3-2",
-                "MQTT3 3.3.1-3",
-                "MQTT3 4.3.2-1",
-                "MQTT3 4.3.3-1",
-            ],
-            doc: "DUP is 0 on what the server sends for the first time",
-            judge: dup_is_own,
-        },
-        Row {
-            id: "dup-on-redelivery",
-            clauses: &["MQTT5 3.3.1-1", "MQTT3 3.3.1-1"],
-            doc: "DUP is 1 on what the server sends again",
-            judge: dup_on_redelivery,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "subscribed-only",
+        clauses: &[
+            "MQTT5 3.3.2-3",
+            "MQTT5 4.7.3-4",
+            "MQTT5 4.7.2-1",
+            "MQTT3 3.3.2-3",
+            "MQTT3 4.7.3-4",
+            "MQTT3 4.7.2-1",
+        ],
+        doc: "the topic of a message that comes matches a filter that the session has subscribed to",
+        judge: subscribed_only,
+    },
+    Row {
+        id: "payload-unaltered",
+        clauses: &["MQTT5 4.5.0-1", "MQTT5 1.5.4-3", "MQTT3 4.5.0-1", "MQTT3 1.5.3-3"],
+        doc: "a message has topic and payload as somebody published them",
+        judge: payload_unaltered,
+    },
+    Row {
+        id: "delivered",
+        clauses: &[
+            "MQTT5 4.5.0-1",
+            "MQTT5 3.3.4-1",
+            "MQTT5 3.8.4-5",
+            "MQTT3 4.5.0-1",
+            "MQTT3 3.1.2-5",
+            "MQTT3 3.8.4-4",
+        ],
+        doc: "a message comes to every session whose subscription stood before it was published",
+        judge: |facts, tally| owed_comes(facts, tally, |_| true),
+    },
+    Row {
+        id: "id-free-after-puback",
+        clauses: &["MQTT5 4.3.2-5"],
+        doc: "after PUBACK its identifier is that of a new message, which comes to those who subscribed",
+        judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("puback")),
+    },
+    Row {
+        id: "id-free-after-pubcomp",
+        clauses: &["MQTT5 4.3.3-12"],
+        doc: "after PUBCOMP its identifier is that of a new message, which comes to those who subscribed",
+        judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("pubcomp")),
+    },
+    Row {
+        id: "id-free-after-refusal",
+        clauses: &["MQTT5 4.3.3-9"],
+        doc: "after a PUBREC that refuses its identifier is that of a new message, which comes to those who subscribed",
+        judge: |facts, tally| owed_comes(facts, tally, |message| message.freed_by == Some("pubrec")),
+    },
+    Row {
+        id: "large-is-skipped",
+        clauses: &["MQTT5 3.1.2-25"],
+        doc: "a message beyond our Maximum Packet Size counts as sent: a small one after it comes",
+        judge: large_is_skipped,
+    },
+    Row {
+        id: "not-after-unsubscribe",
+        clauses: &["MQTT5 3.10.4-2", "MQTT5 3.10.4-6", "MQTT3 3.10.4-2", "MQTT3 3.10.4-1"],
+        doc: "a message that was published after UNSUBACK does not come for that filter",
+        judge: not_after_unsubscribe,
+    },
+    Row {
+        id: "qos-of-both",
+        clauses: &["MQTT5 3.8.4-8", "MQTT5 3.3.4-2", "MQTT5 4.8.2-3", "MQTT3 3.8.4-6", "MQTT3 3.3.5-1"],
+        doc: "a message comes at the lower of the QoS that was published and the QoS that was granted",
+        judge: qos_of_both,
+    },
+    Row {
+        id: "no-more-copies",
+        clauses: &[
+            "MQTT5 4.5.0-1",
+            "MQTT5 4.3.3-10",
+            "MQTT5 4.4.0-1",
+            "MQTT5 3.8.4-3",
+            "MQTT3 4.5.0-1",
+            "MQTT3 4.3.3-2",
+            "MQTT3 3.8.4-3",
+        ],
+        doc: "a message comes once for each subscription that matches it, and no more",
+        judge: no_more_copies,
+    },
+    Row {
+        id: "no-local",
+        clauses: &["MQTT5 3.8.3-3"],
+        doc: "with No Local a client does not get what it has published itself",
+        judge: no_local,
+    },
+    Row {
+        id: "one-of-a-group",
+        clauses: &["MQTT5 §4.8.2"],
+        doc: "one member of a shared subscription gets a message",
+        judge: one_of_a_group,
+    },
+    Row {
+        id: "dup-is-own",
+        clauses: &[
+            "MQTT5 3.3.1-3",
+            "MQTT5 4.3.2-2",
+            "MQTT5 4.3.3-2",
+            "MQTT3 3.3.1-3",
+            "MQTT3 4.3.2-1",
+            "MQTT3 4.3.3-1",
+        ],
+        doc: "DUP is 0 on what the server sends for the first time",
+        judge: dup_is_own,
+    },
+    Row {
+        id: "dup-on-redelivery",
+        clauses: &["MQTT5 3.3.1-1", "MQTT3 3.3.1-1"],
+        doc: "DUP is 1 on what the server sends again",
+        judge: dup_on_redelivery,
+    },
+];
 
 /// What a session had subscribed to when something came, as far as it may have been granted.
 pub(super) fn matching<'s>(session: &'s Session, delivery: &'s Delivery<'_>) -> impl Iterator<Item = &'s Subscription> {

@@ -1,7 +1,6 @@
 //! The limits that our CONNECT announced, and the identifiers of the server's own messages.
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
@@ -13,125 +12,123 @@ use crate::codec::Kind;
 /// kept from saying one.
 const SENTENCE: u64 = 64;
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "id-not-in-use",
-            clauses: &[
-                "MQTT5 2.2.1-4",
-                "MQTT5 4.3.2-1",
-                "MQTT5 4.3.3-1",
-                "MQTT3 2.3.1-4",
-                "MQTT3 4.3.2-1",
-                "MQTT3 4.3.3-1",
-            ],
-            doc: "a new message of the server takes an identifier that is not in use",
-            judge: id_not_in_use,
-        },
-        Row {
-            id: "not-sent-again",
-            clauses: &["MQTT5 4.4.0-1", "MQTT5 4.3.3-6", "MQTT5 4.4.0-2"],
-            doc: "on one connection nothing is sent again",
-            judge: not_sent_again,
-        },
-        Row {
-            id: "pubrel-after-pubrec",
-            clauses: &["MQTT5 4.3.3-5", "MQTT5 4.3.3-7"],
-            doc: "PUBREL comes for a message whose PUBREC we sent, or again after a reconnection",
-            judge: pubrel_after_pubrec,
-        },
-        Row {
-            id: "receive-maximum-kept",
-            clauses: &["MQTT5 3.3.4-9", "MQTT5 4.9.0-2", "MQTT5 4.9.0-1", "MQTT5 4.3.2-3", "MQTT5 4.3.3-3"],
-            doc: "no more QoS 1 and 2 messages are under way than our Receive Maximum",
-            judge: receive_maximum_kept,
-        },
-        Row {
-            id: "alias-within-maximum",
-            clauses: &["MQTT5 3.1.2-26", "MQTT5 3.1.2-27", "MQTT5 3.3.2-11", "MQTT5 3.3.2-8"],
-            doc: "a Topic Alias of the server is between 1 and our Topic Alias Maximum",
-            judge: alias_within_maximum,
-        },
-        Row {
-            id: "alias-is-set",
-            clauses: &["MQTT5 3.3.2-7", "MQTT5 §3.3.4"],
-            doc: "an empty Topic Name comes with an alias that was set on this connection",
-            judge: alias_is_set,
-        },
-        Row {
-            id: "alias-is-accepted",
-            clauses: &["MQTT5 3.3.2-12"],
-            doc: "a Topic Alias from 1 to the maximum that the server announced is accepted",
-            judge: alias_is_accepted,
-        },
-        Row {
-            id: "others-while-full",
-            clauses: &["MQTT5 4.9.0-3", "MQTT5 3.3.4-10"],
-            doc: "while our Receive Maximum is used up, everything but PUBLISH is answered",
-            judge: others_while_full,
-        },
-        Row {
-            id: "packet-size-kept",
-            clauses: &["MQTT5 3.1.2-24"],
-            doc: "no packet is larger than our Maximum Packet Size",
-            judge: packet_size_kept,
-        },
-        Row {
-            id: "connack-leaves-out",
-            clauses: &["MQTT5 3.2.2-19", "MQTT5 3.2.2-20"],
-            doc: "CONNACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "connack", Kind::Connack),
-        },
-        Row {
-            id: "puback-leaves-out",
-            clauses: &["MQTT5 3.4.2-2", "MQTT5 3.4.2-3"],
-            doc: "PUBACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "puback", Kind::Puback),
-        },
-        Row {
-            id: "pubrec-leaves-out",
-            clauses: &["MQTT5 3.5.2-2", "MQTT5 3.5.2-3"],
-            doc: "PUBREC leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "pubrec", Kind::Pubrec),
-        },
-        Row {
-            id: "pubrel-leaves-out",
-            clauses: &["MQTT5 3.6.2-2", "MQTT5 3.6.2-3"],
-            doc: "PUBREL leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "pubrel", Kind::Pubrel),
-        },
-        Row {
-            id: "pubcomp-leaves-out",
-            clauses: &["MQTT5 3.7.2-2", "MQTT5 3.7.2-3"],
-            doc: "PUBCOMP leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "pubcomp", Kind::Pubcomp),
-        },
-        Row {
-            id: "suback-leaves-out",
-            clauses: &["MQTT5 3.9.2-1", "MQTT5 3.9.2-2"],
-            doc: "SUBACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "suback", Kind::Suback),
-        },
-        Row {
-            id: "unsuback-leaves-out",
-            clauses: &["MQTT5 3.11.2-1", "MQTT5 3.11.2-2"],
-            doc: "UNSUBACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "unsuback", Kind::Unsuback),
-        },
-        Row {
-            id: "disconnect-leaves-out",
-            clauses: &["MQTT5 3.14.2-3", "MQTT5 3.14.2-4"],
-            doc: "DISCONNECT leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
-            judge: |facts, tally| leaves_out(facts, tally, "disconnect", Kind::Disconnect),
-        },
-        Row {
-            id: "no-problem-information",
-            clauses: &["MQTT5 3.1.2-29"],
-            doc: "with Request Problem Information 0, Reason String and User Property come on PUBLISH, CONNACK and DISCONNECT only",
-            judge: no_problem_information,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "id-not-in-use",
+        clauses: &[
+            "MQTT5 2.2.1-4",
+            "MQTT5 4.3.2-1",
+            "MQTT5 4.3.3-1",
+            "MQTT3 2.3.1-4",
+            "MQTT3 4.3.2-1",
+            "MQTT3 4.3.3-1",
+        ],
+        doc: "a new message of the server takes an identifier that is not in use",
+        judge: id_not_in_use,
+    },
+    Row {
+        id: "not-sent-again",
+        clauses: &["MQTT5 4.4.0-1", "MQTT5 4.3.3-6", "MQTT5 4.4.0-2"],
+        doc: "on one connection nothing is sent again",
+        judge: not_sent_again,
+    },
+    Row {
+        id: "pubrel-after-pubrec",
+        clauses: &["MQTT5 4.3.3-5", "MQTT5 4.3.3-7"],
+        doc: "PUBREL comes for a message whose PUBREC we sent, or again after a reconnection",
+        judge: pubrel_after_pubrec,
+    },
+    Row {
+        id: "receive-maximum-kept",
+        clauses: &["MQTT5 3.3.4-9", "MQTT5 4.9.0-2", "MQTT5 4.9.0-1", "MQTT5 4.3.2-3", "MQTT5 4.3.3-3"],
+        doc: "no more QoS 1 and 2 messages are under way than our Receive Maximum",
+        judge: receive_maximum_kept,
+    },
+    Row {
+        id: "alias-within-maximum",
+        clauses: &["MQTT5 3.1.2-26", "MQTT5 3.1.2-27", "MQTT5 3.3.2-11", "MQTT5 3.3.2-8"],
+        doc: "a Topic Alias of the server is between 1 and our Topic Alias Maximum",
+        judge: alias_within_maximum,
+    },
+    Row {
+        id: "alias-is-set",
+        clauses: &["MQTT5 3.3.2-7", "MQTT5 §3.3.4"],
+        doc: "an empty Topic Name comes with an alias that was set on this connection",
+        judge: alias_is_set,
+    },
+    Row {
+        id: "alias-is-accepted",
+        clauses: &["MQTT5 3.3.2-12"],
+        doc: "a Topic Alias from 1 to the maximum that the server announced is accepted",
+        judge: alias_is_accepted,
+    },
+    Row {
+        id: "others-while-full",
+        clauses: &["MQTT5 4.9.0-3", "MQTT5 3.3.4-10"],
+        doc: "while our Receive Maximum is used up, everything but PUBLISH is answered",
+        judge: others_while_full,
+    },
+    Row {
+        id: "packet-size-kept",
+        clauses: &["MQTT5 3.1.2-24"],
+        doc: "no packet is larger than our Maximum Packet Size",
+        judge: packet_size_kept,
+    },
+    Row {
+        id: "connack-leaves-out",
+        clauses: &["MQTT5 3.2.2-19", "MQTT5 3.2.2-20"],
+        doc: "CONNACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "connack", Kind::Connack),
+    },
+    Row {
+        id: "puback-leaves-out",
+        clauses: &["MQTT5 3.4.2-2", "MQTT5 3.4.2-3"],
+        doc: "PUBACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "puback", Kind::Puback),
+    },
+    Row {
+        id: "pubrec-leaves-out",
+        clauses: &["MQTT5 3.5.2-2", "MQTT5 3.5.2-3"],
+        doc: "PUBREC leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "pubrec", Kind::Pubrec),
+    },
+    Row {
+        id: "pubrel-leaves-out",
+        clauses: &["MQTT5 3.6.2-2", "MQTT5 3.6.2-3"],
+        doc: "PUBREL leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "pubrel", Kind::Pubrel),
+    },
+    Row {
+        id: "pubcomp-leaves-out",
+        clauses: &["MQTT5 3.7.2-2", "MQTT5 3.7.2-3"],
+        doc: "PUBCOMP leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "pubcomp", Kind::Pubcomp),
+    },
+    Row {
+        id: "suback-leaves-out",
+        clauses: &["MQTT5 3.9.2-1", "MQTT5 3.9.2-2"],
+        doc: "SUBACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "suback", Kind::Suback),
+    },
+    Row {
+        id: "unsuback-leaves-out",
+        clauses: &["MQTT5 3.11.2-1", "MQTT5 3.11.2-2"],
+        doc: "UNSUBACK leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "unsuback", Kind::Unsuback),
+    },
+    Row {
+        id: "disconnect-leaves-out",
+        clauses: &["MQTT5 3.14.2-3", "MQTT5 3.14.2-4"],
+        doc: "DISCONNECT leaves out Reason String and User Property where our Maximum Packet Size has no room for them",
+        judge: |facts, tally| leaves_out(facts, tally, "disconnect", Kind::Disconnect),
+    },
+    Row {
+        id: "no-problem-information",
+        clauses: &["MQTT5 3.1.2-29"],
+        doc: "with Request Problem Information 0, Reason String and User Property come on PUBLISH, CONNACK and DISCONNECT only",
+        judge: no_problem_information,
+    },
+];
 
 /// What is under way from the server on one connection, by identifier: the QoS, and whether our PUBREC has been sent.
 type UnderWay = BTreeMap<i64, (i64, bool)>;

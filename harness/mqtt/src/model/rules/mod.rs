@@ -16,23 +16,23 @@ mod session;
 mod subscribing;
 mod will;
 
-type Row<'a> = Rule<Facts<'a>>;
+type Row = Rule<for<'a> fn(&Facts<'a>, &mut Tally)>;
 
 /// Every rule of the model.
-pub(super) fn all<'a>() -> impl Iterator<Item = Row<'a>> {
+pub(super) fn all() -> impl Iterator<Item = &'static Row> {
     let tables = [
-        packets::rules(),
-        connack::rules(),
-        acks::rules(),
-        subscribing::rules(),
-        delivery::rules(),
-        content::rules(),
-        flow::rules(),
-        order::rules(),
-        retained::rules(),
-        session::rules(),
-        will::rules(),
-        closing::rules(),
+        packets::RULES,
+        connack::RULES,
+        acks::RULES,
+        subscribing::RULES,
+        delivery::RULES,
+        content::RULES,
+        flow::RULES,
+        order::RULES,
+        retained::RULES,
+        session::RULES,
+        will::RULES,
+        closing::RULES,
     ];
     tables.into_iter().flatten()
 }

@@ -1,22 +1,18 @@
 //! The order of messages: from one publisher, on one topic and at one QoS, as they were published.
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
 
 use super::delivery::followed;
 use super::{Breach, Facts, Row, Tally};
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![Row {
-        id: "in-order",
-        clauses: &["MQTT5 4.6.0-5", "MQTT5 4.6.0-6", "MQTT3 4.6.0-6", "MQTT3 4.6.0-5"],
-        doc: "messages of one client on one topic at one QoS come in the order in which it published them",
-        judge: in_order,
-    }]
-}
+pub(super) const RULES: &[Row] = &[Row {
+    id: "in-order",
+    clauses: &["MQTT5 4.6.0-5", "MQTT5 4.6.0-6", "MQTT3 4.6.0-6", "MQTT3 4.6.0-5"],
+    doc: "messages of one client on one topic at one QoS come in the order in which it published them",
+    judge: in_order,
+}];
 
 /// Session of the reader, publisher, topic, and QoS that was published and that was delivered: what keeps its order.
 type Line<'a> = (usize, u32, &'a str, i64, i64);

@@ -1,7 +1,5 @@
 //! Single packets of the target: well formed, of a kind that a server sends, in their place.
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use super::{Breach, Facts, Row, Seen, Tally};
 
@@ -59,143 +57,141 @@ const TABLES: &[(&str, &[&str])] = &[
 /// Packets of every kind.
 const ANY: &str = "any";
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row { id: "well-formed", clauses: FLAGS, doc: "every packet of the server is well formed", judge: well_formed },
-        Row {
-            id: "publish-qos",
-            clauses: PUBLISH_QOS,
-            doc: "a PUBLISH has QoS 0, 1 or 2",
-            judge: |facts, tally| wire(facts, tally, "publish", PUBLISH_QOS),
-        },
-        Row {
-            id: "topic-is-text",
-            clauses: TOPIC_IS_TEXT,
-            doc: "the Topic Name comes first and is well-formed UTF-8",
-            judge: |facts, tally| wire(facts, tally, "publish", TOPIC_IS_TEXT),
-        },
-        Row {
-            id: "topic-without-wildcard",
-            clauses: TOPIC_WITHOUT_WILDCARD,
-            doc: "a Topic Name has a character, and no wildcard",
-            judge: |facts, tally| wire(facts, tally, "publish", TOPIC_WITHOUT_WILDCARD),
-        },
-        Row {
-            id: "no-dup-at-qos0",
-            clauses: NO_DUP_AT_QOS0,
-            doc: "a QoS 0 PUBLISH has DUP 0",
-            judge: |facts, tally| wire(facts, tally, "publish", NO_DUP_AT_QOS0),
-        },
-        Row {
-            id: "packet-id",
-            clauses: PACKET_ID,
-            doc: "a packet identifier is not zero, and stands only where there is one",
-            judge: |facts, tally| wire(facts, tally, "publish", PACKET_ID),
-        },
-        Row {
-            id: "property-length",
-            clauses: PROPERTY_LENGTH,
-            doc: "properties have a length of as few bytes as can hold it",
-            judge: |facts, tally| wire(facts, tally, ANY, PROPERTY_LENGTH),
-        },
-        Row {
-            id: "user-property-text",
-            clauses: USER_PROPERTY_TEXT,
-            doc: "both strings of a user property are UTF-8",
-            judge: |facts, tally| wire(facts, tally, ANY, USER_PROPERTY_TEXT),
-        },
-        Row {
-            id: "session-expiry-in-disconnect",
-            clauses: SESSION_EXPIRY_IN_DISCONNECT,
-            doc: "the server's DISCONNECT has no Session Expiry Interval",
-            judge: |facts, tally| wire(facts, tally, "disconnect", SESSION_EXPIRY_IN_DISCONNECT),
-        },
-        Row {
-            id: "connack-flags",
-            clauses: CONNACK_FLAGS,
-            doc: "of the flags of CONNACK only Session Present may be set",
-            judge: |facts, tally| wire(facts, tally, "connack", CONNACK_FLAGS),
-        },
-        Row {
-            id: "listed-connack",
-            clauses: LISTED_CONNACK,
-            doc: "CONNACK has a reason code of its table",
-            judge: |facts, tally| wire(facts, tally, "connack", LISTED_CONNACK),
-        },
-        Row {
-            id: "listed-puback",
-            clauses: LISTED_PUBACK,
-            doc: "PUBACK has a reason code of its table",
-            judge: |facts, tally| wire(facts, tally, "puback", LISTED_PUBACK),
-        },
-        Row {
-            id: "listed-pubrec",
-            clauses: LISTED_PUBREC,
-            doc: "PUBREC has a reason code of its table",
-            judge: |facts, tally| wire(facts, tally, "pubrec", LISTED_PUBREC),
-        },
-        Row {
-            id: "listed-pubrel",
-            clauses: LISTED_PUBREL,
-            doc: "PUBREL has a reason code of its table",
-            judge: |facts, tally| wire(facts, tally, "pubrel", LISTED_PUBREL),
-        },
-        Row {
-            id: "listed-pubcomp",
-            clauses: LISTED_PUBCOMP,
-            doc: "PUBCOMP has a reason code of its table",
-            judge: |facts, tally| wire(facts, tally, "pubcomp", LISTED_PUBCOMP),
-        },
-        Row {
-            id: "listed-suback",
-            clauses: LISTED_SUBACK,
-            doc: "SUBACK has reason codes of its table",
-            judge: |facts, tally| wire(facts, tally, "suback", LISTED_SUBACK),
-        },
-        Row {
-            id: "listed-unsuback",
-            clauses: LISTED_UNSUBACK,
-            doc: "UNSUBACK has reason codes of its table",
-            judge: |facts, tally| wire(facts, tally, "unsuback", LISTED_UNSUBACK),
-        },
-        Row {
-            id: "listed-disconnect",
-            clauses: LISTED_DISCONNECT,
-            doc: "DISCONNECT has a reason code of its table",
-            judge: |facts, tally| wire(facts, tally, "disconnect", LISTED_DISCONNECT),
-        },
-        Row {
-            id: "listed-auth",
-            clauses: LISTED_AUTH,
-            doc: "AUTH has a reason code of its table",
-            judge: |facts, tally| wire(facts, tally, "auth", LISTED_AUTH),
-        },
-        Row {
-            id: "connack-first",
-            clauses: &["MQTT5 3.2.0-1", "MQTT5 3.14.0-1", "MQTT3 3.2.0-1"],
-            doc: "nothing comes before a CONNACK that accepts, but AUTH",
-            judge: connack_first,
-        },
-        Row {
-            id: "one-connack",
-            clauses: &["MQTT5 3.2.0-2"],
-            doc: "a connection gets no second CONNACK",
-            judge: one_connack,
-        },
-        Row {
-            id: "silent-after-disconnect",
-            clauses: &["MQTT5 3.14.4-1"],
-            doc: "after its DISCONNECT the server says no more on that connection",
-            judge: silent_after_disconnect,
-        },
-        Row {
-            id: "no-auth-unasked",
-            clauses: &["MQTT5 4.12.0-6"],
-            doc: "without an Authentication Method in CONNECT no AUTH comes, and none stands in CONNACK",
-            judge: no_auth_unasked,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row { id: "well-formed", clauses: FLAGS, doc: "every packet of the server is well formed", judge: well_formed },
+    Row {
+        id: "publish-qos",
+        clauses: PUBLISH_QOS,
+        doc: "a PUBLISH has QoS 0, 1 or 2",
+        judge: |facts, tally| wire(facts, tally, "publish", PUBLISH_QOS),
+    },
+    Row {
+        id: "topic-is-text",
+        clauses: TOPIC_IS_TEXT,
+        doc: "the Topic Name comes first and is well-formed UTF-8",
+        judge: |facts, tally| wire(facts, tally, "publish", TOPIC_IS_TEXT),
+    },
+    Row {
+        id: "topic-without-wildcard",
+        clauses: TOPIC_WITHOUT_WILDCARD,
+        doc: "a Topic Name has a character, and no wildcard",
+        judge: |facts, tally| wire(facts, tally, "publish", TOPIC_WITHOUT_WILDCARD),
+    },
+    Row {
+        id: "no-dup-at-qos0",
+        clauses: NO_DUP_AT_QOS0,
+        doc: "a QoS 0 PUBLISH has DUP 0",
+        judge: |facts, tally| wire(facts, tally, "publish", NO_DUP_AT_QOS0),
+    },
+    Row {
+        id: "packet-id",
+        clauses: PACKET_ID,
+        doc: "a packet identifier is not zero, and stands only where there is one",
+        judge: |facts, tally| wire(facts, tally, "publish", PACKET_ID),
+    },
+    Row {
+        id: "property-length",
+        clauses: PROPERTY_LENGTH,
+        doc: "properties have a length of as few bytes as can hold it",
+        judge: |facts, tally| wire(facts, tally, ANY, PROPERTY_LENGTH),
+    },
+    Row {
+        id: "user-property-text",
+        clauses: USER_PROPERTY_TEXT,
+        doc: "both strings of a user property are UTF-8",
+        judge: |facts, tally| wire(facts, tally, ANY, USER_PROPERTY_TEXT),
+    },
+    Row {
+        id: "session-expiry-in-disconnect",
+        clauses: SESSION_EXPIRY_IN_DISCONNECT,
+        doc: "the server's DISCONNECT has no Session Expiry Interval",
+        judge: |facts, tally| wire(facts, tally, "disconnect", SESSION_EXPIRY_IN_DISCONNECT),
+    },
+    Row {
+        id: "connack-flags",
+        clauses: CONNACK_FLAGS,
+        doc: "of the flags of CONNACK only Session Present may be set",
+        judge: |facts, tally| wire(facts, tally, "connack", CONNACK_FLAGS),
+    },
+    Row {
+        id: "listed-connack",
+        clauses: LISTED_CONNACK,
+        doc: "CONNACK has a reason code of its table",
+        judge: |facts, tally| wire(facts, tally, "connack", LISTED_CONNACK),
+    },
+    Row {
+        id: "listed-puback",
+        clauses: LISTED_PUBACK,
+        doc: "PUBACK has a reason code of its table",
+        judge: |facts, tally| wire(facts, tally, "puback", LISTED_PUBACK),
+    },
+    Row {
+        id: "listed-pubrec",
+        clauses: LISTED_PUBREC,
+        doc: "PUBREC has a reason code of its table",
+        judge: |facts, tally| wire(facts, tally, "pubrec", LISTED_PUBREC),
+    },
+    Row {
+        id: "listed-pubrel",
+        clauses: LISTED_PUBREL,
+        doc: "PUBREL has a reason code of its table",
+        judge: |facts, tally| wire(facts, tally, "pubrel", LISTED_PUBREL),
+    },
+    Row {
+        id: "listed-pubcomp",
+        clauses: LISTED_PUBCOMP,
+        doc: "PUBCOMP has a reason code of its table",
+        judge: |facts, tally| wire(facts, tally, "pubcomp", LISTED_PUBCOMP),
+    },
+    Row {
+        id: "listed-suback",
+        clauses: LISTED_SUBACK,
+        doc: "SUBACK has reason codes of its table",
+        judge: |facts, tally| wire(facts, tally, "suback", LISTED_SUBACK),
+    },
+    Row {
+        id: "listed-unsuback",
+        clauses: LISTED_UNSUBACK,
+        doc: "UNSUBACK has reason codes of its table",
+        judge: |facts, tally| wire(facts, tally, "unsuback", LISTED_UNSUBACK),
+    },
+    Row {
+        id: "listed-disconnect",
+        clauses: LISTED_DISCONNECT,
+        doc: "DISCONNECT has a reason code of its table",
+        judge: |facts, tally| wire(facts, tally, "disconnect", LISTED_DISCONNECT),
+    },
+    Row {
+        id: "listed-auth",
+        clauses: LISTED_AUTH,
+        doc: "AUTH has a reason code of its table",
+        judge: |facts, tally| wire(facts, tally, "auth", LISTED_AUTH),
+    },
+    Row {
+        id: "connack-first",
+        clauses: &["MQTT5 3.2.0-1", "MQTT5 3.14.0-1", "MQTT3 3.2.0-1"],
+        doc: "nothing comes before a CONNACK that accepts, but AUTH",
+        judge: connack_first,
+    },
+    Row {
+        id: "one-connack",
+        clauses: &["MQTT5 3.2.0-2"],
+        doc: "a connection gets no second CONNACK",
+        judge: one_connack,
+    },
+    Row {
+        id: "silent-after-disconnect",
+        clauses: &["MQTT5 3.14.4-1"],
+        doc: "after its DISCONNECT the server says no more on that connection",
+        judge: silent_after_disconnect,
+    },
+    Row {
+        id: "no-auth-unasked",
+        clauses: &["MQTT5 4.12.0-6"],
+        doc: "without an Authentication Method in CONNECT no AUTH comes, and none stands in CONNACK",
+        judge: no_auth_unasked,
+    },
+];
 
 /// Packets that break one of these clauses as the strict decoder reads it.
 fn wire(facts: &Facts<'_>, tally: &mut Tally, kind: &str, clauses: &[&str]) {

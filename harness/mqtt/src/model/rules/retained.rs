@@ -1,7 +1,6 @@
 //! Retained messages: what a new subscription brings, and what it may not bring any more.
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
@@ -13,72 +12,70 @@ use crate::model::facts::passed_on;
 use crate::model::messages::{Delivery, Publication};
 use crate::model::sessions::{Held, Session, Subscription};
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "retained-is-sent",
-            clauses: &[
-                "MQTT5 3.3.1-9",
-                "MQTT5 3.3.1-5",
-                "MQTT5 3.3.1-10",
-                "MQTT5 3.8.4-4",
-                "MQTT3 3.3.1-6",
-                "MQTT3 3.3.1-5",
-                "MQTT3 3.1.2-7",
-            ],
-            doc: "a new subscription brings the retained message of every topic that it matches",
-            judge: retained_is_sent,
-        },
-        Row {
-            id: "retained-is-not-sent",
-            clauses: &["MQTT5 3.3.1-11", "MQTT5 3.3.1-10", "MQTT5 §4.8.2"],
-            doc: "Retain Handling 2, 1 on a filter that was there, and shared subscriptions bring no retained messages",
-            judge: retained_is_not_sent,
-        },
-        Row {
-            id: "retained-is-the-last",
-            clauses: &["MQTT5 3.3.1-5", "MQTT3 3.3.1-5"],
-            doc: "a retained message that was replaced does not come to a new subscription",
-            judge: retained_is_the_last,
-        },
-        Row {
-            id: "retained-is-removed",
-            clauses: &["MQTT5 3.3.1-6", "MQTT5 3.3.1-7", "MQTT3 3.3.1-10", "MQTT3 3.3.1-11"],
-            doc: "after an empty retained message a new subscription brings none of its topic",
-            judge: retained_is_removed,
-        },
-        Row {
-            id: "retained-outlives-others",
-            clauses: &["MQTT5 3.3.1-8", "MQTT3 3.3.1-12"],
-            doc: "a message with RETAIN 0 neither removes nor replaces the retained one",
-            judge: retained_outlives_others,
-        },
-        Row {
-            id: "only-retained-is-kept",
-            clauses: &["MQTT5 3.3.1-8", "MQTT3 3.3.1-12"],
-            doc: "what was published with RETAIN 0 is not kept for later subscriptions",
-            judge: only_retained_is_kept,
-        },
-        Row {
-            id: "retain-flag-live",
-            clauses: &["MQTT5 3.3.1-12", "MQTT3 3.3.1-9"],
-            doc: "RETAIN is 0 on what matches a subscription that stood already",
-            judge: retain_flag_live,
-        },
-        Row {
-            id: "retain-as-published",
-            clauses: &["MQTT5 3.3.1-13"],
-            doc: "with Retain As Published, RETAIN is as it was published",
-            judge: retain_as_published,
-        },
-        Row {
-            id: "retain-flag-new",
-            clauses: &["MQTT3 3.3.1-8"],
-            doc: "RETAIN is 1 on what a new subscription brings",
-            judge: retain_flag_new,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "retained-is-sent",
+        clauses: &[
+            "MQTT5 3.3.1-9",
+            "MQTT5 3.3.1-5",
+            "MQTT5 3.3.1-10",
+            "MQTT5 3.8.4-4",
+            "MQTT3 3.3.1-6",
+            "MQTT3 3.3.1-5",
+            "MQTT3 3.1.2-7",
+        ],
+        doc: "a new subscription brings the retained message of every topic that it matches",
+        judge: retained_is_sent,
+    },
+    Row {
+        id: "retained-is-not-sent",
+        clauses: &["MQTT5 3.3.1-11", "MQTT5 3.3.1-10", "MQTT5 §4.8.2"],
+        doc: "Retain Handling 2, 1 on a filter that was there, and shared subscriptions bring no retained messages",
+        judge: retained_is_not_sent,
+    },
+    Row {
+        id: "retained-is-the-last",
+        clauses: &["MQTT5 3.3.1-5", "MQTT3 3.3.1-5"],
+        doc: "a retained message that was replaced does not come to a new subscription",
+        judge: retained_is_the_last,
+    },
+    Row {
+        id: "retained-is-removed",
+        clauses: &["MQTT5 3.3.1-6", "MQTT5 3.3.1-7", "MQTT3 3.3.1-10", "MQTT3 3.3.1-11"],
+        doc: "after an empty retained message a new subscription brings none of its topic",
+        judge: retained_is_removed,
+    },
+    Row {
+        id: "retained-outlives-others",
+        clauses: &["MQTT5 3.3.1-8", "MQTT3 3.3.1-12"],
+        doc: "a message with RETAIN 0 neither removes nor replaces the retained one",
+        judge: retained_outlives_others,
+    },
+    Row {
+        id: "only-retained-is-kept",
+        clauses: &["MQTT5 3.3.1-8", "MQTT3 3.3.1-12"],
+        doc: "what was published with RETAIN 0 is not kept for later subscriptions",
+        judge: only_retained_is_kept,
+    },
+    Row {
+        id: "retain-flag-live",
+        clauses: &["MQTT5 3.3.1-12", "MQTT3 3.3.1-9"],
+        doc: "RETAIN is 0 on what matches a subscription that stood already",
+        judge: retain_flag_live,
+    },
+    Row {
+        id: "retain-as-published",
+        clauses: &["MQTT5 3.3.1-13"],
+        doc: "with Retain As Published, RETAIN is as it was published",
+        judge: retain_as_published,
+    },
+    Row {
+        id: "retain-flag-new",
+        clauses: &["MQTT3 3.3.1-8"],
+        doc: "RETAIN is 1 on what a new subscription brings",
+        judge: retain_flag_new,
+    },
+];
 
 /// What changed the retained store of each topic, in order, with its place among the publications.
 type Stores<'f, 'a> = BTreeMap<&'f str, Vec<(usize, &'f Publication<'a>)>>;

@@ -1,7 +1,6 @@
 //! What a resumed session brings: messages and PUBRELs that were not acknowledged, with their identifiers.
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
@@ -12,46 +11,44 @@ use super::{Breach, Conn, Facts, Row, Seen, Tally};
 use crate::model::messages::Delivery;
 use crate::model::sessions::{Held, Subscription};
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "sent-again-on-resume",
-            clauses: &["MQTT5 4.4.0-1", "MQTT5 3.1.2-5", "MQTT3 4.4.0-1", "MQTT3 3.1.2-4"],
-            doc: "a resumed session brings again, with its identifier, what was not acknowledged",
-            judge: |facts, tally| sent_again_on_resume(facts, tally, |_| true),
-        },
-        Row {
-            id: "shared-is-completed",
-            clauses: &["MQTT5 4.8.2-4"],
-            doc: "a QoS 2 message of a shared subscription is completed with the member that it was sent to, when that comes back",
-            judge: |facts, tally| sent_again_on_resume(facts, tally, |open| open.qos == 2 && is_shared(facts, open)),
-        },
-        Row {
-            id: "shared-goes-to-no-other",
-            clauses: &["MQTT5 4.8.2-5"],
-            doc: "a QoS 2 message of a shared subscription goes to no other member when the session of the first ends",
-            judge: shared_goes_to_no_other,
-        },
-        Row {
-            id: "pubrel-again-on-resume",
-            clauses: &["MQTT5 4.4.0-1", "MQTT5 4.3.3-5", "MQTT3 4.4.0-1"],
-            doc: "a resumed session brings again the PUBREL whose PUBCOMP was not sent",
-            judge: pubrel_again_on_resume,
-        },
-        Row {
-            id: "done-is-done",
-            clauses: &["MQTT5 4.4.0-2", "MQTT5 4.4.0-1", "MQTT3 4.3.2-1"],
-            doc: "what was acknowledged is not sent again",
-            judge: done_is_done,
-        },
-        Row {
-            id: "nothing-after-clean-start",
-            clauses: &["MQTT5 3.1.2-4", "MQTT3 3.1.2-6"],
-            doc: "Clean Start discards what was queued and not acknowledged",
-            judge: nothing_after_clean_start,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "sent-again-on-resume",
+        clauses: &["MQTT5 4.4.0-1", "MQTT5 3.1.2-5", "MQTT3 4.4.0-1", "MQTT3 3.1.2-4"],
+        doc: "a resumed session brings again, with its identifier, what was not acknowledged",
+        judge: |facts, tally| sent_again_on_resume(facts, tally, |_| true),
+    },
+    Row {
+        id: "shared-is-completed",
+        clauses: &["MQTT5 4.8.2-4"],
+        doc: "a QoS 2 message of a shared subscription is completed with the member that it was sent to, when that comes back",
+        judge: |facts, tally| sent_again_on_resume(facts, tally, |open| open.qos == 2 && is_shared(facts, open)),
+    },
+    Row {
+        id: "shared-goes-to-no-other",
+        clauses: &["MQTT5 4.8.2-5"],
+        doc: "a QoS 2 message of a shared subscription goes to no other member when the session of the first ends",
+        judge: shared_goes_to_no_other,
+    },
+    Row {
+        id: "pubrel-again-on-resume",
+        clauses: &["MQTT5 4.4.0-1", "MQTT5 4.3.3-5", "MQTT3 4.4.0-1"],
+        doc: "a resumed session brings again the PUBREL whose PUBCOMP was not sent",
+        judge: pubrel_again_on_resume,
+    },
+    Row {
+        id: "done-is-done",
+        clauses: &["MQTT5 4.4.0-2", "MQTT5 4.4.0-1", "MQTT3 4.3.2-1"],
+        doc: "what was acknowledged is not sent again",
+        judge: done_is_done,
+    },
+    Row {
+        id: "nothing-after-clean-start",
+        clauses: &["MQTT5 3.1.2-4", "MQTT3 3.1.2-6"],
+        doc: "Clean Start discards what was queued and not acknowledged",
+        judge: nothing_after_clean_start,
+    },
+];
 
 /// A connection and the one before it in its session, where the server says that the session is present.
 pub(super) fn resumed<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Conn<'a>, &'f Conn<'a>)> {

@@ -1,41 +1,37 @@
 //! What subscribing grants, and what unsubscribing ends.
 use alloc::collections::BTreeSet;
 use alloc::format;
-use alloc::vec;
-use alloc::vec::Vec;
 
 use super::delivery::{followed, matching};
 use super::{Breach, Facts, Row, Seen, Tally};
 use crate::model::breach::{column, filters};
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "granted-within-asked",
-            clauses: &["MQTT5 3.8.4-7", "MQTT3 3.8.4-5"],
-            doc: "the QoS that is granted is at most the one that was asked for",
-            judge: granted_within_asked,
-        },
-        Row {
-            id: "subscribes-at-any-qos",
-            clauses: &["MQTT5 3.2.2-10"],
-            doc: "a server that announces a Maximum QoS still accepts SUBSCRIBE at any QoS",
-            judge: subscribes_at_any_qos,
-        },
-        Row {
-            id: "unsubscribed-is-told",
-            clauses: &["MQTT5 3.11.3-2", "MQTT5 3.10.4-1"],
-            doc: "UNSUBACK says success exactly where the filter, character by character, was subscribed to",
-            judge: unsubscribed_is_told,
-        },
-        Row {
-            id: "begun-outlives-unsubscribe",
-            clauses: &["MQTT5 3.10.4-3", "MQTT3 3.10.4-3"],
-            doc: "a QoS 2 delivery that has begun is completed after UNSUBSCRIBE",
-            judge: begun_outlives_unsubscribe,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "granted-within-asked",
+        clauses: &["MQTT5 3.8.4-7", "MQTT3 3.8.4-5"],
+        doc: "the QoS that is granted is at most the one that was asked for",
+        judge: granted_within_asked,
+    },
+    Row {
+        id: "subscribes-at-any-qos",
+        clauses: &["MQTT5 3.2.2-10"],
+        doc: "a server that announces a Maximum QoS still accepts SUBSCRIBE at any QoS",
+        judge: subscribes_at_any_qos,
+    },
+    Row {
+        id: "unsubscribed-is-told",
+        clauses: &["MQTT5 3.11.3-2", "MQTT5 3.10.4-1"],
+        doc: "UNSUBACK says success exactly where the filter, character by character, was subscribed to",
+        judge: unsubscribed_is_told,
+    },
+    Row {
+        id: "begun-outlives-unsubscribe",
+        clauses: &["MQTT5 3.10.4-3", "MQTT3 3.10.4-3"],
+        doc: "a QoS 2 delivery that has begun is completed after UNSUBSCRIBE",
+        judge: begun_outlives_unsubscribe,
+    },
+];
 
 fn granted_within_asked(facts: &Facts<'_>, tally: &mut Tally) {
     for conn in facts.conns.values() {

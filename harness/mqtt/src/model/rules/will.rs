@@ -1,7 +1,6 @@
 //! Wills: published when a connection ends without goodbye, and only then.
 use alloc::collections::BTreeMap;
 use alloc::format;
-use alloc::vec;
 use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
@@ -14,40 +13,38 @@ use crate::model::facts::{PATIENCE, passed_on};
 use crate::model::messages::{Delivery, Publication};
 use crate::model::sessions::Subscription;
 
-pub(super) fn rules<'a>() -> Vec<Row<'a>> {
-    vec![
-        Row {
-            id: "will-is-published",
-            clauses: &["MQTT5 3.1.2-8", "MQTT5 3.1.2-7", "MQTT5 §3.1.2.5", "MQTT3 3.1.2-8"],
-            doc: "a connection that ends without goodbye has its Will published",
-            judge: will_is_published,
-        },
-        Row {
-            id: "will-is-dropped",
-            clauses: &["MQTT5 3.14.4-3", "MQTT5 3.1.2-10", "MQTT3 3.14.4-3", "MQTT3 3.1.2-10", "MQTT3 3.1.2-12"],
-            doc: "a DISCONNECT with reason 0 takes the Will away",
-            judge: will_is_dropped,
-        },
-        Row {
-            id: "will-waits",
-            clauses: &["MQTT5 3.1.2-8", "MQTT5 3.1.3-9"],
-            doc: "a Will does not come while its client is connected, nor before its delay is over",
-            judge: will_waits,
-        },
-        Row {
-            id: "will-once",
-            clauses: &["MQTT5 3.1.2-10", "MQTT3 3.1.2-10"],
-            doc: "a Will is published once",
-            judge: will_once,
-        },
-        Row {
-            id: "will-retain",
-            clauses: &["MQTT5 3.1.2-14", "MQTT5 3.1.2-15", "MQTT3 3.1.2-16", "MQTT3 3.1.2-17"],
-            doc: "a Will is kept as a retained message exactly where Will Retain is 1",
-            judge: will_retain,
-        },
-    ]
-}
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "will-is-published",
+        clauses: &["MQTT5 3.1.2-8", "MQTT5 3.1.2-7", "MQTT5 §3.1.2.5", "MQTT3 3.1.2-8"],
+        doc: "a connection that ends without goodbye has its Will published",
+        judge: will_is_published,
+    },
+    Row {
+        id: "will-is-dropped",
+        clauses: &["MQTT5 3.14.4-3", "MQTT5 3.1.2-10", "MQTT3 3.14.4-3", "MQTT3 3.1.2-10", "MQTT3 3.1.2-12"],
+        doc: "a DISCONNECT with reason 0 takes the Will away",
+        judge: will_is_dropped,
+    },
+    Row {
+        id: "will-waits",
+        clauses: &["MQTT5 3.1.2-8", "MQTT5 3.1.3-9"],
+        doc: "a Will does not come while its client is connected, nor before its delay is over",
+        judge: will_waits,
+    },
+    Row {
+        id: "will-once",
+        clauses: &["MQTT5 3.1.2-10", "MQTT3 3.1.2-10"],
+        doc: "a Will is published once",
+        judge: will_once,
+    },
+    Row {
+        id: "will-retain",
+        clauses: &["MQTT5 3.1.2-14", "MQTT5 3.1.2-15", "MQTT3 3.1.2-16", "MQTT3 3.1.2-17"],
+        doc: "a Will is kept as a retained message exactly where Will Retain is 1",
+        judge: will_retain,
+    },
+];
 
 /// Wills of accepted connections whose message nothing else can be, with their connection.
 fn wills<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (usize, &'f Publication<'a>, &'f Conn<'a>)> {

@@ -1,4 +1,5 @@
 //! Messages and acknowledgements: what may come twice, late, or not at all.
+use super::scenes::*;
 use super::*;
 
 /// SUBSCRIBE with an identifier of its own, and SUBACK with this code, if any.
@@ -113,13 +114,9 @@ fn retain_handling_1_brings_nothing_only_where_the_filter_was_surely_there() {
 fn a_target_that_was_kept_from_acting_may_pass_on_as_much_later() {
     for (later, expected) in [(1_400, &[][..]), (1_600, &["only-retained-is-kept"])] {
         let mut film = film("3.1.1");
-        login(&mut film, "writer", 1, &[], &[]);
-        film.sent(1, "publish", &message(1, "m", &[])).got(1, "puback", &ack(1));
+        acknowledged(&mut film);
         film.at(900).entry(Who::Harness, Event::Slip { of: Slipped::Target, ns: 500_000_000 });
-        login(&mut film, "reader", 0, &[], &[]);
-        film.at(later);
-        subscribe(&mut film, 0, "a", &[]);
-        film.got(0, "publish", &message(1, "m", &[])).sent(0, "puback", &ack(1));
+        comes_to_a_later(&mut film, later);
         check(&film, expected);
     }
 }

@@ -89,6 +89,8 @@ fn a_message_that_was_stripped_still_tells_where_something_was_said() {
     echo.at(10).plants(1, "c", "publish", &topic("a/x"));
     echo.at(15).sent(2, "publish", &topic("a/y")).at(20).got(2, "publish", &topic("a/y"));
     assert_says(&judge(&echo), Verdict::Pass, "");
+    echo.at(30).got(2, "publish", &[("topic", "a/y".into()), ("payload", "of others".into())]);
+    assert_says(&judge(&echo), Verdict::Fail, "a message to a/y arrived at stranger[0]");
 }
 
 #[test]
