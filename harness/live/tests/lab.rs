@@ -13,7 +13,13 @@ use proofhouse_live::run::Runner;
 use support::*;
 
 /// Echoes, and dies of a signal of its own when it is asked to end.
-const DIES_AT_THE_END: &str = "signal.signal(signal.SIGTERM, lambda *_: os.abort())\n";
+const DIES_AT_THE_END: &str = "\
+def dies():
+    signal.sigwait([signal.SIGTERM])
+    os.abort()
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+threading.Thread(target=dies, daemon=True).start()
+";
 
 const ECHOES: &str = "d = c.recv(65536)\nwhile d:\n    c.sendall(d)\n    d = c.recv(65536)";
 
@@ -121,6 +127,18 @@ fn how_a_kept_target_ends_belongs_to_the_trial_that_was_played_in_it_last() {
     let well = runner.after(parting, &kept(100, "")).unwrap();
     assert_eq!(well.verdict(), Verdict::Inconclusive, "{}", well.reason());
     assert!(runner.parted().is_empty(), "each is told once");
+}
+
+/// A tool that looks for leaks as its program ends takes its time, and says what it found last.
+#[test]
+fn a_target_that_is_at_work_as_it_ends_is_heard_to_the_end() {
+    let (registry, plan) = (registry(), crash_asked());
+    let works = DIES_AT_THE_END.replace(
+        "    os.abort()",
+        "    until = time.monotonic() + 1.8\n    while time.monotonic() < until: pass\n    os.abort()",
+    );
+    let outcome = Runner::new(&registry, options()).outcome(plan, &kept(1, &works)).unwrap();
+    assert_eq!(outcome.verdict(), Verdict::Fail, "{}", outcome.reason());
 }
 
 #[test]

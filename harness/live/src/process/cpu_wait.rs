@@ -15,7 +15,7 @@ const THREADS_MAX: usize = 64;
 const LOOKS: u32 = 4;
 
 /// Adds up, look by look, what a group has waited. The kernel counts a wait when it ends: one that lasts still is not in it.
-pub(super) struct CpuWait {
+pub(crate) struct CpuWait {
     group: i32,
     /// Members of the group, and how many looks ago they were asked for.
     members: (Vec<i32>, u32),
@@ -35,7 +35,7 @@ struct Share {
 }
 
 impl CpuWait {
-    pub(super) fn new(group: i32) -> CpuWait {
+    pub(crate) fn new(group: i32) -> CpuWait {
         CpuWait {
             group,
             members: (Vec::new(), LOOKS),
@@ -47,7 +47,7 @@ impl CpuWait {
     }
 
     /// What was waited for others so far; `None` where the system does not say.
-    pub(super) fn look(&mut self) -> Option<Duration> {
+    pub(crate) fn look(&mut self) -> Option<Duration> {
         if self.members.1 >= LOOKS {
             self.members = (group::pids(self.group), 0);
         }

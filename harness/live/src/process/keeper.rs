@@ -19,7 +19,7 @@ use crate::clock::Stopwatch;
 use crate::error::RunError;
 use crate::supervisor::Supervised;
 
-/// Between SIGTERM and SIGKILL.
+/// Between SIGTERM and SIGKILL; several of it where the target is at work until then.
 const GRACE: Duration = Duration::from_secs(1);
 /// How long a process that is on its way out may take to be gone: it may write its memory to disk first.
 const SETTLED: Duration = Duration::from_secs(5);
@@ -99,7 +99,7 @@ impl Keeper {
         lock(&self.state).ended
     }
 
-    /// SIGTERM, a second, SIGKILL, to the group; then reaps.
+    /// SIGTERM, [`GRACE`], SIGKILL, to the group; then reaps.
     pub(super) fn stop(&self, observed: &Observed) {
         // An end that nobody has noticed yet is the target's own, not ours.
         self.notice(observed, self.settled());

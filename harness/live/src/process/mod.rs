@@ -1,7 +1,7 @@
 //! One target process: started in a fresh folder and its own group, watched, and gone with everything that it started
 //! on every way out.
 pub(crate) mod command;
-mod cpu_wait;
+pub(crate) mod cpu_wait;
 mod diag;
 mod door;
 pub mod group;

@@ -18,6 +18,8 @@ use super::words::{Ask, Order, Told, hear, say};
 use crate::clock::Stopwatch;
 use crate::process::Ended;
 use crate::process::command::command;
+use crate::process::cpu_wait::CpuWait;
+use crate::process::group::{exiting, usage};
 use crate::process::observed::lock;
 use crate::process::workplace::DIR_PREFIX;
 
@@ -32,6 +34,10 @@ pub(super) enum Reach {
 
 /// How long a group may take to go after a SIGKILL, which is not immediate. A busy machine needs far less.
 const KILL: Duration = Duration::from_secs(2);
+/// How often a group that is at work as its time to end runs out gets as much again, the first included.
+const GRACES: u32 = 5;
+/// Most groups have ended by then, and nobody need look at what they do.
+const EASY: Duration = Duration::from_millis(50);
 /// Between two looks.
 const NAP: Duration = Duration::from_millis(1);
 
@@ -120,7 +126,8 @@ fn end(id: u32, grace: Duration, socket: &Arc<OwnedFd>, groups: &Groups) {
     }
 }
 
-/// SIGTERM, what is left of `grace`, SIGKILL: to every member of the group. Reaps them all, and says how the leader ended.
+/// SIGTERM, what is left of `grace`, SIGKILL: to every member of the group. Reaps them all, and says how the leader ended. Whoever is
+/// still at work when the grace is over has as much again, a few times: what it would say as it ends, it may only just be saying.
 fn end_group(group: Pid, grace: Duration) -> Ended {
     let mut leader = None;
     let mut left = || {
@@ -132,22 +139,52 @@ fn end_group(group: Pid, grace: Duration) -> Ended {
         // While the leader is not reaped, it is a member, dead or alive. Afterwards the group lives as long as one of them does.
         test_kill_process_group(group).is_ok()
     };
-    for (signal, limit) in [(Signal::TERM, grace), (Signal::KILL, KILL)] {
+    // An empty group is what we want.
+    let _ = kill_process_group(group, Signal::TERM);
+    for _ in 0..GRACES {
         let watch = Stopwatch::start();
-        // An empty group is what we want.
-        let _ = kill_process_group(group, signal);
-        while left() && !watch.left(limit).is_zero() {
-            if signal == Signal::KILL {
-                // Again: a member may have come while we killed.
-                let _ = kill_process_group(group, signal);
+        let mut work = None;
+        while left() && !watch.left(grace).is_zero() {
+            if work.is_none() && watch.elapsed() >= EASY {
+                work = Some(Work::begin(group));
             }
             thread::sleep(NAP);
         }
-        if !left() {
+        if !left() || !work.is_some_and(|work| work.goes_on()) {
             break;
         }
     }
+    let watch = Stopwatch::start();
+    while left() && !watch.left(KILL).is_zero() {
+        // Again and again: a member may have come while we killed.
+        let _ = kill_process_group(group, Signal::KILL);
+        thread::sleep(NAP);
+    }
     leader.unwrap_or(Ended::Signal(Signal::KILL.as_raw()))
+}
+
+/// What a group does while it is asked to end.
+struct Work {
+    group: i32,
+    began: Stopwatch,
+    cpu_ms: u64,
+    wait: CpuWait,
+}
+
+impl Work {
+    fn begin(group: Pid) -> Work {
+        let group = group.as_raw_nonzero().get();
+        let mut wait = CpuWait::new(group);
+        wait.look();
+        Work { group, began: Stopwatch::start(), cpu_ms: usage(group).cpu_ms, wait }
+    }
+
+    /// Whether it is at work still: it is dying, or it had a good part of a processor, or would have had it but for others.
+    fn goes_on(mut self) -> bool {
+        let used = Duration::from_millis(usage(self.group).cpu_ms.saturating_sub(self.cpu_ms));
+        let waited = self.wait.look().unwrap_or_default();
+        exiting(self.group) || used + waited >= self.began.elapsed() / 4
+    }
 }
 
 /// Ends whoever descends from this process, also what has left its group: orphans come to us.
