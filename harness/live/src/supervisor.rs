@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, so
 use rustix::process::{Pid, Signal, kill_process_group, set_child_subreaper};
 
 mod serve;
+mod strays;
 mod words;
 
 use self::serve::{Reach, serve};
@@ -259,7 +260,7 @@ impl Supervised {
         self.slot.wait(limit, |state| (state.ended.is_some() || state.gone).then_some(state.ended))?
     }
 
-    /// SIGTERM, `grace`, SIGKILL, to the whole group. Returns when nothing of it is left, with how the leader ended. A second call
+    /// SIGTERM, `grace`, SIGKILL, to the whole group and to whoever has left it. Returns when nothing of it is left, with how the leader ended. A second call
     /// does nothing more.
     pub(crate) fn end(&self, grace: Duration) -> Option<Ended> {
         /// What killing and a busy machine may take beyond the grace.

@@ -81,6 +81,19 @@ fn a_target_that_dies_between_rounds_is_dead_in_the_next() {
 }
 
 #[test]
+fn a_crash_after_the_last_word_and_before_we_stop_it_is_told_at_its_end() {
+    let plan = watched();
+    let body = "d = c.recv(65536)\nif d:\n    c.sendall(d)\n    threading.Timer(1.5, lambda: os.kill(os.getpid(), signal.SIGSEGV)).start()\nc.recv(1)";
+    let mut lab = Lab::open(&server(body), &plan, &registry(), &options()).unwrap();
+    let played = lab.round(&plan, header()).unwrap();
+    assert_eq!(life(&played).len(), 2, "it lives as the round ends: {:?}", life(&played));
+    // Longer than it has left, whatever we were doing meanwhile.
+    std::thread::sleep(Duration::from_millis(1_800));
+    let ending = Transcript { entries: lab.close().entries, ..played };
+    assert_eq!(life(&ending), [Life::Signalled { signal: 11 }], "and we did not stop what had ended");
+}
+
+#[test]
 fn a_lab_without_a_witness_plays_rounds_too() {
     let plan = plan(vec![talker()]);
     let mut lab = Lab::open(&server(ECHOES), &plan, &registry(), &options()).unwrap();

@@ -34,7 +34,14 @@ const OUTPUT_MAX: u64 = 64 << 10;
 /// Runs a command to its end, or kills its group after `limit` (an error of kind `TimedOut`).
 pub(crate) fn run(supervisor: &Supervisor, words: &[String], dir: &Path, limit: Duration) -> io::Result<Printed> {
     let (program, args) = words.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-    let order = Order { program: program.clone(), args: args.to_vec(), env: Vec::new(), dir: dir.to_path_buf() };
+    // The folder is the target's, and so is whoever else runs in it.
+    let order = Order {
+        program: program.clone(),
+        args: args.to_vec(),
+        env: Vec::new(),
+        dir: dir.to_path_buf(),
+        owns_dir: false,
+    };
     let (child, [out, err]) = supervisor.spawn(order)?;
     let readers = [reader(out)?, reader(err)?];
     let ended = child.wait(Some(limit));

@@ -1,7 +1,7 @@
-//! What the system knows about a process group: its members, what they use, and what they listen on.
-use std::collections::BTreeSet;
+//! What the system knows about the processes of a target: who they are, what they use, and what they listen on.
+use std::collections::{BTreeMap, BTreeSet};
 
-use procfs::process::{FDTarget, LimitValue, Process, all_processes};
+use procfs::process::{FDTarget, LimitValue, Process, Stat, all_processes};
 
 use super::diag;
 use super::door::Door;
@@ -19,15 +19,17 @@ pub struct Usage {
     pub threads: u64,
 }
 
-/// Adds up the members of `group`; zero where none is left. While its leader lives, those are the leader and what descends from
-/// it: a look at every process of the machine, four times a second for each of many trials, would cost more than the targets.
+/// Adds up the members of `group`, and `others` with their descendants; zero where none is left. While its leader lives, the members are
+/// the leader and what descends from it: a look at every process of the machine, four times a second for each of many trials, would
+/// cost more than the targets.
 #[must_use]
-pub fn usage(group: i32) -> Usage {
+pub(crate) fn usage(group: i32, others: &[ProcessId]) -> Usage {
     let mut usage = Usage::default();
     let ticks = procfs::ticks_per_second().max(1);
     let family = family(group);
-    let all = if family.is_empty() { members(group).collect() } else { family };
-    for process in all {
+    let members: Vec<Process> = if family.is_empty() { members(group).collect() } else { family };
+    let others = descent(others.iter().filter_map(|one| one.process()));
+    for process in each_once(members.into_iter().chain(others)) {
         let Ok(stat) = process.stat() else { continue };
         usage.rss_bytes += stat.rss * procfs::page_size();
         // With what its children used that have ended: a script works by others.
@@ -97,25 +99,44 @@ fn owner(group: i32, found: &BTreeSet<diag::Inode>) -> Listener {
 
 /// A process, told from a later one of the same number by when it began.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Server {
+pub(crate) struct ProcessId {
     pid: i32,
     began: u64,
 }
 
-impl Server {
-    /// Whether it still runs.
-    pub(super) fn lives(self) -> bool {
+impl ProcessId {
+    /// `None` where it is gone.
+    pub(crate) fn of(process: &Process) -> Option<ProcessId> {
+        Some(ProcessId { pid: process.pid, began: process.stat().ok()?.starttime })
+    }
+
+    /// Its number, which may belong to somebody else by now.
+    pub(crate) fn pid(self) -> i32 {
+        self.pid
+    }
+
+    /// What the system knows about it; `None` once it was reaped.
+    pub(crate) fn stat(self) -> Option<Stat> {
         let stat = Process::new(self.pid).and_then(|process| process.stat());
-        stat.is_ok_and(|stat| stat.starttime == self.began && !matches!(stat.state, 'Z' | 'X'))
+        stat.ok().filter(|stat| stat.starttime == self.began)
+    }
+
+    /// Whether it still runs.
+    pub(crate) fn lives(self) -> bool {
+        self.stat().is_some_and(|stat| !matches!(stat.state, 'Z' | 'X'))
+    }
+
+    fn process(self) -> Option<Process> {
+        Process::new(self.pid).ok().filter(|_| self.lives())
     }
 }
 
-/// The members that hold the sockets at these doors, but for the leader: whoever waits for him learns of his end anyway.
-pub(super) fn servers(leader: i32, doors: &[Door]) -> Vec<Server> {
+/// Who holds the sockets at these doors, in whatever group or session, but for the leader: whoever waits for him learns of his end anyway.
+pub(super) fn servers(leader: i32, doors: &[Door]) -> Vec<ProcessId> {
     let held: BTreeSet<diag::Inode> = doors.iter().flat_map(|door| door.sockets()).collect();
     let serves = |process: &Process| process.pid != leader && sockets(process).iter().any(|inode| held.contains(inode));
-    let server = |process: Process| Some(Server { pid: process.pid, began: process.stat().ok()?.starttime });
-    members(leader).filter(serves).filter_map(server).collect()
+    let all = each_once(family(leader).into_iter().chain(members(leader)).chain(inherited(leader)));
+    all.filter(serves).filter_map(|process| ProcessId::of(&process)).collect()
 }
 
 /// The leader and what descends from him, by number.
@@ -129,19 +150,45 @@ fn sockets(process: &Process) -> Vec<u64> {
     process.fd().into_iter().flatten().flatten().filter_map(|fd| socket(fd.target)).collect()
 }
 
-/// The leader of a group and what of it descends from him; nobody where the leader has ended.
+/// The leader of a group and what descends from him, in whatever group; nobody where the leader has ended.
 fn family(leader: i32) -> Vec<Process> {
-    let lives = |process: &Process| process.stat().is_ok_and(|stat| stat.pgrp == leader && stat.state != 'Z');
-    let mut all: Vec<Process> = Process::new(leader).into_iter().filter(lives).collect();
+    let leads = |process: &Process| process.stat().is_ok_and(|stat| stat.pgrp == leader);
+    descent(Process::new(leader).into_iter().filter(leads))
+}
+
+/// These and what descends from them, as far as they live.
+pub(crate) fn descent(roots: impl Iterator<Item = Process>) -> Vec<Process> {
+    let lives = |process: &Process| process.stat().is_ok_and(|stat| stat.state != 'Z');
+    let mut all: Vec<Process> = roots.filter(lives).collect();
     let mut next = 0;
     while let Some(process) = all.get(next) {
-        let children =
-            process.tasks().into_iter().flatten().flatten().filter_map(|task| task.children().ok()).flatten();
-        let children: Vec<Process> = children.filter_map(|pid| Process::new(pid.cast_signed()).ok()).collect();
+        let children = children(process);
         all.extend(children.into_iter().filter(lives));
         next += 1;
     }
     all
+}
+
+/// Its children, zombies too.
+pub(crate) fn children(process: &Process) -> Vec<Process> {
+    let tasks = process.tasks().into_iter().flatten().flatten();
+    let pids = tasks.filter_map(|task| task.children().ok()).flatten();
+    pids.filter_map(|pid| Process::new(pid.cast_signed()).ok()).collect()
+}
+
+/// Who left the group that it was born in and lost its parents, with its descendants: the one that starts all targets inherits it. Those
+/// of other targets are among them.
+fn inherited(leader: i32) -> Vec<Process> {
+    let Ok(own) = Process::new(leader).and_then(|process| process.stat()) else { return Vec::new() };
+    let strays =
+        |process: &Process| process.stat().is_ok_and(|stat| stat.session != own.session || stat.pgrp != stat.pid);
+    let heir = Process::new(own.ppid).into_iter();
+    descent(heir.flat_map(|heir| children(&heir)).filter(strays))
+}
+
+fn each_once(all: impl Iterator<Item = Process>) -> impl Iterator<Item = Process> {
+    let by_pid: BTreeMap<i32, Process> = all.map(|process| (process.pid, process)).collect();
+    by_pid.into_values()
 }
 
 fn members(group: i32) -> impl Iterator<Item = Process> {

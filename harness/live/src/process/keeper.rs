@@ -12,7 +12,7 @@ use rustix::process::Pid;
 
 use super::Ended;
 use super::cpu_wait::CpuWait;
-use super::group::{Server, Usage, exiting, usage};
+use super::group::{ProcessId, Usage, exiting, usage};
 use super::log::LogBook;
 use super::observed::{Observed, lock};
 use crate::clock::Stopwatch;
@@ -45,7 +45,7 @@ struct State {
     /// Dropped to end the sampler.
     sampler: Option<Sender<()>>,
     /// Its other processes that served when it was ready, and how many of them have ended since.
-    servers: Vec<Server>,
+    servers: Vec<ProcessId>,
     gone: usize,
     /// We are the ones who end it.
     stopping: bool,
@@ -77,7 +77,7 @@ impl Keeper {
     }
 
     /// From now on, ends of these are told.
-    pub(super) fn watch(&self, servers: Vec<Server>) {
+    pub(super) fn watch(&self, servers: Vec<ProcessId>) {
         lock(&self.state).servers = servers;
     }
 
@@ -89,6 +89,12 @@ impl Keeper {
             state.gone = gone;
             gauge(observed, SERVERS_ENDED, gone as u64);
         }
+    }
+
+    /// What the group uses, and who of the watched has left it.
+    fn usage(&self) -> Usage {
+        let servers = lock(&self.state).servers.clone();
+        usage(self.pid().as_raw_nonzero().get(), &servers)
     }
 
     pub(super) fn first_line(&self) -> u64 {
@@ -174,7 +180,7 @@ fn sample(keeper: Arc<Keeper>, observed: Observed, bell: mpsc::Receiver<()>) -> 
                 gauge(&observed, CPU_WAIT, nanos(waited));
             }
             if look % USAGE == 0 {
-                gauge_usage(&observed, usage(group));
+                gauge_usage(&observed, keeper.usage());
                 keeper.count_servers(&observed);
             }
         }

@@ -198,7 +198,7 @@ fn spawn(
     let program = place.fill(&spec.program);
     let args = spec.args.iter().map(|arg| place.fill(arg)).collect();
     let env = spec.env.iter().map(|(name, value)| (name.clone(), place.fill(value))).collect();
-    let order = Order { program: program.clone(), args, env, dir: place.dir().to_path_buf() };
+    let order = Order { program: program.clone(), args, env, dir: place.dir().to_path_buf(), owns_dir: true };
     let (child, streams) = options.supervisor()?.spawn(order).map_err(|error| missing(error, &program, spec))?;
     Keeper::new(child, streams, log, observed)
 }

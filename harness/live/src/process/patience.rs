@@ -63,7 +63,7 @@ impl Patience {
 
     fn look(&mut self, process: &Process) {
         let passed = std::mem::replace(&mut self.looked, Stopwatch::start()).elapsed();
-        let cpu = Duration::from_millis(group::usage(process.group()).cpu_ms);
+        let cpu = Duration::from_millis(group::usage(process.group(), &[]).cpu_ms);
         let waited = self.wait.look().unwrap_or(self.before.waited);
         let now = Look { log_lines: process.log().lines(), cpu, waited };
         self.busy = works(self.before, now, passed);

@@ -2,7 +2,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -14,12 +14,13 @@ use rustix::process::{
     test_kill_process_group, wait, waitid, waitpgid,
 };
 
+use super::strays::Strays;
 use super::words::{Ask, Order, Told, hear, say};
 use crate::clock::Stopwatch;
 use crate::process::Ended;
 use crate::process::command::command;
 use crate::process::cpu_wait::CpuWait;
-use crate::process::group::{exiting, usage};
+use crate::process::group::{children, exiting, usage};
 use crate::process::observed::lock;
 use crate::process::workplace::DIR_PREFIX;
 
@@ -41,8 +42,15 @@ const EASY: Duration = Duration::from_millis(50);
 /// Between two looks.
 const NAP: Duration = Duration::from_millis(1);
 
-/// The groups that live, by the number of who asked for them.
-type Groups = Arc<Mutex<BTreeMap<u32, Pid>>>;
+/// What was started and lives, by the number of who asked for it.
+type Groups = Arc<Mutex<BTreeMap<u32, Group>>>;
+
+/// One start: its group, and where whoever has left the group is at home.
+#[derive(Clone)]
+struct Group {
+    leader: Pid,
+    home: Option<PathBuf>,
+}
 
 /// Serves until the other side is gone.
 pub(super) fn serve(socket: OwnedFd, reach: Reach) {
@@ -59,7 +67,7 @@ pub(super) fn serve(socket: OwnedFd, reach: Reach) {
     }
     for group in lock(&groups).values() {
         // Gone already is as good. Nobody is left to tell.
-        let _ = kill_process_group(*group, Signal::KILL);
+        let _ = kill_process_group(group.leader, Signal::KILL);
     }
     if reach == Reach::Process {
         end_descendants();
@@ -73,7 +81,8 @@ pub(super) fn serve(socket: OwnedFd, reach: Reach) {
 fn begin(id: u32, order: &Order, fds: Vec<OwnedFd>, socket: &Arc<OwnedFd>, groups: &Groups) {
     let told = match start(order, fds) {
         Ok(pid) => {
-            lock(groups).insert(id, pid);
+            let home = order.owns_dir.then(|| order.dir.clone());
+            lock(groups).insert(id, Group { leader: pid, home });
             watch(id, pid, socket);
             Told::Started { id, pid: pid.as_raw_nonzero().get() }
         }
@@ -112,55 +121,89 @@ fn watch(id: u32, pid: Pid, socket: &Arc<OwnedFd>) {
 
 /// Ends a group, beside everything else.
 fn end(id: u32, grace: Duration, socket: &Arc<OwnedFd>, groups: &Groups) {
-    let Some(group) = lock(groups).get(&id).copied() else { return };
-    let (theirs, its) = (Arc::clone(socket), Arc::clone(groups));
+    let Some(group) = lock(groups).get(&id).cloned() else { return };
+    let (theirs, its, own) = (Arc::clone(socket), Arc::clone(groups), group.clone());
     let end = move || {
-        let how = end_group(group, grace);
+        let how = end_group(&own, grace, &its);
         lock(&its).remove(&id);
         tell(&theirs, &Told::Gone { id, how });
     };
     if thread::Builder::new().spawn(end).is_err() {
-        let how = end_group(group, Duration::ZERO);
+        let how = end_group(&group, Duration::ZERO, groups);
         lock(groups).remove(&id);
         tell(socket, &Told::Gone { id, how });
     }
 }
 
-/// SIGTERM, what is left of `grace`, SIGKILL: to every member of the group. Reaps them all, and says how the leader ended. Whoever is
-/// still at work when the grace is over has as much again, a few times: what it would say as it ends, it may only just be saying.
-fn end_group(group: Pid, grace: Duration) -> Ended {
-    let mut leader = None;
-    let mut left = || {
-        while let Ok(Some((pid, status))) = waitpgid(group, WaitOptions::NOHANG) {
-            if pid == group {
-                leader = Some(ended_as(status));
-            }
-        }
-        // While the leader is not reaped, it is a member, dead or alive. Afterwards the group lives as long as one of them does.
-        test_kill_process_group(group).is_ok()
-    };
-    // An empty group is what we want.
-    let _ = kill_process_group(group, Signal::TERM);
+/// SIGTERM, what is left of `grace`, SIGKILL: to every member of the group and to whoever has left it. Reaps them all, and says how the
+/// leader ended. Whoever is still at work when the grace is over has as much again, a few times: what it would say as it ends, it may only
+/// just be saying.
+fn end_group(group: &Group, grace: Duration, groups: &Groups) -> Ended {
+    let mut ending = Ending::of(group, groups);
+    ending.signal(Signal::TERM);
     for _ in 0..GRACES {
         let watch = Stopwatch::start();
         let mut work = None;
-        while left() && !watch.left(grace).is_zero() {
+        while ending.left() && !watch.left(grace).is_zero() {
             if work.is_none() && watch.elapsed() >= EASY {
-                work = Some(Work::begin(group));
+                work = Some(Work::begin(group.leader));
             }
             thread::sleep(NAP);
         }
-        if !left() || !work.is_some_and(|work| work.goes_on()) {
+        if !ending.left() || !work.is_some_and(|work| work.goes_on()) {
             break;
         }
     }
     let watch = Stopwatch::start();
-    while left() && !watch.left(KILL).is_zero() {
-        // Again and again: a member may have come while we killed.
-        let _ = kill_process_group(group, Signal::KILL);
+    loop {
+        // Again and again: somebody may have come while we killed, or may be ours to find since its parents are gone.
+        ending.look();
+        if !ending.left() || watch.left(KILL).is_zero() {
+            break;
+        }
+        ending.signal(Signal::KILL);
         thread::sleep(NAP);
     }
-    leader.unwrap_or(Ended::Signal(Signal::KILL.as_raw()))
+    ending.leader.unwrap_or(Ended::Signal(Signal::KILL.as_raw()))
+}
+
+/// A start that is being ended.
+struct Ending<'a> {
+    group: Pid,
+    groups: &'a Groups,
+    strays: Strays,
+    /// How its leader ended, once it is reaped.
+    leader: Option<Ended>,
+}
+
+impl<'a> Ending<'a> {
+    fn of(group: &Group, groups: &'a Groups) -> Ending<'a> {
+        let mut ending = Ending { group: group.leader, groups, strays: Strays::new(group.home.clone()), leader: None };
+        ending.look();
+        ending
+    }
+
+    fn look(&mut self) {
+        let started = lock(self.groups).values().map(|group| group.leader.as_raw_nonzero().get()).collect();
+        self.strays.look(self.group, self.leader.is_none(), &started);
+    }
+
+    fn signal(&self, signal: Signal) {
+        // An empty group is what we want.
+        let _ = kill_process_group(self.group, signal);
+        self.strays.signal(signal);
+    }
+
+    /// Reaps whoever has ended; whether there is anybody else.
+    fn left(&mut self) -> bool {
+        while let Ok(Some((pid, status))) = waitpgid(self.group, WaitOptions::NOHANG) {
+            if pid == self.group {
+                self.leader = Some(ended_as(status));
+            }
+        }
+        // While the leader is not reaped, it is a member, dead or alive. Afterwards the group lives as long as one of them does.
+        test_kill_process_group(self.group).is_ok() | self.strays.left()
+    }
 }
 
 /// What a group does while it is asked to end.
@@ -176,12 +219,12 @@ impl Work {
         let group = group.as_raw_nonzero().get();
         let mut wait = CpuWait::new(group);
         wait.look();
-        Work { group, began: Stopwatch::start(), cpu_ms: usage(group).cpu_ms, wait }
+        Work { group, began: Stopwatch::start(), cpu_ms: usage(group, &[]).cpu_ms, wait }
     }
 
     /// Whether it is at work still: it is dying, or it had a good part of a processor, or would have had it but for others.
     fn goes_on(mut self) -> bool {
-        let used = Duration::from_millis(usage(self.group).cpu_ms.saturating_sub(self.cpu_ms));
+        let used = Duration::from_millis(usage(self.group, &[]).cpu_ms.saturating_sub(self.cpu_ms));
         let waited = self.wait.look().unwrap_or_default();
         exiting(self.group) || used + waited >= self.began.elapsed() / 4
     }
@@ -191,7 +234,8 @@ impl Work {
 fn end_descendants() {
     let watch = Stopwatch::start();
     while !watch.left(KILL).is_zero() {
-        for pid in children() {
+        let own = Process::myself().map(|own| children(&own)).unwrap_or_default();
+        for pid in own.iter().filter_map(|child| Pid::from_raw(child.pid)) {
             // It may lead a group of its own, or be a member of one that lives on.
             let _ = kill_process_group(pid, Signal::KILL);
             let _ = kill_process(pid, Signal::KILL);
@@ -205,12 +249,6 @@ fn end_descendants() {
         }
         thread::sleep(NAP);
     }
-}
-
-fn children() -> Vec<Pid> {
-    let tasks = Process::myself().and_then(|own| own.tasks()).into_iter().flatten().flatten();
-    let children = tasks.filter_map(|task| task.children().ok()).flatten();
-    children.filter_map(|pid| Pid::from_raw(pid.cast_signed())).collect()
 }
 
 /// Removes the folders of whoever is gone, and only such as a workplace makes.

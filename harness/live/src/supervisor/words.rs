@@ -20,7 +20,7 @@ pub(super) enum Ask {
     Folders { parent: PathBuf, prefix: String },
     /// Start this; its output goes to the two descriptors that come along. Answered by `Started` or `Failed`.
     Start { id: u32, order: Order },
-    /// End its group, and answer `Gone`.
+    /// End its group and what has left it, and answer `Gone`.
     End { id: u32, grace_ms: u32 },
     /// We end in good order, and have removed our folders ourselves.
     Done,
@@ -33,6 +33,8 @@ pub(crate) struct Order {
     pub(crate) args: Vec<String>,
     pub(crate) env: Vec<(String, String)>,
     pub(crate) dir: PathBuf,
+    /// Whoever has this folder as `HOME` is of this start, in whatever group or session, and ends with it.
+    pub(crate) owns_dir: bool,
 }
 
 /// What it tells.
@@ -44,7 +46,7 @@ pub(super) enum Told {
     Failed { id: u32, number: Option<i32>, text: String },
     /// The leader has ended by itself. Its number is kept until `End`.
     Ended { id: u32, how: Ended },
-    /// Nothing of the group is left.
+    /// Nothing of it is left.
     Gone { id: u32, how: Ended },
 }
 

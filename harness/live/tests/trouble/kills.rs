@@ -126,15 +126,30 @@ fn a_thousand_kills_at_any_moment_leave_nothing_behind() {
 }
 
 #[test]
-fn what_a_target_puts_outside_its_group_is_gone_after_the_run() {
+fn what_a_target_puts_outside_its_group_is_gone_after_the_trial() {
+    let (mut apart, beside) = (options(), options());
+    apart.supervisor = helper("helper_that_supervises");
+    // A child in a session of its own, one in a group of its own whose parents are gone, and one that asks for no end.
+    let outside =
+        ["setsid sleep 86391 &", "(set -m; sleep 86391 &);", "(setsid sh -c 'trap \"\" TERM; cd /; sleep 86391' &);"];
+    for (outside, options) in outside.iter().flat_map(|outside| [(outside, &apart), (outside, &beside)]) {
+        let mut target = without_socket(shell(&format!("{outside} exec sleep 86391")));
+        spec(&mut target).ready = Ready::After(Duration::from_millis(300));
+        preflight(&target, &registry(), options).unwrap();
+        assert_eq!(processes_with("86391"), [0; 0], "{outside}");
+    }
+}
+
+#[test]
+fn what_hides_outside_its_group_is_gone_after_the_run() {
     let mut options = options();
     options.supervisor = helper("helper_that_supervises");
-    let mut target = without_socket(shell("setsid sleep 86391 & exec sleep 86391"));
+    let mut target = without_socket(shell("cd /; (env -i setsid sleep 86384 &); exec sleep 86384"));
     spec(&mut target).ready = Ready::After(Duration::from_millis(300));
     preflight(&target, &registry(), &options).unwrap();
-    assert_eq!(processes_with("86391").len(), 1, "the one that left the group");
+    assert_eq!(processes_with("86384").len(), 1, "nobody can say whose it is");
     drop(options);
-    assert!(gone("86391"));
+    assert!(gone("86384"));
 }
 
 #[test]

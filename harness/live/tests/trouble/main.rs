@@ -194,9 +194,9 @@ fn a_gigabyte_is_cut_off_by_us_and_others_are_still_served() {
 
 #[test]
 fn a_stolen_port_is_tried_again_and_then_named() {
-    // The thief listens on the target's port, from outside its group, before the target can.
+    // The thief listens on the target's port, from outside its group and without parents there, before the target can.
     let target = shell(
-        "python3 -c \"import os, socket, sys, time\nif os.fork() == 0:\n    os.setsid()\n    s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(1)\n    time.sleep(3.86396)\n\" $1; sleep 86396",
+        "python3 -c \"import os, socket, sys, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(0.3)\n    s = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(1)\n    time.sleep(3.86396)\n\" $1; sleep 86396",
     );
     let error = run(&plan(vec![patient(1)]), &target).unwrap_err();
     assert!(matches!(error, RunError::PortInUse { .. }), "{error}");
@@ -360,11 +360,11 @@ fn time_and_log_lines_make_nobody_ready_who_listens_nowhere() {
 
 #[test]
 fn the_end_of_a_process_that_served_is_told_although_another_takes_its_place() {
-    let ends = |body: &str| {
+    let ends = |leaves: &str, body: &str| {
         // Who serves is looked at four times a second: it lives a while before it answers.
         let program = format!(
             "import os, socket, sys, time\ns = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\ns.bind(('127.0.0.1', int(sys.argv[1])))\n\
-             while True:\n  if os.fork() == 0:\n    time.sleep(0.6)\n    while True:\n      d, a = s.recvfrom(99)\n      s.sendto(b'y', a)\n      {body}\n  os.wait()"
+             while True:\n  if os.fork() == 0:\n    {leaves}\n    time.sleep(0.6)\n    while True:\n      d, a = s.recvfrom(99)\n      s.sendto(b'y', a)\n      {body}\n  os.wait()\n  while 'stays' in {leaves:?}: time.sleep(9)"
         );
         let talker = grams("f", 0, 1, &[("say", "78".into()), ("hear", int(2)), ("close-after-ms", int(1_500))]);
         let transcript = run(&plan(vec![talker]), &over_datagrams(python(&program))).unwrap();
@@ -373,6 +373,10 @@ fn the_end_of_a_process_that_served_is_told_although_another_takes_its_place() {
             _ => None,
         })
     };
-    assert_eq!(ends("os._exit(1)"), [1]);
-    assert_eq!(ends("pass"), [0; 0]);
+    // In its group, in a session of its own, and there without its parents.
+    let orphan = "if os.fork(): os._exit(0) # the first one stays\n    os.setsid()";
+    for leaves in ["pass", "os.setsid()", orphan] {
+        assert_eq!(ends(leaves, "os._exit(1)"), [1], "{leaves}");
+        assert_eq!(ends(leaves, "pass"), [0; 0], "{leaves}");
+    }
 }
