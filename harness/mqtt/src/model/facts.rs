@@ -171,6 +171,18 @@ impl<'a> Conn<'a> {
         let all = self.answers.get(&(kind, self.packets[at].int("packet_id")?))?;
         all.get(all.partition_point(|place| *place < at)).copied()
     }
+    /// Whether a PUBREL came and was not answered.
+    fn owes_pubcomp(&self) -> bool {
+        let mut owed = BTreeSet::new();
+        for seen in &self.packets {
+            match (seen.sent, seen.packet.kind.as_str()) {
+                (false, "pubrel") => _ = owed.insert(seen.int("packet_id")),
+                (true, "pubcomp") => _ = owed.remove(&seen.int("packet_id")),
+                _ => {}
+            }
+        }
+        !owed.is_empty()
+    }
     /// Nothing had come on it for a while before `end`.
     fn is_quiet(&self, end: Time) -> bool {
         self.last_heard.is_none_or(|last| end.since(last) >= PATIENCE / 2)
@@ -213,7 +225,7 @@ pub(super) struct Facts<'a> {
     clients: BTreeMap<String, Vec<u32>>,
     /// Client ids that also speak where these facts do not look: another version, or no client of ours.
     strangers: BTreeSet<&'a str>,
-    /// Connections on which something above QoS 0 came and was not acknowledged.
+    /// Connections on which something above QoS 0 came and was not acknowledged: a message, or a PUBREL.
     unacknowledged: BTreeSet<u32>,
     logins: Logins<'a>,
     rights: Rights<'a>,
@@ -267,7 +279,8 @@ impl<'a> Facts<'a> {
         let alone = started && !used;
         let revokes = has(|event| matches!(event, Event::Grant { allow: false, .. }));
         let open = deliveries.iter().filter(|delivery| delivery.is_open());
-        let unacknowledged = open.map(|delivery| delivery.conn).collect();
+        let halfway = conns.values().filter(|conn| conn.owes_pubcomp()).map(|conn| conn.number);
+        let unacknowledged = open.map(|delivery| delivery.conn).chain(halfway).collect();
         Facts {
             plan,
             record,
@@ -301,7 +314,7 @@ impl<'a> Facts<'a> {
         self.deliveries_on(conn).filter(|delivery| delivery.is_open())
     }
 
-    /// Whether anything did.
+    /// Whether anything did, or a PUBREL came and was not answered.
     pub fn has_open(&self, conn: u32) -> bool {
         self.unacknowledged.contains(&conn)
     }
@@ -342,9 +355,15 @@ impl<'a> Facts<'a> {
         self.clients.get(&conn.client_id).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether anybody else came with the client id of a connection: what ended it may have been a takeover.
-    pub fn has_another(&self, conn: &Conn<'_>) -> bool {
-        self.of_client(conn).len() > 1 || self.strangers.contains(conn.client_id.as_str())
+    /// Whether anybody else had, or asked for, the client id of a connection between its CONNECT and this time: what ended it may have been a
+    /// takeover.
+    pub fn has_rival(&self, conn: &Conn<'_>, until: Time) -> bool {
+        let Some(asked) = conn.asked() else { return true };
+        let stood = |other: &Conn<'_>| other.closed.is_none_or(|(ended, _)| ended.id > asked.id);
+        let mut later = self.later(conn).filter_map(Conn::asked);
+        self.strangers.contains(conn.client_id.as_str())
+            || self.earlier(conn).any(stood)
+            || later.any(|other| other.at <= until)
     }
 
     /// Whether two connections are of one client, which No Local compares by client id \[MQTT5 3.8.3-3\]: a server may keep the ids of

@@ -103,6 +103,9 @@ fn clean_start_without_session(facts: &Facts<'_>, tally: &mut Tally) {
 /// What must be known of the session that a CONNECT with Clean Start 0 asks for.
 enum Kept {
     Yes,
+    /// Unless an administrator had it discarded, of which 3.1.1 has no word on the wire: its section 4.1 (not normative) lets him say how
+    /// long what is stored outlives its connection. A time under a second would be no storing at all.
+    YesByDefault,
     No,
     Open,
 }
@@ -119,6 +122,7 @@ fn kept(facts: &Facts<'_>, conn: &Conn<'_>) -> Kept {
             let away = left.map(|left| (connect.at.since(left.at), connack.at.since(left.at)));
             match (earlier.expiry(), away) {
                 _ if !earlier.is_legal() => Kept::Open,
+                (None, Some((_, most))) if !conn.version5 && most > ROUNDING => Kept::YesByDefault,
                 (None, _) => Kept::Yes,
                 // Still connected, as far as we know: taken over with what it had.
                 (Some(seconds), None) if seconds > 0 => Kept::Yes,
@@ -134,14 +138,13 @@ fn kept(facts: &Facts<'_>, conn: &Conn<'_>) -> Kept {
 fn session_present(facts: &Facts<'_>, tally: &mut Tally) {
     for (conn, at, present) in accepted(facts).filter(|(conn, ..)| !conn.clean()) {
         let id = conn.packets[at].id();
-        match kept(facts, conn) {
-            Kept::Yes => {
-                tally.must(
-                    id,
-                    (!present).then(|| {
-                        Breach::seen("connack", "a session that must be kept is gone: Session Present 0", &[id])
-                    }),
-                );
+        let kept = kept(facts, conn);
+        match kept {
+            Kept::Yes | Kept::YesByDefault => {
+                let what = "a session that must be kept is gone: Session Present 0";
+                let breach = Breach::seen("connack", what, &[id]);
+                let breach = if matches!(kept, Kept::Yes) { breach } else { breach.by_our_time() };
+                tally.must(id, (!present).then_some(breach));
             }
             Kept::Open => tally.may(),
             Kept::No => {}
@@ -163,7 +166,7 @@ fn no_session_present(facts: &Facts<'_>, tally: &mut Tally) {
                 tally.must_not(id, present.then(breach));
             }
             Kept::Open => tally.may(),
-            Kept::Yes => {}
+            Kept::Yes | Kept::YesByDefault => {}
         }
     }
 }

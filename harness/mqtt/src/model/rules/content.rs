@@ -6,9 +6,10 @@ use alloc::vec::Vec;
 use proofhouse_core::value::Value;
 
 use super::delivery::{followed, matching};
+use super::retained::nothing_in_the_way;
 use super::{Breach, Facts, Row, Tally};
 use crate::model::messages::{Delivery, Publication};
-use crate::model::sessions::Subscription;
+use crate::model::sessions::{Held, Session, Subscription};
 
 /// Seconds by which a countdown may look off: whole seconds on both sides, and the way there and back.
 const COUNTDOWN_SLACK: u64 = 1;
@@ -196,6 +197,7 @@ fn subscription_ids(facts: &Facts<'_>, tally: &mut Tally) {
         let lonely = settled && all.len() == 1 && got != may;
         let entries = [delivery.moment.id];
         let kind = if delivery.retain { "retained" } else { "live" };
+        let lacking = || lacks_some(facts, delivery, session, &all, &got);
         let breach = if let Some(id) = surplus {
             Some(Breach::seen(
                 format!("publish/{kind}/surplus"),
@@ -209,8 +211,46 @@ fn subscription_ids(facts: &Facts<'_>, tally: &mut Tally) {
                 &entries,
             ))
         } else {
-            None
+            lacking()
         };
         tally.must(delivery.moment.id, breach);
     }
+}
+
+/// The only copy of a message for several subscriptions has the identifiers of all of them \[MQTT5 3.3.4-4\]. With one identifier, or none,
+/// it may be one of several copies \[MQTT5 3.3.4-5\] whose others are late: nothing but our patience shows that none is to come.
+fn lacks_some(
+    facts: &Facts<'_>,
+    delivery: &Delivery<'_>,
+    session: &Session,
+    all: &[&Subscription],
+    got: &BTreeSet<i64>,
+) -> Option<Breach> {
+    let [only] = delivery.from[..] else { return None };
+    let message = &facts.publications[only];
+    let own = facts.same_client(delivery.conn, message.conn);
+    let stands = |one: &&Subscription| {
+        let plain = one.group.is_none() && (!one.no_local || own == Held::No);
+        plain && one.ending.is_none() && one.held(message) == Held::Must
+    };
+    let copies = facts.came(only).filter(|copy| session.conns.contains(&copy.conn)).count();
+    if all.len() < 2 || !all.iter().all(stands) || message.is_will() || message.again || copies != 1 || facts.revokes {
+        return None;
+    }
+    let expected: BTreeSet<i64> = all.iter().filter_map(|one| one.id).collect();
+    let missing = expected.difference(got).next()?;
+    let what = format!(
+        "the only copy for {} subscriptions carries {} Subscription Identifiers, and not {missing}",
+        all.len(),
+        got.len()
+    );
+    let (place, entries) = ("publish/live/lacking", [message.sent.id, delivery.moment.id]);
+    if got.len() > 1 {
+        return Some(Breach::seen(place, what, &entries).citing("MQTT5 3.3.4-4"));
+    }
+    // A copy at QoS 0 may be lost.
+    let promised = all.iter().all(|one| message.qos.min(one.qos().unwrap_or(0)) > 0);
+    let last = session.conns.last().map(|conn| &facts.conns[conn])?;
+    let none_to_come = nothing_in_the_way(facts, last) && facts.had_patience(last, delivery.moment.at);
+    (promised && none_to_come).then(|| Breach::missed(place, what, &entries).citing("MQTT5 3.3.4-4"))
 }

@@ -113,7 +113,7 @@ fn held_in<'f, 'a>(
     there.then_some((nth, last))
 }
 
-/// The last message of a store, where it was handled before a SUBSCRIBE left us, and all others before it was sent.
+/// The last message of a store, where it was acknowledged before a SUBSCRIBE left us, and all others before it was sent.
 fn last_in<'f, 'a>(
     store: &[(usize, &'f Publication<'a>)],
     asked: Moment,
@@ -122,13 +122,16 @@ fn last_in<'f, 'a>(
     let until = store.partition_point(|(_, message)| message.sent.id < granted.id);
     let ((nth, last), others) = store[..until].split_last()?;
     let plain = |message: &Publication<'_>| message.certain && !message.is_will() && !message.again;
-    // Only what one client sends at one QoS is stored in the order in which it left.
-    let line = |other: &Publication<'_>| (other.conn, other.qos) == (last.conn, last.qos);
-    let before = |other: &Publication<'_>| line(other) || other.handled_before(last.sent);
     let settled = plain(last)
         && last.done.is_some_and(|done| done.id < asked.id)
-        && others.iter().all(|(_, other)| plain(other) && before(other));
+        && others.iter().all(|(_, other)| plain(other) && is_stored_before(other, last));
     settled.then_some((*nth, *last))
+}
+
+/// Whether one message was stored before the other: one client sent both at one QoS, or the first was acknowledged when the second left.
+fn is_stored_before(first: &Publication<'_>, second: &Publication<'_>) -> bool {
+    let line = (first.conn, first.qos) == (second.conn, second.qos) && first.sent.id < second.sent.id;
+    line || first.done.is_some_and(|done| done.id < second.sent.id)
 }
 
 fn sender_may(facts: &Facts<'_>, message: &Publication<'_>) -> bool {
@@ -184,7 +187,7 @@ fn comes_for(
 }
 
 /// Neither a breach of ours, nor a limit of ours on size or on messages under way, keeps something from coming.
-fn nothing_in_the_way(facts: &Facts<'_>, conn: &Conn<'_>) -> bool {
+pub(super) fn nothing_in_the_way(facts: &Facts<'_>, conn: &Conn<'_>) -> bool {
     conn.is_legal() && conn.ours("maximum_packet_size").is_none() && !facts.has_open(conn.number)
 }
 
@@ -238,13 +241,11 @@ fn retained_is_not_sent(facts: &Facts<'_>, tally: &mut Tally) {
 
 /// Another message of a store that had surely taken the place of an older one when the first of these subscriptions was asked for.
 fn over(facts: &Facts<'_>, message: &Publication<'_>, other: &Publication<'_>, first: Moment) -> bool {
-    // What one client sends at one QoS is stored in the order in which it left.
-    let line = (message.conn, message.qos) == (other.conn, other.qos) && message.certain && !message.again;
-    other.sent.id > message.sent.id
-        && other.certain
-        && !other.is_will()
+    let plain = |one: &Publication<'_>| one.certain && !one.is_will() && !one.again;
+    plain(message)
+        && plain(other)
+        && is_stored_before(message, other)
         && other.handled_before(first)
-        && (line || message.handled_before(other.sent))
         && sender_may(facts, other)
 }
 

@@ -64,7 +64,7 @@ fn sent_again_on_resume(facts: &Facts<'_>, tally: &mut Tally, wanted: impl Fn(&D
         let came: BTreeMap<_, EntryId> =
             facts.deliveries_on(after.number).map(|one| (identity(one), one.moment.id)).rev().collect();
         // How many a server sends before it hears an acknowledgement is its own matter.
-        let full = facts.open_on(after.number).next().is_some();
+        let full = facts.has_open(after.number);
         let barred = facts.revokes || full || after.ours("maximum_packet_size").is_some();
         for open in facts.open_on(before.number) {
             // Only a QoS 2 message that was sent once does not expire any more (MQTT5 4.3.3-7).
@@ -163,7 +163,12 @@ fn pubrel_again_on_resume(facts: &Facts<'_>, tally: &mut Tally) {
                 Some(seen) if had => {
                     Breach::seen("pubrel", "PUBLISH came again after PUBREL", &[open.moment.id, seen.id()])
                 }
-                None if had && after.is_legal() && facts.had_patience(after, connack.at) => {
+                // What a server sends while something else is not acknowledged is its own matter.
+                None if had
+                    && after.is_legal()
+                    && !facts.has_open(after.number)
+                    && facts.had_patience(after, connack.at) =>
+                {
                     let what = "a PUBREL that was not answered did not come again";
                     Breach::missed("pubrel", what, &[open.moment.id, connack.id])
                 }

@@ -5,13 +5,14 @@ use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::oracle::record::Moment;
-use proofhouse_core::time::Duration;
+use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::By;
 
+use super::retained::nothing_in_the_way;
 use super::{Breach, Conn, Facts, Row, Seen, Tally};
 use crate::model::facts::{PATIENCE, passed_on};
 use crate::model::messages::{Delivery, Publication};
-use crate::model::sessions::Subscription;
+use crate::model::sessions::{Session, Subscription};
 
 pub(super) const RULES: &[Row] = &[
     Row {
@@ -71,35 +72,44 @@ fn delay(will: &Publication<'_>, conn: &Conn<'_>) -> Duration {
     Duration::from_secs(conn.expiry().map_or(asked, |expiry| asked.min(expiry)))
 }
 
-/// Readers whose subscription stood before the connection ended, and stands.
+/// From when on a Will is due. A server may need a moment to see that a connection is over: it may hear of another one first.
+fn due(facts: &Facts<'_>, will: &Publication<'_>, conn: &Conn<'_>, ended: Moment) -> Time {
+    passed_on(facts.record, conn.who.0, ended.at + delay(will, conn))
+}
+
+/// Sessions with a subscription that stood before the connection ended, and stands.
 fn readers<'f>(
     facts: &'f Facts<'_>,
     will: &'f Publication<'_>,
     ended: Moment,
-) -> impl Iterator<Item = &'f Subscription> {
-    facts.subscribers(&will.topic).filter(move |one| {
+) -> impl Iterator<Item = (&'f Session, &'f Subscription)> {
+    let stands = facts.subscribers(&will.topic).filter(move |one| {
         let stood = one.granted.is_some_and(|(moment, _)| moment.id < ended.id);
         one.group.is_none() && one.certain && one.qos().is_some() && one.ending.is_none() && stood
-    })
+    });
+    stands.filter_map(|one| Some((facts.sessions.of(one.conn)?, one)))
 }
 
 fn will_is_published(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
         let Some((ended, by)) = conn.closed else { continue };
         let allowed = facts.may(conn.number, "publish", &will.topic, ended.at) && !facts.revokes;
-        let kept = withdrawal(conn).is_none() && by != By::Limit && !facts.has_another(conn);
+        // Who comes back before it is due, with or without its session, may take it away.
+        let rival = facts.has_rival(conn, due(facts, will, conn, ended));
+        let kept = withdrawal(conn).is_none() && by != By::Limit && !rival;
         if !kept || !allowed || will.topic.starts_with('$') {
             continue;
         }
-        for one in readers(facts, will, ended).filter(|one| one.conn != conn.number) {
-            let reader = &facts.conns[&one.conn];
+        for (session, one) in readers(facts, will, ended).filter(|(session, _)| !session.conns.contains(&conn.number)) {
+            let Some(last) = session.conns.last().map(|conn| &facts.conns[conn]) else { continue };
             let since = ended.at + delay(will, conn);
-            let owed = facts.may(one.conn, "subscribe", &will.topic, ended.at) && reader.is_legal();
+            let legal = session.conns.iter().all(|conn| facts.conns[conn].is_legal());
+            let owed = facts.may(one.conn, "subscribe", &will.topic, ended.at) && legal;
             // At QoS 0 it may be lost.
             let promised = will.qos.min(one.qos().unwrap_or(0)) > 0;
-            match came(facts, nth).find(|delivery| delivery.conn == one.conn) {
+            match came(facts, nth).find(|delivery| session.conns.contains(&delivery.conn)) {
                 Some(delivery) => tally.must(delivery.moment.id, None),
-                None if owed && promised && facts.had_patience(reader, since) => {
+                None if owed && promised && nothing_in_the_way(facts, last) && facts.had_patience(last, since) => {
                     let what = format!("the Will for {:?} never came", will.topic);
                     tally.must(ended.id, Some(Breach::missed("publish", what, &[will.sent.id, ended.id])));
                 }
@@ -114,7 +124,8 @@ fn will_is_dropped(facts: &Facts<'_>, tally: &mut Tally) {
         let Some(bye) = withdrawal(conn) else { continue };
         let mut came = came(facts, nth).peekable();
         let early = came.peek().is_some_and(|delivery| delivery.moment.id < bye.id());
-        if !was_heard(conn, bye) || facts.has_another(conn) || early {
+        let until = conn.closed.map_or(facts.end(), |(ended, _)| ended.at);
+        if !was_heard(conn, bye) || facts.has_rival(conn, until) || early {
             tally.may();
             continue;
         }
@@ -140,7 +151,7 @@ fn was_heard(conn: &Conn<'_>, bye: &Seen<'_>) -> bool {
 fn will_waits(facts: &Facts<'_>, tally: &mut Tally) {
     for (nth, will, conn) in wills(facts) {
         for delivery in came(facts, nth) {
-            if facts.has_another(conn) {
+            if facts.has_rival(conn, delivery.moment.at) {
                 tally.may();
                 continue;
             }
@@ -214,7 +225,7 @@ fn kept_will(
 ) {
     let published = ended.at + delay(will, conn) + PATIENCE;
     let others = facts.published_on(&will.topic).into_iter().filter(|other| facts.publications[*other].retain);
-    if others.count() > 1 || facts.has_another(conn) {
+    if others.count() > 1 || facts.has_rival(conn, published) {
         return;
     }
     let late = |one: &&Subscription| {

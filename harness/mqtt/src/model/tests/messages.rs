@@ -312,3 +312,61 @@ fn one_of_two_messages_that_look_the_same_may_come_again_under_the_identifier_of
         check(&film, expected);
     }
 }
+
+/// A reader with these subscriptions, by their identifiers, all of `a`; copies of one message come to it with these.
+fn overlapping(subscribed: &[i64], copies: &[&[i64]]) -> Film {
+    let mut film = film("5");
+    login(&mut film, "reader", 0, &[], &[]);
+    for (filter, id) in ["a", "+", "#"].into_iter().zip(subscribed) {
+        subscribe(&mut film, 0, filter, &[("subscription_id", Value::Int(*id))]);
+    }
+    login(&mut film, "writer", 1, &[], &[]);
+    film.sent(1, "publish", &message(1, "m", &[])).got(1, "puback", &ack(1));
+    for (nth, ids) in (1..).zip(copies) {
+        let ids = Value::List(ids.iter().copied().map(Value::Int).collect());
+        film.got(0, "publish", &message(nth, "m", &[("subscription_id", ids)])).sent(0, "puback", &ack(nth));
+    }
+    film
+}
+
+#[test]
+fn the_only_copy_for_several_subscriptions_has_the_identifiers_of_all() {
+    type Row<'r> = (&'r [i64], &'r [&'r [i64]], u64, bool);
+    let rows: [Row<'_>; 6] = [
+        (&[7, 8], &[&[7, 8]], 5_000, false),
+        (&[7, 8], &[&[7], &[8]], 5_000, false),
+        (&[7, 8], &[&[7]], 5_000, true),
+        // The other copy may be late.
+        (&[7, 8], &[&[7]], 2_900, false),
+        (&[7, 8, 9], &[&[7, 8]], 100, true),
+        (&[7, 8, 9], &[&[7, 8, 9]], 100, false),
+    ];
+    for (subscribed, copies, until, wrong) in rows {
+        let mut film = overlapping(subscribed, copies);
+        film.at(until).close(0, By::Us);
+        check(&film, if wrong { &["subscription-ids"] } else { &[] });
+    }
+}
+
+#[test]
+fn of_two_retained_messages_the_second_is_the_one_that_left_when_the_first_was_acknowledged() {
+    for (acknowledged, expected) in [(false, &[][..]), (true, &["retained-is-the-last"])] {
+        let mut film = film("3.1.1");
+        for (conn, fleet, id) in [(1, "writer", "w1"), (2, "writer", "w2")] {
+            login(&mut film, fleet, conn, &[("client_id", id.into())], &[]);
+        }
+        let kept = |payload: &str| message(1, payload, &[("retain", true.into())]);
+        film.sent(1, "publish", &kept("m"));
+        if acknowledged {
+            film.got(1, "puback", &ack(1)).sent(2, "publish", &kept("n"));
+        } else {
+            film.sent(2, "publish", &kept("n")).got(1, "puback", &ack(1));
+        }
+        film.got(2, "puback", &ack(1)).at(2_000);
+        login(&mut film, "reader", 0, &[], &[]);
+        subscribe(&mut film, 0, "a", &[]);
+        film.got(0, "publish", &message(1, "m", &[("retain", true.into())]));
+        check(&film, expected);
+        assert!(!acknowledged || film.judge(&ORACLE).our_time);
+    }
+}

@@ -168,3 +168,93 @@ fn a_will_that_comes_to_a_session_that_nobody_knows_shows_nothing() {
     film.close(1, By::Us).got(2, "publish", &gone()).sent(2, "puback", &ack(1));
     check(&film, &[]);
 }
+
+#[test]
+fn a_will_is_owed_though_its_client_comes_back_once_it_was_due() {
+    for (away, expected) in [(900, &[][..]), (1_100, &["will-is-published"])] {
+        let mut film = with_will(0);
+        film.close(1, By::Us).at(away);
+        login(&mut film, "writer", 2, &[("will_topic", "b".into())], &[]);
+        film.at(6_000).close(0, By::Us);
+        check(&film, expected);
+    }
+}
+
+#[test]
+fn a_will_is_owed_though_its_client_had_been_there_before() {
+    for (over, expected) in [(false, &[][..]), (true, &["will-is-published"])] {
+        let mut film = film("5");
+        login(&mut film, "reader", 0, &[], &[]);
+        subscribe(&mut film, 0, "a", &[]);
+        login(&mut film, "writer", 2, &[], &[]);
+        if over {
+            film.close(2, By::Us);
+        }
+        let will = [("will_topic", "a".into()), ("will_payload", "gone".into()), ("will_qos", Value::Int(1))];
+        login(&mut film, "writer", 1, &will, &[]);
+        // Otherwise the second has taken over, and the server may have ended the wrong one.
+        if !over {
+            film.close(2, By::Peer);
+        }
+        film.close(1, By::Us).at(6_000).close(0, By::Us);
+        check(&film, expected);
+    }
+}
+
+#[test]
+fn a_will_waits_while_its_reader_acknowledges_nothing() {
+    for (acknowledges, expected) in [(false, &[][..]), (true, &["will-is-published"])] {
+        let mut film = with_will(0);
+        film.sent(1, "publish", &message(1, "m", &[])).got(1, "puback", &ack(1)).got(
+            0,
+            "publish",
+            &message(1, "m", &[]),
+        );
+        if acknowledges {
+            film.sent(0, "puback", &ack(1));
+        }
+        film.close(1, By::Us).at(6_000).close(0, By::Us);
+        check(&film, expected);
+    }
+}
+
+#[test]
+fn in_3_1_1_an_administrator_may_have_discarded_a_session_that_was_away_for_more_than_a_second() {
+    let no = [("clean_start", Value::Bool(false))];
+    for (version, away, by_our_time) in [("3.1.1", 900, false), ("3.1.1", 1_100, true), ("5", 1_100, false)] {
+        let mut film = film(version);
+        let asked = if version == "5" { durable(&[]) } else { no.to_vec() };
+        login(&mut film, "reader", 0, &asked, &[]);
+        film.close(0, By::Us).at(away);
+        login(&mut film, "reader", 1, &asked, &[]);
+        check(&film, &["session-present"]);
+        assert_eq!(film.judge(&ORACLE).our_time, by_our_time, "[{version}] after {away} ms");
+    }
+}
+
+#[test]
+fn a_server_that_waits_for_our_pubcomp_sends_the_rest_again_later() {
+    for (answered, expected) in [(false, &[][..]), (true, &["sent-again-on-resume"])] {
+        let mut film = film("5");
+        login(&mut film, "reader", 0, &durable(&[]), &[]);
+        let at_two = [("packet_id", Value::Int(1)), ("filter", "a".into()), ("qos", Value::Int(2))];
+        film.sent(0, "subscribe", &at_two);
+        film.got(0, "suback", &[("packet_id", Value::Int(1)), ("reason", Value::Int(2))]);
+        login(&mut film, "writer", 1, &[], &[]);
+        film.sent(1, "publish", &scenes::exact("m")).got(1, "pubrec", &ack(1)).got(0, "publish", &scenes::exact("m"));
+        film.sent(0, "pubrec", &ack(1)).got(0, "pubrel", &ack(1));
+        film.sent(1, "publish", &message(2, "n", &[])).got(1, "puback", &ack(2)).got(
+            0,
+            "publish",
+            &message(2, "n", &[]),
+        );
+        film.sent(0, "pingreq", &[]).got(0, "pingresp", &[]).close(0, By::Us);
+        login(&mut film, "reader", 2, &durable(&[]), &[("session_present", true.into())]);
+        film.got(2, "pubrel", &ack(1));
+        if answered {
+            film.sent(2, "pubcomp", &ack(1));
+        }
+        film.at(6_000).close(2, By::Us);
+        check(&film, expected);
+    }
+}
