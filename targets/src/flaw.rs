@@ -137,7 +137,10 @@ flaws! {
     IgnoresPacketMaximum = "ignores-packet-maximum", "MQTT5 3.1.2-24", "Messages are sent whatever Maximum Packet Size the client has.";
     LargeMessageStalls = "large-message-stalls", "MQTT5 3.1.2-25", "A message beyond the client's Maximum Packet Size is never done with, and what follows it waits.";
     AnyMessageClears = "any-message-clears", "MQTT5 3.3.1-8", "A message with RETAIN 0 removes the retained one of its topic.";
+    KeepsOldRetained = "keeps-old-retained", "MQTT5 3.3.1-5", "Every third message that would replace a retained one is acknowledged and not kept.";
     ClearingKeeps = "clearing-keeps", "MQTT5 3.3.1-6", "An empty retained message removes nothing.";
+    FirstIdentifierOnly = "first-identifier-only", "MQTT5 3.3.4-4", "One copy for several subscriptions carries one Subscription Identifier.";
+    ForgetsPubrel = "forgets-pubrel", "MQTT5 4.4.0-1", "A PUBREL that was not answered is not sent over the next connection.";
     RefusesHigherAliases = "refuses-higher-aliases", "MQTT5 3.3.2-12", "Topic aliases above half of the maximum that was announced are refused.";
     SharedGoesOnAtQos2 = "shared-goes-on-at-qos2", "MQTT5 4.8.2-5", "What was begun with one member of a group goes to another when its session ends, at QoS 2 as well.";
     RetainThenClearCrashes = "retain-then-clear-crashes", "crash in two steps", "A client whose id ends in -17 ends the process when it retains a message and then clears it.";

@@ -34,7 +34,7 @@ fn of_parties(parties: u64, registry: &Registry) -> Vec<Scenario> {
     let all = files(&["coap", "mqtt"]).into_iter().filter(|(id, _)| id.contains("/workload"));
     let load = |(id, file): (String, PathBuf)| {
         let text = fs::read_to_string(&file).expect("the scenario was just listed");
-        let text = text.replace("parties   = 6\n", &format!("parties = {parties}\n"));
+        let text = text.replace("parties   = 7\n", &format!("parties = {parties}\n"));
         assert!(text.contains(&format!("parties = {parties}\n")), "{id} says how many take part");
         Scenario::load(&id, &file.display().to_string(), &text, registry).expect("the scenario is one")
     };
@@ -124,6 +124,10 @@ const SHOWN: &[(&str, &str)] = &[
     ("any-message-clears", "retained-outlives-others"),
     ("clearing-keeps", "retained-is-removed"),
     ("shared-goes-on-at-qos2", "shared-goes-to-no-other"),
+    ("loses-will-on-reset", "will-is-published"),
+    ("keeps-old-retained", "retained-is-the-last"),
+    ("first-identifier-only", "subscription-ids"),
+    ("forgets-pubrel", "pubrel-again-on-resume"),
 ];
 
 #[test]

@@ -69,11 +69,11 @@ fn script(fleet: &WrittenOut<'_>, nth: u64, steps: u64) -> (String, Fields) {
     (format!("{}-{nth}", fleet.name), keys)
 }
 
-/// What is special about a client. The first two are plain; every four after them are one of each, in an order of the seed's.
+/// What is special about a client. The first two are plain; every five after them are one of each, in an order of the seed's.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Plain,
-    /// Acknowledges nothing, loses its connection and comes back.
+    /// Acknowledges nothing, or one message by half, loses its connection and comes back.
     Forgetful,
     /// Acknowledges nothing, and asks for other things while its Receive Maximum is used up.
     Hesitant,
@@ -81,9 +81,11 @@ enum Role {
     Nameless,
     /// Takes small packets only.
     Small,
+    /// Has a Will, loses its connection and never comes back.
+    Mortal,
 }
 
-const ROLES: [Role; 4] = [Role::Forgetful, Role::Hesitant, Role::Nameless, Role::Small];
+const ROLES: [Role; 5] = [Role::Forgetful, Role::Hesitant, Role::Nameless, Role::Small, Role::Mortal];
 
 impl Role {
     fn of(nth: u64, offset: u64) -> Role {
@@ -108,6 +110,8 @@ impl Client<'_> {
         match self.role {
             Role::Forgetful => self.forgetful(),
             Role::Hesitant => self.hesitant(),
+            // Long before the others leave, so that its Will has its time.
+            Role::Mortal => self.ordinary(steps / 2),
             Role::Plain | Role::Nameless | Role::Small => self.ordinary(steps),
         }
         matches!(self.role, Role::Forgetful | Role::Hesitant)
@@ -130,6 +134,10 @@ impl Client<'_> {
             1 if self.fleet.version != "3.1.1" => self.subscribe_to("shared", 2),
             _ => {}
         }
+        if self.role == Role::Plain {
+            // Nobody asks for this filter again: it stands as long as its session.
+            self.subscribe_to("will/+", 2);
+        }
         for _ in 0..=self.rng.below(2) {
             self.subscribe();
         }
@@ -146,8 +154,10 @@ impl Client<'_> {
         for _ in 0..steps {
             self.something(durable && named);
         }
-        if !named {
-            self.once_more();
+        match self.role {
+            Role::Mortal => return self.step(&[("do", "reset".into())]),
+            Role::Nameless => self.once_more(),
+            _ => {}
         }
         self.step(&[("do", "wait".into()), ("for", STAYS.into())]);
         self.step(&[("do", "disconnect".into())]);
@@ -156,7 +166,12 @@ impl Client<'_> {
     fn something(&mut self, durable: bool) {
         match self.rng.below(18) {
             0..=7 => self.publish(),
-            8 | 9 => self.subscribe(),
+            8 => self.subscribe(),
+            9 => {
+                // Long enough after whatever was retained: what comes is the last of it.
+                self.wait(1_200);
+                self.subscribe();
+            }
             10 => self.unsubscribe(),
             11 => self.step(&[("do", "ping".into())]),
             12 if durable => self.leave(),
@@ -233,24 +248,38 @@ impl Client<'_> {
         self.step(&[("do", "pubcomp".into()), ("packet_id", 1_i64.into())]);
     }
 
+    /// Takes a message of its own as far as PUBREC, and owes the PUBCOMP. As a rule a server's first identifier is 1, as above.
+    fn receive_half(&mut self) {
+        self.subscribe_to("own", 2);
+        let id = 60_000;
+        self.publish_own(2, "", Some(id));
+        self.step(&[("do", "pubrel".into()), ("packet_id", id.into())]);
+        self.step(&[("do", "pubrec".into()), ("packet_id", 1_i64.into())]);
+    }
+
     /// Comes again without a name, under which a session is left, and looks at what is kept.
     fn once_more(&mut self) {
         self.step(&[("do", "disconnect".into())]);
         self.wait(1_200);
         self.connect(true, false);
         self.subscribe_to("keep", 1);
+        self.subscribe_to("#", 1);
     }
 
     fn forgetful(&mut self) {
         let v5 = self.fleet.version != "3.1.1";
-        let lasts = !v5 || self.one_in(2);
+        let halfway = self.one_in(3);
+        let lasts = !v5 || halfway || self.one_in(2);
         self.connect(false, lasts);
         let qos = 1 + self.rng.below(2) as i64;
-        if v5 {
-            self.subscribe_to("shared", 2);
-            self.subscribe_to("a/#", qos);
-        } else {
-            self.subscribe_to("#", qos);
+        match (halfway, v5) {
+            // And nothing else, which a server might send first and wait for.
+            (true, _) => self.receive_half(),
+            (false, true) => {
+                self.subscribe_to("shared", 2);
+                self.subscribe_to("a/#", qos);
+            }
+            (false, false) => self.subscribe_to("#", qos),
         }
         self.wait(1_200);
         self.step(&[("do", "reset".into())]);
@@ -323,11 +352,13 @@ impl Client<'_> {
         if v5 && durable {
             step.push(("session_expiry", 300_i64.into()));
         }
-        if self.one_in(3) {
+        let mortal = self.role == Role::Mortal;
+        if mortal || self.one_in(3) {
             self.count += 1;
             step.push(("will_topic", self.topic(&format!("will/{}", self.nth)).into()));
             step.push(("will_payload", format!("will {}-{}", self.nth, self.count).into()));
-            step.push(("will_qos", (self.rng.below(3) as i64).into()));
+            let least = u64::from(mortal);
+            step.push(("will_qos", ((least + self.rng.below(3 - least)) as i64).into()));
             step.push(("will_retain", self.one_in(3).into()));
         }
         let hesitant = self.role == Role::Hesitant;

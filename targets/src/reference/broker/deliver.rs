@@ -112,10 +112,12 @@ impl Broker {
     /// The message, or its PUBREL, once more over a new connection.
     fn send_again(&mut self, place: u32, conn: Conn, at: usize, now: Time, out: &mut Outbox) {
         let version = self.connection(conn).version;
+        let says_so = !self.flaws.has(Flaw::RedeliversWithoutDup);
+        let forgets = self.flaws.has(Flaw::ForgetsPubrel);
         let Some(state) = self.session(place).and_then(|session| session.state.as_mut()) else { return };
         let Some(mut flight) = state.flights.remove(at) else { return };
-        let says_so = !self.flaws.has(Flaw::RedeliversWithoutDup);
         let goes = match &flight.delivery {
+            None if forgets => false,
             None => {
                 send(conn, version, &Packet::Pubrel(Ack::success(flight.id)), out);
                 true

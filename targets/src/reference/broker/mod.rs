@@ -106,6 +106,7 @@ struct Plant {
     mute: bool,
     assigned: u64,
     delivered: u64,
+    replaced: u64,
     leak: Vec<Box<[u8]>>,
     aliases: BTreeMap<Arc<str>, BTreeMap<u16, Arc<str>>>,
     /// The last packet that could be read, and whose.

@@ -236,6 +236,15 @@ impl Broker {
         false
     }
 
+    /// Only ever true with a flaw: every third replacement of what is retained.
+    fn misses_this_one(&mut self, draft: &Draft<'_>) -> bool {
+        if !self.flaws.has(Flaw::KeepsOldRetained) || !draft.retain || !self.retained.has(draft.topic) {
+            return false;
+        }
+        self.plant.replaced += 1;
+        self.plant.replaced.is_multiple_of(3)
+    }
+
     /// Brings a message to everyone who subscribed to its topic, and keeps it where it asks for that.
     pub(super) fn route(&mut self, draft: &Draft<'_>, author: User, origin: &Arc<str>, now: Time, out: &mut Outbox) {
         let normal = self.flaws.has(Flaw::RoutesNormalForm).then(|| lenient::normal_form(draft.topic));
@@ -250,7 +259,8 @@ impl Broker {
         if self.flaws.has(Flaw::AnyMessageClears) && !draft.retain {
             self.retained.clear(draft.topic);
         }
-        let ignored = draft.payload.is_empty() && self.flaws.has(Flaw::ClearingKeeps);
+        let clears = draft.payload.is_empty() && self.flaws.has(Flaw::ClearingKeeps);
+        let ignored = clears || self.misses_this_one(draft);
         let keeps = draft.retain
             && !ignored
             && !self.flaws.has(Flaw::ForgetsRetained)
@@ -304,6 +314,9 @@ impl Broker {
             retain |= entry.options.retain_as_published && message.retain;
             unchecked |= entry.unchecked;
             ids.extend((entry.id != 0).then_some(entry.id));
+        }
+        if self.flaws.has(Flaw::FirstIdentifierOnly) {
+            ids.truncate(1);
         }
         if let (Some(qos), Some(Hit::One(entry))) = (qos, mine.first()) {
             let qos = qos.min(message.qos);

@@ -443,6 +443,28 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         w.retain(c, "a/x", 1, 2, b"");
         w.subscribe(c, 3, "a/x", 0);
     }),
+    (Flaw::KeepsOldRetained, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        for n in 1..=4 {
+            w.retain(c, "a/x", 1, n, format!("{n}").as_bytes());
+        }
+        w.subscribe(c, 5, "a/x", 0);
+    }),
+    (Flaw::FirstIdentifierOnly, |w| {
+        let c = w.client(V5, &user("c", "owner"));
+        // SUBSCRIBE to a/x as 1, and to a/+ as 2.
+        w.bytes(c, b"\x82\x0b\0\x01\x02\x0b\x01\0\x03a/x\0");
+        w.bytes(c, b"\x82\x0b\0\x02\x02\x0b\x02\0\x03a/+\0");
+        w.publish(c, "a/x", 1, 7, b"x");
+    }),
+    (Flaw::ForgetsPubrel, |w| {
+        let c = w.client(V5, &user("c", "owner").stays());
+        w.subscribe(c, 1, "a/x", 2);
+        w.publish(c, "a/x", 2, 7, b"x");
+        w.pubrec(c, 1);
+        w.lose(c);
+        w.dial(V5, &user("c", "owner").stays());
+    }),
     (Flaw::RefusesHigherAliases, |w| after_connect(w, b"\x30\x09\0\x03a/x\x03\x23\0\x10")),
     (Flaw::SharedGoesOnAtQos2, |w| {
         let members = ["s", "t"].map(|id| w.client(V5, &user(id, "owner")));
