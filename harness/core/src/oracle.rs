@@ -5,6 +5,7 @@ pub mod canary;
 mod closes_in_time;
 mod counter_rises;
 mod fleet_undisturbed;
+mod habit;
 mod index;
 pub mod lateness;
 mod log_injection;

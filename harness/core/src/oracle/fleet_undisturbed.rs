@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
+use super::habit::habit;
 use super::record::{Connection, Record, StepRun, ids};
 use super::rule::{Needs, Oracle};
 use crate::grammar::Grammar;
@@ -38,10 +39,19 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, why);
     }
     let gone: BTreeSet<u32> = thrown.iter().map(|one| one.conn).collect();
-    let mut violations: Vec<Violation> = thrown.into_iter().map(|one| one.violation).collect();
+    let (mut violations, mut habitual) = (Vec::new(), None);
+    for one in thrown {
+        match habit(&record, one.conn).filter(|_| one.stood) {
+            Some(why) => habitual = habitual.or(Some(why)),
+            None => violations.push(one.violation),
+        }
+    }
     violations.extend(unanswered(expect, &record, &gone));
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations);
+    }
+    if let Some(why) = habitual {
+        return Judgement::inconclusive(ORACLE.id, why);
     }
     let ours =
         |(conn, connection): &(&u32, &Connection<'_>)| expect.is_about(connection.fleet) && record.is_limited(**conn);
@@ -105,12 +115,12 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Thro
 }
 
 /// The target said goodbye: whoever ends the connection then, it was the target's doing.
-fn was_told_to_go(record: &Record<'_>, conn: u32, connection: &Connection<'_>) -> bool {
+pub(super) fn was_told_to_go(record: &Record<'_>, conn: u32, connection: &Connection<'_>) -> bool {
     record.packets_of(conn).any(|c| !c.sent && connection.grammar.leaving.contains(&c.packet.kind.as_str()))
 }
 
 /// The owner's last packet or step says that it leaves.
-fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
+pub(super) fn said_goodbye(record: &Record<'_>, conn: u32) -> bool {
     let grammar = record.connections.get(&conn).map_or(&Grammar::NONE, |connection| connection.grammar);
     let leaving = |verb: &str| matches!(verb, "shutdown" | "reset") || grammar.leaving.contains(&verb);
     record.steps_of(conn).any(|step| leaving(step.verb))

@@ -3,6 +3,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::habit::habit;
 use super::lateness::STOPPED_MIN;
 use super::record::{Crossing, Moment, Record};
 use crate::admin::Order;
@@ -48,7 +49,7 @@ fn loss(plan: &Plan, record: &Record<'_>, witness: &str, served: Moment, lost: M
     let goodbye = heard.iter().find(|c| {
         c.moment <= lost && stood(record, c.conn, served) && grammar.leaving.contains(&c.packet.kind.as_str())
     });
-    let Some(ended) = goodbye.map(|c| c.moment).or_else(|| cut(record, witness, served, lost)) else {
+    let Some((conn, ended)) = goodbye.map(|c| (c.conn, c.moment)).or_else(|| cut(record, witness, served, lost)) else {
         let why = format!("the {witness} lost its connection, and nothing shows that the target ended it");
         return Loss { served, ended: lost, excuse: Some(why) };
     };
@@ -61,6 +62,8 @@ fn loss(plan: &Plan, record: &Record<'_>, witness: &str, served: Moment, lost: M
         Some(format!("the {witness} was thrown out once a newcomer of ours had come with its account"))
     } else if is_restart(record, served, lost) {
         Some(format!("the {witness} was thrown out by a restart that the scenario orders"))
+    } else if let Some(why) = habit(record, conn) {
+        Some(format!("the {witness} was thrown out, and {why}"))
     } else {
         late(record, witness, served, lost)
     };
@@ -89,15 +92,16 @@ fn heard<'a>(record: &Record<'a>, witness: &str, since: Moment) -> Vec<Crossing<
     heard
 }
 
-/// When the target ended a connection of the witness in this time. On datagrams a port that was served is unreachable now.
-fn cut(record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Option<Moment> {
+/// Which connection of the witness the target ended in this time, and when. On datagrams a port that was served is unreachable now.
+fn cut(record: &Record<'_>, witness: &str, served: Moment, lost: Moment) -> Option<(u32, Moment)> {
     let own = record.connections.iter().filter(|(_, connection)| connection.fleet == witness);
-    let ends = own.filter(|(conn, _)| stood(record, **conn, served)).filter_map(|(_, connection)| connection.closed);
-    let by_target = |(_, by, how): &(Moment, By, Close)| {
-        *by == By::Peer && matches!(how, Close::Fin | Close::Reset | Close::Refused)
-    };
-    let mut cuts = ends.filter(by_target).map(|(moment, ..)| moment);
-    cuts.find(|moment| *moment > served && *moment <= lost)
+    let ends = own.filter(|(conn, _)| stood(record, **conn, served));
+    let mut cuts = ends.filter_map(|(conn, connection)| {
+        let (moment, by, how) = connection.closed?;
+        let cut = by == By::Peer && matches!(how, Close::Fin | Close::Reset | Close::Refused);
+        cut.then_some((*conn, moment))
+    });
+    cuts.find(|(_, moment)| *moment > served && *moment <= lost)
 }
 
 /// Whether a connection was there at a moment already: what a newcomer's suffers is another matter.

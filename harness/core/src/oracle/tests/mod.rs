@@ -20,6 +20,7 @@ mod datagrams;
 mod disturbed;
 mod effects;
 mod exceptions;
+mod habit;
 mod hang;
 mod own_limits;
 mod rules;

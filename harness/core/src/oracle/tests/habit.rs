@@ -1,0 +1,90 @@
+//! A target that ends every connection at an age, or after a silence, shows nothing of an attack by that; one that ends some does.
+use super::*;
+use crate::oracle::{fleet_undisturbed, no_hang};
+
+/// What happens on a connection at a time.
+type Act = (u64, u32, fn(&mut Film, u32));
+
+const SPEAKS: fn(&mut Film, u32) = |film, conn| _ = film.sent(conn, "hello", &[]);
+const IS_ENDED: fn(&mut Film, u32) = |film, conn| _ = film.close(conn, By::Peer);
+const IS_LOST: fn(&mut Film, u32) = |film, conn| _ = film.close(conn, By::Peer).witness(WitnessState::Lost);
+const LEAVES: fn(&mut Film, u32) = |film, conn| _ = film.close(conn, By::Us);
+
+/// The witness is 90, from 0 on; 1 is an honest client from 0 on, 3 one from 600 ms on. The attack, on 2, is said from 1 s to `attacked`.
+fn film(attacked: u64, acts: &[Act]) -> Film {
+    let rules = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n";
+    let mut film = Film::new(plan(&format!("{TWO}{rules}")));
+    film.at(0).open("witness", 0, 90).open("honest", 0, 1).got(1, "welcome", &[]).met("honest", 0, 0, 1);
+    film.at(100).open("foe", 0, 2).sent(2, "hello", &[]).at(500).served();
+    film.at(600).open("honest", 0, 3).sent(3, "hello", &[]);
+    let attack: fn(&mut Film, u32) =
+        |film, _| _ = film.step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
+    let over: fn(&mut Film, u32) = |film, _| _ = film.step("foe", 0, 1, Some(2), StepState::Met);
+    let served: fn(&mut Film, u32) = |film, _| _ = film.served();
+    let mut acts =
+        [acts, &[(1_000, 2, attack), (attacked, 2, over), (2_400, 90, served), (5_100, 90, served)]].concat();
+    acts.sort_by_key(|(at, ..)| *at);
+    for (at, conn, act) in acts {
+        act(film.at(at), conn);
+    }
+    film
+}
+
+#[test]
+fn a_witness_that_is_ended_at_the_age_of_others_was_not_thrown_out_by_the_attack() {
+    let ended = |attacked: u64, honest: u64, spoke: u64| {
+        let acts =
+            [(1_050, 1, LEAVES), (1_050, 2, LEAVES), (spoke, 3, SPEAKS), (4_000, 90, IS_LOST), (honest, 3, IS_ENDED)];
+        film(attacked, &acts).judge(&no_hang::ORACLE)
+    };
+    assert_says(&ended(1_001, 4_600, 3_000), Verdict::Inconclusive, "every connection at about this age (4000 ms)");
+    // All at one time, whatever their age: the target fell.
+    assert_says(&ended(1_001, 4_010, 3_000), Verdict::Fail, "threw out");
+    // At different ages.
+    assert_says(&ended(1_001, 5_000, 3_000), Verdict::Fail, "threw out");
+    // While the attack goes on, an end right after something was said may be the answer to that.
+    assert_says(&ended(5_000, 4_600, 3_000), Verdict::Inconclusive, "every connection at about this age");
+    assert_says(&ended(5_000, 4_600, 4_400), Verdict::Fail, "threw out");
+}
+
+#[test]
+fn an_age_that_another_connection_outlived_is_no_habit() {
+    for (leaves, verdict) in [(4_150, Verdict::Inconclusive), (4_250, Verdict::Fail)] {
+        let acts = [(1_050, 2, LEAVES), (4_000, 90, IS_LOST), (leaves, 1, LEAVES), (4_600, 3, IS_ENDED)];
+        assert_says(&film(1_001, &acts).judge(&no_hang::ORACLE), verdict, "");
+    }
+}
+
+#[test]
+fn clients_that_are_ended_after_the_same_silence_were_idle_and_after_different_ones_disturbed() {
+    for (second, verdict, word) in
+        [(3_000, Verdict::Inconclusive, "this silence (1000 ms)"), (2_510, Verdict::Fail, "")]
+    {
+        let acts = [
+            (700, 1, SPEAKS),
+            (1_300, 3, SPEAKS),
+            (1_500, 1, SPEAKS),
+            (1_500, 2, LEAVES),
+            (2_000, 3, SPEAKS),
+            (2_500, 1, IS_ENDED),
+            (second, 3, IS_ENDED),
+        ];
+        assert_says(&film(1_001, &acts).judge(&fleet_undisturbed::ORACLE), verdict, word);
+    }
+}
+
+#[test]
+fn a_silence_that_the_target_bore_before_is_no_habit() {
+    for (spoke, verdict) in [(1_650, Verdict::Inconclusive), (1_750, Verdict::Fail)] {
+        let acts = [
+            (spoke, 3, SPEAKS),
+            (1_000, 1, SPEAKS),
+            (2_000, 1, SPEAKS),
+            (1_500, 2, LEAVES),
+            (2_500, 3, SPEAKS),
+            (3_000, 1, IS_ENDED),
+            (3_500, 3, IS_ENDED),
+        ];
+        assert_says(&film(1_001, &acts).judge(&fleet_undisturbed::ORACLE), verdict, "");
+    }
+}
