@@ -426,6 +426,10 @@ fn no_more_copies(facts: &Facts<'_>, tally: &mut Tally) {
                 format!("a message on {:?} came {} times for {distinct} subscriptions", message.topic, copies.len());
             let entries: Vec<_> = copies.iter().map(|copy| copy.moment.id).take(4).collect();
             let breach = Breach::seen(format!("publish/qos{}", copies[0].qos), what, &entries);
+            // Or it was passed on so late that it came for them as well.
+            let later = |one: &Subscription| one.asked.id > message.sent.id && one.asked.id < copies[0].moment.id;
+            let late = session.subscriptions.iter().any(|one| later(one) && one.matches(&message.topic));
+            let breach = if late { breach.by_our_time() } else { breach };
             match (message.qos, version5) {
                 (2, true) => breach.citing("MQTT5 4.3.3-10"),
                 (2, false) => breach.citing("MQTT3 4.3.3-2"),

@@ -8,7 +8,7 @@ use proofhouse_core::oracle::record::Moment;
 
 use super::delivery::{followed, matching};
 use super::{Breach, Conn, Facts, Row, Tally};
-use crate::model::facts::passed_on;
+use crate::model::facts::{PATIENCE, passed_on};
 use crate::model::messages::{Delivery, Publication};
 use crate::model::sessions::{Held, Session, Subscription};
 
@@ -113,13 +113,14 @@ fn held_in<'f, 'a>(
     there.then_some((nth, last))
 }
 
-/// The last message of a store, where it was acknowledged before a SUBSCRIBE left us, and all others before it was sent.
+/// The last message of a store, where it was acknowledged before a SUBSCRIBE left us, and all others before it was sent. A server may look
+/// at the store when it comes to bring it: what was sent within our patience may have replaced it by then.
 fn last_in<'f, 'a>(
     store: &[(usize, &'f Publication<'a>)],
     asked: Moment,
     granted: Moment,
 ) -> Option<(usize, &'f Publication<'a>)> {
-    let until = store.partition_point(|(_, message)| message.sent.id < granted.id);
+    let until = store.partition_point(|(_, message)| message.sent.at <= granted.at + PATIENCE);
     let ((nth, last), others) = store[..until].split_last()?;
     let plain = |message: &Publication<'_>| message.certain && !message.is_will() && !message.again;
     let settled = plain(last)
@@ -217,7 +218,8 @@ fn retained_is_not_sent(facts: &Facts<'_>, tally: &mut Tally) {
     {
         let kind = if all[0].group.is_some() { "shared" } else { "handling" };
         let what = "a retained message came for a subscription that brings none";
-        tally.must_not(delivery.moment.id, Some(Breach::seen(format!("publish/{kind}"), what, &[delivery.moment.id])));
+        let breach = Breach::seen(format!("publish/{kind}"), what, &[delivery.moment.id]).by_our_time();
+        tally.must_not(delivery.moment.id, Some(breach));
     }
     let stores = stores(facts);
     for (session, one, at) in granted(facts).filter(|(_, one, _)| one.brings() == Held::No) {
@@ -276,11 +278,11 @@ fn retained_is_removed(facts: &Facts<'_>, tally: &mut Tally) {
             (true, _) => Breach::seen("publish/empty", "an empty retained message was kept", &[delivery.moment.id]),
             (false, true) => {
                 let what = format!("a retained message of {:?} came that was removed before", message.topic);
-                Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id]).by_our_time()
+                Breach::seen("publish/stale", what, &[message.sent.id, delivery.moment.id])
             }
             (false, false) => continue,
         };
-        tally.must_not(delivery.moment.id, Some(breach));
+        tally.must_not(delivery.moment.id, Some(breach.by_our_time()));
     }
     // Where nothing came, the rule had its say if whatever came could only have been kept.
     for (session, one, at) in granted(facts).filter(|(_, one, _)| one.brings() == Held::Must) {

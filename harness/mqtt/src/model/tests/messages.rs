@@ -370,3 +370,51 @@ fn of_two_retained_messages_the_second_is_the_one_that_left_when_the_first_was_a
         assert!(!acknowledged || film.judge(&ORACLE).our_time);
     }
 }
+
+#[test]
+fn a_server_that_looks_at_the_store_when_it_brings_it_may_find_what_replaced_it() {
+    for (later, expected) in [(4_900, &[][..]), (5_100, &["retained-is-sent"])] {
+        let mut film = film("5");
+        let kept = |id: i64, payload: &str| message(id, payload, &[("retain", true.into())]);
+        login(&mut film, "writer", 1, &[], &[]);
+        film.sent(1, "publish", &kept(1, "m")).got(1, "puback", &ack(1)).at(2_000);
+        login(&mut film, "reader", 0, &[], &[]);
+        subscribe(&mut film, 0, "a", &[]);
+        film.at(later).sent(1, "publish", &kept(2, "n")).got(1, "puback", &ack(2));
+        film.got(0, "publish", &message(1, "n", &[])).sent(0, "puback", &ack(1));
+        film.at(9_500).close(0, By::Us);
+        check(&film, expected);
+    }
+}
+
+#[test]
+fn what_only_our_second_shows_of_a_late_server_is_by_our_time() {
+    for empty in [true, false] {
+        let mut film = film("5");
+        login(&mut film, "writer", 1, &[], &[]);
+        let payload = if empty { "" } else { "m" };
+        film.sent(1, "publish", &message(1, payload, &[("retain", empty.into())])).got(1, "puback", &ack(1)).at(1_500);
+        login(&mut film, "reader", 0, &[], &[]);
+        subscribe(&mut film, 0, "a", &[("retain_handling", Value::Int(2))]);
+        film.got(0, "publish", &message(1, payload, &[])).sent(0, "puback", &ack(1));
+        assert!(!broken(&film).is_empty() && film.judge(&ORACLE).our_time, "{:?}", broken(&film));
+    }
+    // Two copies for one subscription, and another that was asked for before they came.
+    for (late, by_our_time) in [(true, true), (false, false)] {
+        let mut film = film("5");
+        login(&mut film, "reader", 0, &[], &[]);
+        subscribe(&mut film, 0, "a", &[]);
+        acknowledged(&mut film);
+        film.at(1_500);
+        if late {
+            let more = [("packet_id", Value::Int(2)), ("filter", "+".into()), ("qos", Value::Int(1))];
+            film.sent(0, "subscribe", &more);
+            film.got(0, "suback", &[("packet_id", Value::Int(2)), ("reason", Value::Int(1))]);
+        }
+        for id in [1, 2] {
+            film.got(0, "publish", &message(id, "m", &[])).sent(0, "puback", &ack(id));
+        }
+        check(&film, &["no-more-copies"]);
+        assert_eq!(film.judge(&ORACLE).our_time, by_our_time);
+    }
+}
