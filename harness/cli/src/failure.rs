@@ -43,13 +43,7 @@ impl From<LoadError> for Failure {
 
 impl From<RunError> for Failure {
     fn from(error: RunError) -> Failure {
-        let code = match error.exit_code() {
-            2 => ExitCode::Usage,
-            3 => ExitCode::BadFile,
-            8 => ExitCode::NoOutput,
-            _ => ExitCode::NoTarget,
-        };
-        Failure::new(code, error.to_string())
+        Failure::new(ExitCode::of(error.exit_code()).unwrap_or(ExitCode::NoTarget), error.to_string())
     }
 }
 

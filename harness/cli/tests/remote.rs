@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use proofhouse_live::port::Port;
 
-use common::{code, expect_code, peer_script, readings, results, run, stderr, trials};
+use common::{code, expect_code, peer_script, proofhouse, readings, results, run, stderr, trials};
 
 /// Takeovers, sessions and retained messages: what trials leave to each other.
 const MQTT: [&str; 3] = ["MC-03", "mqtt/mc-16-redelivery", "MB-08"];
@@ -139,4 +139,39 @@ fn a_server_elsewhere_that_is_started_again_midway_is_in_doubt_for_that_trial_on
     assert_eq!(doubted.len(), 1, "{trials:#?}");
     // The witness lost its connection in that trial, and in no other one.
     assert!(doubted[0].1 == "inconclusive" && doubted[0].2.contains("witness"), "{trials:#?}");
+}
+
+#[test]
+fn two_runs_on_one_server_take_turns_and_a_kill_gives_the_turn_away() {
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::create_dir(temp.path().join("s")).unwrap();
+    std::fs::write(temp.path().join("s/x.toml"), readings("100ms")).unwrap();
+    let (port, script) = (free_port(), peer_script("mqtt"));
+    let script = script.to_str().expect("a path of this repository");
+    let _server = serve("python3", &["-u", script, &port]).expect("tests need python3");
+    let url = format!("mqtt://127.0.0.1:{port}");
+    let words =
+        |out| ["run", "x", "--scenarios", "s", "--target", &url, "--seeds", "1", "--replays", "1", "-q", "--out", out];
+    let start = |out| {
+        let mut command = proofhouse();
+        command.args(words(out)).current_dir(temp.path()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let (mut first, mut second) = (start("first"), None);
+    for _ in 0..200 {
+        std::thread::sleep(Duration::from_millis(20));
+        if temp.path().join("first/journal.jsonl").exists() {
+            second = Some(start("second"));
+            break;
+        }
+    }
+    let second = second.expect("the first run began");
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(!temp.path().join("second/journal.jsonl").exists(), "it waits");
+    let killed = first.id();
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let output = second.wait_with_output().unwrap();
+    expect_code(&output, 0);
+    let said = stderr(&output);
+    assert!(said.contains(&format!("waiting for process {killed}, which runs against 127.0.0.1:{port}")), "{said}");
 }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod accounts;
+mod alone;
 pub mod blank;
 pub mod clock;
 pub mod digest;
@@ -24,6 +25,7 @@ pub mod run;
 pub mod supervisor;
 mod witness;
 
+pub use alone::Alone;
 pub use error::RunError;
 pub use lab::{Lab, preflight, run_live};
 pub use limits::{ask_to_end, descriptors, end_with_parent, memory_limit};

@@ -23,6 +23,7 @@ use proofhouse_live::clock::Stopwatch;
 use crate::args::{Args, Command};
 use crate::exit_code::ExitCode;
 use crate::failure::Failure;
+use crate::library::Target;
 use crate::say::tell;
 
 /// Does what the command line says.
@@ -44,6 +45,15 @@ pub fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Serve(args) => serve::run(args),
         Command::Supervise => proofhouse_live::supervise(),
     }
+}
+
+/// Waits until no other process of this machine plays on these targets where they run elsewhere.
+fn alone<'t>(
+    targets: impl Iterator<Item = &'t Target>,
+    live: &proofhouse_live::LiveOptions,
+) -> Result<proofhouse_live::Alone, Failure> {
+    // Said also where no progress is: nothing would show why nothing happens.
+    Ok(proofhouse_live::Alone::with(targets.map(|target| &*target.spec), live, &|line| tell!("{line}"))?)
 }
 
 /// `timeout(1)` signals the process and then its group: what comes this soon after the first is the first again.

@@ -118,6 +118,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
     let plan = stored.plan(&target, &registry)?;
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
+    let _alone = super::alone(std::iter::once(&target), &live)?;
     let version = proofhouse_live::preflight(&target.spec, &registry, &live)?;
     let runner = Runner::new(&registry, live);
     let before = lines(&stored.folder)?.len();

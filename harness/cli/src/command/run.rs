@@ -49,8 +49,12 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
     }
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
     live.host.set_memory(u64::from(args.memory) << 20);
-    let versions = preflight(&selected.targets, &registry, &live)?;
     let out = Folder::at(&folder);
+    if args.resume.is_none() {
+        vacant(&out)?;
+    }
+    let _alone = super::alone(selected.targets.iter(), &live)?;
+    let versions = preflight(&selected.targets, &registry, &live)?;
     let asked = store(&out, asked, &versions, &selected, args.resume.is_some())?;
     let terminal = Terminal::new(selected.jobs.len(), args.quiet);
     let settings = Settings {
@@ -246,6 +250,15 @@ fn preflight(
     Ok(versions)
 }
 
+/// Nothing of another run is written over.
+fn vacant(out: &Folder) -> Result<(), Failure> {
+    if out.root().join("journal.jsonl").exists() {
+        let text = format!("{} holds a run already: choose another --out, or --resume it", out.root().display());
+        return Err(Failure::new(ExitCode::NoOutput, text));
+    }
+    Ok(())
+}
+
 /// Writes what was asked for, before anything runs. Of a run that goes on, only what counts may have changed.
 fn store(
     out: &Folder,
@@ -257,10 +270,6 @@ fn store(
     if resume {
         asked.store(out)?;
         return Ok(asked);
-    }
-    if out.root().join("journal.jsonl").exists() {
-        let text = format!("{} holds a run already: choose another --out, or --resume it", out.root().display());
-        return Err(Failure::new(ExitCode::NoOutput, text));
     }
     out.create()?;
     asked.versions = versions.clone();

@@ -22,6 +22,7 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
     let plan = stored.plan(&target, &registry)?;
     let interrupt = super::interrupt()?;
     let live = proofhouse_live::LiveOptions::new(interrupt.clone(), args.i_own.clone());
+    let _alone = super::alone(std::iter::once(&target), &live)?;
     proofhouse_live::preflight(&target.spec, &registry, &live)?;
     let runner = Runner::new(&registry, live);
     let signature = &stored.finding.signature;
