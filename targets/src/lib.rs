@@ -38,6 +38,7 @@ mod tests {
             protocols: [proofhouse_mqtt::MQTT, proofhouse_coap::COAP].into(),
             builds: BUILDS.to_vec(),
             flaws: flaw::lines(),
+            pattern: None,
         };
         for (name, text) in [
             ("reference", include_str!("../reference.toml")),

@@ -7,5 +7,6 @@ pub fn registry() -> Registry {
         protocols: vec![proofhouse_mqtt::MQTT, proofhouse_coap::COAP],
         builds: proofhouse_targets::BUILDS.to_vec(),
         flaws: proofhouse_targets::flaw::lines(),
+        pattern: Some(proofhouse_live::process::log::pattern),
     }
 }

@@ -18,6 +18,8 @@ pub struct Registry {
     pub builds: Vec<Build>,
     /// Planted flaws: name and one line.
     pub flaws: Vec<(&'static str, &'static str)>,
+    /// Whether a regular expression of a target file reads: the engine itself has none. `None`: whoever uses it will see.
+    pub pattern: Option<fn(&str) -> Result<(), String>>,
 }
 
 /// An in-process target that can be built: `build = "broker"`.

@@ -123,7 +123,7 @@ fn in_process(scenario: &Scenario, registry: &Registry) -> impl Iterator<Item = 
 
 /// Everything that there is to run.
 pub fn registry() -> Registry {
-    Registry { protocols: vec![MQTT, COAP], builds: BUILDS.to_vec(), flaws: flaw::lines() }
+    Registry { protocols: vec![MQTT, COAP], builds: BUILDS.to_vec(), flaws: flaw::lines(), pattern: None }
 }
 
 /// Every attack.

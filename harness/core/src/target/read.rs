@@ -55,12 +55,17 @@ fn fits(keys: &mut Keys<'_>, spec: &TargetSpec) -> Result<(), Mistake> {
     }
 }
 
-/// `host:port`; either may be a template.
+/// `host:port`; the port may be a template.
 fn address(keys: &mut Keys<'_>, key: &str) -> Result<Option<String>, Mistake> {
     let Some(text) = keys.text(key)? else { return Ok(None) };
     let port = |text: &str| text.contains('{') || text.parse::<u16>().is_ok_and(|port| port > 0);
+    let named = |host: &str| !host.is_empty() && host.chars().all(|c| c.is_alphanumeric() || ".-_{}".contains(c));
     match text.rsplit_once(':') {
-        Some((host, number)) if !host.is_empty() && port(number) => Ok(Some(text)),
+        Some((host, number)) if named(host) && port(number) => Ok(Some(text)),
+        Some((host, _)) if host.contains(':') => Err(Mistake::new(
+            keys.span_of(key),
+            format!("{key}: IPv6 is not spoken; write an IPv4 address, such as \"127.0.0.1:{{port}}\""),
+        )),
         _ => Err(Mistake::new(keys.span_of(key), format!("{key}: a host and a port, such as \"127.0.0.1:{{port}}\""))),
     }
 }
@@ -133,14 +138,22 @@ fn process(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> R
         _ => Ready::Tcp,
     };
     let (ready, ready_within) = ready.unwrap_or_else(|| (listens(first.address.clone()), READY_WITHIN));
+    let (args, env, files) = (keys.texts("args")?, named_texts(&mut keys, "env")?, files(&mut keys)?);
+    let env_texts = env.iter().map(|(_, text)| (text, keys.span_of("env")));
+    let file_texts = files.iter().map(|(_, text)| (text, keys.span_of("files")));
+    for (text, span) in args.iter().map(|(text, span)| (text, *span)).chain(env_texts).chain(file_texts) {
+        if let Some(word) = unknown_words(text, endpoints).find(|word| word.starts_with("port.")) {
+            return Err(no_such_port(span, word, endpoints));
+        }
+    }
     let spec = ProcessSpec {
         program,
-        args: words(keys.texts("args")?),
-        env: named_texts(&mut keys, "env")?,
-        files: files(&mut keys)?,
+        args: words(args),
+        env,
+        files,
         ready,
         ready_within,
-        version: keys.table("version")?.map(version).transpose()?,
+        version: keys.table("version")?.map(|keys| version(keys, registry)).transpose()?,
         install: keys.text("install")?,
         rounds: if campaign { rounds } else { 1 },
     };
@@ -189,7 +202,7 @@ fn ready(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> Res
         address(&mut keys, "tcp")?.map(Ready::Tcp),
         address(&mut keys, "udp")?.map(Ready::Udp),
         keys.duration("after")?.map(Ready::After),
-        keys.text("log")?.map(Ready::Log),
+        pattern(&mut keys, "log", registry)?.map(Ready::Log),
     ];
     for (name, ping) in registry.pings() {
         ways.push(address(&mut keys, name)?.map(|address| Ready::Ping(ping, address)));
@@ -207,8 +220,8 @@ fn ready(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> Res
         (Some(Ready::After(_)), None) if limited => {
             Err(Mistake::new(span, "ready: after says itself how long it takes; within has nothing to limit"))
         }
-        (Some(ready), None) => match ready.address().and_then(|address| unknown_port(address, endpoints)) {
-            Some(word) => Err(Mistake::new(span, format!("ready: {{{word}}} stands for nothing"))),
+        (Some(ready), None) => match ready.address().and_then(|address| unknown_words(address, endpoints).next()) {
+            Some(word) => Err(no_such_port(span, word, endpoints)),
             None => Ok((ready, within)),
         },
         _ => {
@@ -218,20 +231,35 @@ fn ready(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> Res
     }
 }
 
-/// The word in braces of an address, where it is no port of an endpoint.
-fn unknown_port<'a>(address: &'a str, endpoints: &[Endpoint]) -> Option<&'a str> {
-    let (_, rest) = address.split_once('{')?;
-    let word = rest.split_once('}').map_or(rest, |(word, _)| word);
+/// The words in braces that are no port of an endpoint.
+fn unknown_words<'a>(text: &'a str, endpoints: &[Endpoint]) -> impl Iterator<Item = &'a str> {
+    let words = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
     let named = |name: &str| endpoints.iter().any(|endpoint| endpoint.name == name);
-    let known = word == "port" || word.strip_prefix("port.").is_some_and(named);
-    (!known).then_some(word)
+    words.filter(move |word| *word != "port" && !word.strip_prefix("port.").is_some_and(named))
+}
+
+fn no_such_port(span: Span, word: &str, endpoints: &[Endpoint]) -> Mistake {
+    let known: String = endpoints.iter().map(|endpoint| format!(", {{port.{}}}", endpoint.name)).collect();
+    Mistake::new(span, format!("{{{word}}} stands for nothing; the ports of the endpoints are {{port}}{known}"))
+}
+
+/// A regular expression that something has to match.
+fn pattern(keys: &mut Keys<'_>, key: &str, registry: &Registry) -> Result<Option<String>, Mistake> {
+    let Some(text) = keys.text(key)? else { return Ok(None) };
+    if text.is_empty() {
+        return Err(Mistake::new(keys.span_of(key), format!("{key}: an empty pattern matches whatever comes")));
+    }
+    match registry.pattern.map_or(Ok(()), |reads| reads(&text)) {
+        Ok(()) => Ok(Some(text)),
+        Err(why) => Err(Mistake::new(keys.span_of(key), format!("{key}: no regular expression: {why}"))),
+    }
 }
 
 /// `{ run = ["mosquitto", "-h"], match = 'version (\S+)' }`.
-fn version(mut keys: Keys<'_>) -> Result<(Vec<String>, String), Mistake> {
+fn version(mut keys: Keys<'_>, registry: &Registry) -> Result<(Vec<String>, String), Mistake> {
     let run = command(&mut keys)?;
     let run = keys.need("run", run)?;
-    let pattern = keys.text("match")?;
+    let pattern = pattern(&mut keys, "match", registry)?;
     let pattern = keys.need("match", pattern)?;
     keys.finish()?;
     Ok((run, pattern))
@@ -248,8 +276,11 @@ fn command(keys: &mut Keys<'_>) -> Result<Option<Vec<String>>, Mistake> {
 fn endpoints(keys: &mut Keys<'_>, registry: &Registry) -> Result<Vec<Endpoint>, Mistake> {
     let span = keys.span();
     let mut all: Vec<Endpoint> = Vec::new();
+    let mut addresses = Vec::new();
     for value in keys.list("endpoint")? {
-        let at = value.find("name").map_or(value.span, |name| name.span);
+        let span_of = |key: &str| value.find(key).map_or(value.span, |found| found.span);
+        let at = span_of("name");
+        addresses.push(span_of("address"));
         let endpoint = endpoint(Keys::of(value, "an endpoint")?, registry)?;
         if all.iter().any(|other| other.name == endpoint.name) {
             return Err(Mistake::new(at, format!("two endpoints are called {:?}", endpoint.name)));
@@ -261,6 +292,11 @@ fn endpoints(keys: &mut Keys<'_>, registry: &Registry) -> Result<Vec<Endpoint>, 
             .need::<()>("endpoint", None)
             .err()
             .unwrap_or_else(|| Mistake::new(span, "missing key \"endpoint\"")));
+    }
+    for (endpoint, span) in all.iter().zip(addresses) {
+        if let Some(word) = unknown_words(&endpoint.address, &all).next() {
+            return Err(no_such_port(span, word, &all));
+        }
     }
     Ok(all)
 }
@@ -279,7 +315,7 @@ fn endpoint(mut keys: Keys<'_>, registry: &Registry) -> Result<Endpoint, Mistake
         return Err(Mistake::unknown(*span, "version", version, row.versions));
     }
     let endpoint = Endpoint {
-        name: keys.text("name")?.unwrap_or_else(|| protocol.clone()),
+        name: name(&mut keys)?.unwrap_or_else(|| protocol.clone()),
         versions: words(versions),
         client: keys.word("role", &[("server", false), ("client", true)])?.unwrap_or(false),
         address,
@@ -290,6 +326,19 @@ fn endpoint(mut keys: Keys<'_>, registry: &Registry) -> Result<Endpoint, Mistake
     };
     keys.finish()?;
     Ok(endpoint)
+}
+
+/// An endpoint's name is a word of the templates: `{port.plain}`.
+fn name(keys: &mut Keys<'_>) -> Result<Option<String>, Mistake> {
+    let Some(text) = keys.text("name")? else { return Ok(None) };
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain) {
+        true => Ok(Some(text)),
+        false => Err(Mistake::new(
+            keys.span_of("name"),
+            format!("name: {text:?}: letters and digits, with - _ . behind the first"),
+        )),
+    }
 }
 
 fn claims(keys: &mut Keys<'_>, registry: &Registry) -> Result<Vec<String>, Mistake> {
@@ -329,18 +378,40 @@ fn resources(keys: &mut Keys<'_>) -> Result<Fields, Mistake> {
     let Some(value) = keys.value("resources") else { return Ok(Fields::default()) };
     match value.plain() {
         Value::Table(fields) => {
-            let odd = fields.iter().find(|(_, value)| !is_path(value)).map(|(name, _)| name.to_string());
-            let mistake = |name| Mistake::new(value.span, format!("resources: {name}: a path, or a list of paths"));
-            odd.map_or(Ok(fields), |name| Err(mistake(name)))
+            let odd = fields.iter().find_map(|(name, value)| Some((name, odd_resource(name, value)?)));
+            let mistake = |(name, why)| Mistake::new(value.span, format!("resources: {name}: {why}"));
+            odd.map_or(Ok(()), |odd| Err(mistake(odd)))?;
+            Ok(fields)
         }
         _ => Err(Mistake::new(value.span, format!("resources is a table, found {}", value.what()))),
     }
 }
 
-fn is_path(value: &Value) -> bool {
+/// The one name that stands for several paths.
+const PUBLIC: &str = "public";
+
+/// Why a resource cannot be asked for.
+fn odd_resource(name: &str, value: &Value) -> Option<&'static str> {
     match value {
-        Value::List(all) => !all.is_empty() && all.iter().all(|one| one.as_text().is_some_and(|text| !text.is_empty())),
-        one => one.as_text().is_some_and(|text| !text.is_empty()),
+        Value::List(_) if name != PUBLIC => Some("one path; only public is a list of paths"),
+        Value::List(all) if all.is_empty() => Some("a path, or a list of paths"),
+        Value::List(all) => all.iter().find_map(odd_path),
+        one => odd_path(one),
+    }
+}
+
+fn odd_path(value: &Value) -> Option<&'static str> {
+    /// Longer ones have no place in a Uri-Path.
+    const SEGMENT_MAX: usize = 255;
+    match value.as_text() {
+        None | Some("") => Some("a path, or a list of paths"),
+        Some(text) if text.contains("://") => Some("a path alone: the endpoint says where it is"),
+        Some(text) if text.contains('?') => Some("a path without a query"),
+        Some(text) if text.contains(char::is_control) => Some("no path has control characters"),
+        Some(text) if text.split('/').any(|segment| segment.len() > SEGMENT_MAX) => {
+            Some("no part of a path is longer than 255 bytes")
+        }
+        Some(_) => None,
     }
 }
 
@@ -349,7 +420,7 @@ fn account(mut keys: Keys<'_>, endpoints: &[Endpoint], registry: &Registry) -> R
         add: keys.table("add")?.map(change).transpose()?,
         remove: keys.table("remove")?.map(change).transpose()?,
         grants: grants(keys.table("grant")?, endpoints, registry)?,
-        reload: keys.table("reload")?.map(reload).transpose()?,
+        reload: keys.table("reload")?.map(|keys| reload(keys, registry)).transpose()?,
         given: keys.list("given")?.iter_mut().map(|one| given(one, registry)).collect::<Result<_, _>>()?,
     };
     keys.finish()?;
@@ -401,12 +472,12 @@ const SIGNALS: [&str; 5] = ["HUP", "INT", "TERM", "USR1", "USR2"];
 const RELOAD_WITHIN: Duration = Duration::from_secs(2);
 
 /// `{ signal = "HUP", done = { log = "Reloading config" }, within = "2s" }`.
-fn reload(mut keys: Keys<'_>) -> Result<Reload, Mistake> {
+fn reload(mut keys: Keys<'_>, registry: &Registry) -> Result<Reload, Mistake> {
     let signal = keys.text("signal")?;
     let run = command(&mut keys)?;
     let mut done = None;
     if let Some(mut table) = keys.table("done")? {
-        let log = table.text("log")?;
+        let log = pattern(&mut table, "log", registry)?;
         done = Some(table.need("log", log)?);
         table.finish()?;
     }

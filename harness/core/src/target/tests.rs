@@ -168,7 +168,11 @@ fn every_key_that_loads_is_one_that_is_done() {
     refuses("signal = \"HUP\"", "signal = \"KILL\"", "unknown signal \"KILL\"");
     refuses("log = \"ready\"", "after = \"1s\"", "after says itself how long it takes");
     refuses("within = \"2s\"", "within = \"0s\"", "no program is ready in no time");
-    refuses("log = \"ready\"", "tcp = \"127.0.0.1:{port.x}\"", "ready: {port.x} stands for nothing");
+    refuses(
+        "log = \"ready\"",
+        "tcp = \"127.0.0.1:{port.x}\"",
+        "{port.x} stands for nothing; the ports of the endpoints are {port}, {port.plain}, {port.device}",
+    );
     refuses("127.0.0.1:{port.device}", "127.0.0.1", "address: a host and a port");
     refuses("127.0.0.1:{port.device}", "127.0.0.1:70000", "address: a host and a port");
     let file = |name: &str| {
@@ -180,10 +184,26 @@ fn every_key_that_loads_is_one_that_is_done() {
     for name in ["../acl", "/etc/passwd", "..", "", "a/b"] {
         assert!(file(name).is_err_and(|error| error.contains("is no plain file name")), "{name}");
     }
-    for (resources, loads) in [("\"/a\"", true), ("[\"/a\"]", true), ("\"\"", false), ("5", false), ("[]", false)] {
+    let long = |n| alloc::format!("\"/{}\"", "x".repeat(n));
+    let (longest, too_long) = (long(255), long(256));
+    for (name, resource, loads) in [
+        ("readable", "\"/a\"", true),
+        ("readable", "[\"/a\"]", false),
+        ("public", "[\"/a\"]", true),
+        ("public", "[\"/a\", \"/b?x=1\"]", false),
+        ("public", "[]", false),
+        ("readable", "\"\"", false),
+        ("readable", "5", false),
+        ("readable", "\"/a?x=1\"", false),
+        ("readable", "\"coap://127.0.0.1/a\"", false),
+        ("readable", "\"/a\\u0000b\"", false),
+        ("readable", &longest, true),
+        ("readable", &too_long, false),
+    ] {
         let least = "format = 1\nkind = \"remote\"\nowner = \"me\"\n[[endpoint]]\nprotocol = \"stub\"\n";
-        let text = alloc::format!("{least}address = \"127.0.0.1:7\"\nresources = {{ readable = {resources} }}\n");
-        assert_eq!(load(&text).is_ok(), loads, "{resources}");
+        let text = alloc::format!("{least}address = \"127.0.0.1:7\"\nresources = {{ {name} = {resource} }}\n");
+        assert_eq!(load(&text).is_ok(), loads, "{name} = {resource}");
+        assert!(loads || load(&text).is_err_and(|error| error.starts_with("t.toml:7:13: resources: ")), "{resource}");
     }
     assert!(file("port").is_err_and(|error| error.contains("{port} stands for something else")));
     let of = |kind: &str, more: &str, address: &str| {
@@ -202,6 +222,40 @@ fn every_key_that_loads_is_one_that_is_done() {
     assert_eq!(of("remote", given, "127.0.0.1:7"), Ok(()));
     let accounts = alloc::format!("{built}\n{given}");
     assert!(of("in-process", &accounts, "127.0.0.1:7").is_err_and(|error| error.contains("makes its accounts itself")));
+}
+
+#[test]
+fn what_no_program_could_be_told_is_refused_with_its_line() {
+    refuses("127.0.0.1:{port.device}", "[::1]:{port}", "t.toml:27:12: address: IPv6 is not spoken");
+    refuses("127.0.0.1:{port.device}", "a b:{port}", "t.toml:27:12: address: a host and a port");
+    refuses("127.0.0.1:{port.device}", "127.0.0.1:{port.gone}", "t.toml:27:12: {port.gone} stands for nothing");
+    refuses("127.0.0.1:{port.device}", "127.0.0.1:{prot}", "t.toml:27:12: {prot} stands for nothing");
+    refuses("\"{config}\"]", "\"{port.gone}\"]", "t.toml:6:18: {port.gone} stands for nothing");
+    refuses("HOME = \"{dir}\"", "PORT = \"{port.gone}\"", "{port.gone} stands for nothing");
+    refuses("listen {port}", "listen {port.gone}", "{port.gone} stands for nothing");
+    assert!(
+        load(&PLAIN.replace("listen {port}", "{\\\"listen\\\": {port.plain}, {}, {gone}")).is_ok(),
+        "other braces stay"
+    );
+    for name in ["", " ", "a b", "a/b", "..", "-a", "ä"] {
+        refuses("\"device\"", &alloc::format!("\"{name}\""), "letters and digits");
+    }
+    assert!(load(&PLAIN.replace("device", "dev-1_b.c")).is_ok());
+}
+
+#[test]
+fn a_pattern_that_matches_everything_or_does_not_read_is_refused_with_its_line() {
+    refuses("log = \"ready\"", "log = \"\"", "t.toml:7:19: log: an empty pattern matches whatever comes");
+    refuses("log = \"again\"", "log = \"\"", "log: an empty pattern");
+    let reads = |text: &str| if text.contains('(') { Err(String::from("it is open")) } else { Ok(()) };
+    let registry = Registry { pattern: Some(reads), ..stub_registry() };
+    let with = |from: &str, to: &str| TargetSpec::load("t", "t.toml", &PLAIN.replace(from, to), &registry);
+    let said = |from: &str, to: &str| with(from, to).expect_err(to).to_string();
+    assert!(said("'version (\\S+)'", "'version ('").contains("match: no regular expression: it is open"));
+    let plain = PLAIN.replace("'version (\\S+)'", "'version'");
+    assert!(TargetSpec::load("t", "t.toml", &plain, &registry).is_ok());
+    let ready = TargetSpec::load("t", "t.toml", &plain.replace("\"ready\"", "\"(\""), &registry);
+    assert!(ready.is_err_and(|error| error.to_string().contains("t.toml:7:19: log: no regular expression")));
 }
 
 #[test]

@@ -21,6 +21,14 @@ const LINE_COST: usize = 64;
 /// How many lines are kept for error messages and for `wait_for`.
 const TAIL: usize = 512;
 
+/// Whether this is a regular expression for log lines and versions.
+///
+/// # Errors
+/// Why it does not read.
+pub fn pattern(text: &str) -> Result<(), String> {
+    Regex::new(text).map(drop).map_err(|error| error.to_string())
+}
+
 /// A target's log, shared by its readers and by whoever waits for a line.
 pub struct LogBook {
     observed: Observed,
