@@ -49,6 +49,19 @@ fn it_says_what_ran_on_what_and_what_it_came_to() {
 }
 
 #[test]
+fn every_part_of_the_page_is_in_its_navigation_and_every_link_leads_somewhere() {
+    let page = html(&samples::run());
+    let (nav, rest) = page.split_once("<main>").expect("the navigation comes first");
+    let between = |text: &str, before: &str| -> Vec<String> {
+        text.split(before).skip(1).filter_map(|rest| Some(rest.split_once('"')?.0.to_string())).collect()
+    };
+    let parts = between(rest, "<h2 id=\"");
+    assert!(parts.iter().any(|part| part == "standards"), "{parts:?}");
+    let linked = between(nav.split_once("<nav").expect("a navigation").1, "href=\"#");
+    assert_eq!(linked, parts);
+}
+
+#[test]
 fn the_violating_packet_stands_out_in_words_too() {
     let page = html(&samples::run());
     let hot = page.split("<li class=\"line hot\">").nth(1).expect("one line is hot");
