@@ -135,13 +135,18 @@ fn stored_transcripts_are_judged_as_before() {
         std::fs::write(&file, before).unwrap();
     }
     expect_code(&run(temp.path(), &["judge", "r"]), 0);
-    // Those that passed lie in one file; one that was torn off is missed, and the others are judged as before.
+    // Those that passed lie in one file; where the end was torn off, the file is named, and the others are judged
+    // as before.
     let passed = temp.path().join("r/trials/passed.jsonl.gz");
     let bytes = std::fs::read(&passed).unwrap();
     std::fs::write(&passed, &bytes[..bytes.len() - 1]).unwrap();
     let torn = run(temp.path(), &["judge", "r"]);
-    expect_code(&torn, 6);
+    expect_code(&torn, 7);
     assert!(stdout(&torn).contains("0 otherwise, 1 without a kept transcript"), "{}", stdout(&torn));
+    assert!(stdout(&torn).contains("passed.jsonl.gz is damaged: it does not read from byte"), "{}", stdout(&torn));
+    // What was never kept is missed, and nothing is damaged.
+    std::fs::remove_file(&passed).unwrap();
+    expect_code(&run(temp.path(), &["judge", "r"]), 6);
 }
 
 /// The reference broker, and a file that says that it keeps no sessions.

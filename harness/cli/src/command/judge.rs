@@ -16,7 +16,7 @@ use proofhouse_live::digest::sha256;
 use proofhouse_live::run::folder::Folder;
 use proofhouse_live::run::gate;
 use proofhouse_live::run::journal::{Journal, JournalEntry};
-use proofhouse_live::run::pack::{Index, Kept as Trial};
+use proofhouse_live::run::pack::{self, Index, Kept as Trial};
 use proofhouse_live::run::resume::worst;
 
 use crate::args::Judge;
@@ -62,7 +62,15 @@ pub fn run(args: &Judge) -> Result<ExitCode, Failure> {
             say!("{unsure} {what} could not be verified: this journal is older and holds no digest of them");
         }
     }
-    Ok(if other > 0 {
+    let damaged = passed.torn().filter(|_| dropped > 0);
+    if let Some(from) = damaged {
+        let file = args.run.join(pack::FILE);
+        say!(
+            "{} is damaged: it does not read from byte {from} on, and may have held what was not found",
+            file.display()
+        );
+    }
+    Ok(if other > 0 || damaged.is_some() {
         ExitCode::Unverified
     } else if dropped > 0 {
         ExitCode::Undecided

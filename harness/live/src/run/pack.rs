@@ -174,6 +174,8 @@ impl<R: BufRead> BufRead for Counted<R> {
 pub struct Index {
     file: Option<File>,
     places: BTreeMap<String, u64>,
+    /// From this byte on it does not read.
+    torn: Option<u64>,
 }
 
 impl Index {
@@ -190,19 +192,28 @@ impl Index {
                 Err(error) => return Err(error),
             };
             let mut places = BTreeMap::new();
-            for (begin, _) in members(&file)? {
+            let whole = members(&file)?;
+            let end = whole.last().map_or(0, |(_, end)| *end);
+            let torn = (end < file.metadata()?.len()).then_some(end);
+            for (begin, _) in whole {
                 let mut line = String::new();
                 BufReader::new(decoder(&file, begin)?).read_line(&mut line)?;
                 let head: Head = serde_json::from_str(&line).map_err(std::io::Error::other)?;
                 // A trial that was run again stands in the pack twice: the later holds, as in the journal.
                 places.insert(head.trial, begin);
             }
-            Ok(Index { file: Some(file), places })
+            Ok(Index { file: Some(file), places, torn })
         };
         open().map_err(|error| FileError { path, error })
     }
 
-    /// A trial, by the name that its folder would have.
+    /// The first byte that does not read, where the file is damaged: what is not here may have been behind it.
+    #[must_use]
+    pub fn torn(&self) -> Option<u64> {
+        self.torn
+    }
+
+    /// A trial, by the name that its folder would have. `None`: it was not kept, or does not read.
     ///
     /// # Errors
     /// Says what does not read.

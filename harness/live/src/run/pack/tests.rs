@@ -43,6 +43,18 @@ fn a_run_without_a_pack_has_no_packed_trials() {
 }
 
 #[test]
+fn a_damaged_pack_says_from_where_it_does_not_read() {
+    let head = |trial: &str| format!("{{\"trial\":\"{trial}\",\"plan\":\"\",\"bytes\":0}}\n");
+    let bytes: Vec<u8> = ["a", "b"].iter().flat_map(|trial| gzip(head(trial).as_bytes())).collect();
+    let (whole, _) = stored(&bytes);
+    assert_eq!(Index::of(whole.path()).unwrap().torn(), None);
+    let (damaged, _) = stored(&bytes[..bytes.len() - 1]);
+    let index = Index::of(damaged.path()).unwrap();
+    assert_eq!(index.torn(), Some(gzip(head("a").as_bytes()).len() as u64));
+    assert!(index.places.contains_key("a") && index.get("b").unwrap().is_none());
+}
+
+#[test]
 fn what_was_added_is_on_disk_before_a_journal_may_speak_of_it() {
     let (folder, _) = stored(&three());
     let pack = Pack::open(folder.path()).unwrap();
