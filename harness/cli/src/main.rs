@@ -22,6 +22,7 @@ use clap::Parser;
 use crate::say::tell;
 
 fn main() -> ExitCode {
+    proofhouse_live::outlive_file_limit();
     let args = args::Args::parse();
     std::panic::set_hook(Box::new(|info| tell!("proofhouse: bug in Proofhouse: {info}")));
     let result = std::panic::catch_unwind(|| command::run(args));

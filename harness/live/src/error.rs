@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use proofhouse_core::scenario::PlanError;
 
+use crate::limits::memory_limit;
+
 /// Trouble outside the trial, for the person who can fix it.
 #[derive(Debug)]
 pub enum RunError {
@@ -14,6 +16,13 @@ pub enum RunError {
         program: String,
         /// What to type to install it.
         install: Option<String>,
+    },
+    /// What the target file names as its program cannot be run: a folder, or no file that may be executed.
+    NoProgram {
+        /// As the target file names it.
+        program: String,
+        /// What the system says.
+        reason: String,
     },
     /// The target ended before it was ready.
     DiedAtStart {
@@ -132,6 +141,7 @@ impl RunError {
             RunError::Guard { .. } => 2,
             RunError::Build(_) | RunError::Plan(PlanError::Load(_)) => 3,
             RunError::TargetMissing { .. }
+            | RunError::NoProgram { .. }
             | RunError::DiedAtStart { .. }
             | RunError::NotReady { .. }
             | RunError::PortInUse { .. }
@@ -155,6 +165,12 @@ impl fmt::Display for RunError {
             }
             RunError::TargetMissing { program, install: None } => {
                 write!(f, "the target's program {program:?} was not found; is it installed, and in PATH?")
+            }
+            RunError::NoProgram { program, reason } => {
+                write!(
+                    f,
+                    "the target's program {program:?} cannot be run ({reason}): is it a file, and may you execute it?"
+                )
             }
             RunError::DiedAtStart { how, log } => {
                 write!(f, "the target ended with {how} before it was ready{}", tail(log))
@@ -197,7 +213,7 @@ impl fmt::Display for RunError {
                 write!(f, "{}:{}:{}: {}", mistake.file, mistake.line, mistake.column, mistake.message)
             }
             RunError::Build(reason) => write!(f, "the target cannot be built: {reason}"),
-            RunError::Io { doing, error } => write!(f, "could not {doing}: {error}{}", way_out(error)),
+            RunError::Io { doing, error } => write!(f, "could not {doing}: {error}{}", way_out(error, memory_limit())),
             RunError::Interrupted => write!(f, "interrupted"),
         }
     }
@@ -205,20 +221,27 @@ impl fmt::Display for RunError {
 
 impl std::error::Error for RunError {}
 
-/// What helps where our own machine is at its limit.
-fn way_out(error: &io::Error) -> &'static str {
+/// What helps where our own machine is at its limit; `memory` is how many bytes this process may have.
+fn way_out(error: &io::Error, memory: Option<u64>) -> String {
     const EAGAIN: i32 = 11;
     const ENOMEM: i32 = 12;
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;
-    match error.raw_os_error() {
-        Some(EMFILE) => "; this process may open no more: raise its limit (ulimit -n), or use fewer --jobs",
-        Some(ENFILE) => "; this machine has no descriptors left: close something, or use fewer --jobs",
-        Some(EAGAIN) => {
-            "; no more threads or processes are allowed: raise their limit (ulimit -u), or use fewer --jobs"
+    let limited = memory.map(|bytes| bytes >> 20);
+    match (error.raw_os_error(), limited) {
+        (Some(EMFILE), _) => "; this process may open no more: raise its limit (ulimit -n), or use fewer --jobs".into(),
+        (Some(ENFILE), _) => "; this machine has no descriptors left: close something, or use fewer --jobs".into(),
+        // A thread that finds no place for its stack is refused like one too many.
+        (Some(EAGAIN | ENOMEM), Some(mib)) => {
+            format!(
+                "; this process may have {mib} MiB of memory (ulimit -v), which threads take too: allow more, or use fewer --jobs"
+            )
         }
-        Some(ENOMEM) => "; this machine has no memory left: use fewer --jobs",
-        _ => "",
+        (Some(EAGAIN), None) => {
+            "; no more threads or processes are allowed: raise their limit (ulimit -u), or use fewer --jobs".into()
+        }
+        (Some(ENOMEM), None) => "; this machine has no memory left: use fewer --jobs".into(),
+        _ => String::new(),
     }
 }
 
@@ -254,7 +277,12 @@ mod tests {
             RunError::Io { doing: "find a free port on 127.0.0.1".into(), error }.to_string()
         };
         assert!(open(24).contains("ulimit -n") && !open(24).contains("in use"), "{}", open(24));
-        assert!(open(11).contains("ulimit -u"));
+        let said = |number, memory| way_out(&io::Error::from_raw_os_error(number), memory);
+        assert!(said(11, None).contains("ulimit -u"));
+        for number in [11, 12] {
+            let limited = said(number, Some(400 << 20));
+            assert!(limited.contains("400 MiB") && limited.contains("ulimit -v") && !limited.contains("ulimit -u"));
+        }
         assert!(!open(13).contains("ulimit"), "permission denied is another matter");
     }
 

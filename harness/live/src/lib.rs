@@ -28,6 +28,6 @@ mod witness;
 pub use alone::Alone;
 pub use error::RunError;
 pub use lab::{Lab, preflight, run_live};
-pub use limits::{ask_to_end, descriptors, end_with_parent, memory_limit};
+pub use limits::{ask_to_end, descriptors, end_with_parent, memory_limit, outlive_file_limit};
 pub use options::LiveOptions;
 pub use supervisor::supervise;

@@ -1,4 +1,5 @@
 //! Limits of our own machine: raised as far as they go, and written down.
+use nix::sys::signal::{SIGXFSZ, SigSet};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 
 /// Soft and hard limit of open descriptors of this process.
@@ -22,6 +23,15 @@ pub(crate) fn raise_descriptors() -> u64 {
 #[must_use]
 pub fn memory_limit() -> Option<u64> {
     getrlimit(Resource::As).current
+}
+
+/// From now on, a file that may not grow any more (`ulimit -f`) is an error of whoever writes it, and no signal that ends this process
+/// without a word. To be called before there are other threads; programs that we start have the signal as ever.
+pub fn outlive_file_limit() {
+    let mut set = SigSet::empty();
+    set.add(SIGXFSZ);
+    // Where the system does not let us, it stays as it is.
+    let _ = set.thread_block();
 }
 
 /// From now on this process is asked to end (SIGTERM) when the one that started it is gone; `false` where it is gone already.

@@ -208,8 +208,17 @@ fn missing(error: io::Error, program: &str, spec: &ProcessSpec) -> RunError {
         io::ErrorKind::NotFound => {
             RunError::TargetMissing { program: program.to_string(), install: spec.install.clone() }
         }
+        _ if is_no_program(&error) => RunError::NoProgram { program: program.to_string(), reason: error.to_string() },
         _ => RunError::Io { doing: format!("start {program}"), error },
     }
+}
+
+/// Whether the file itself is why it does not start, and not this machine.
+fn is_no_program(error: &io::Error) -> bool {
+    use io::ErrorKind::{IsADirectory, NotADirectory, PermissionDenied};
+    /// Linux's number for a file in no format that it runs.
+    const ENOEXEC: i32 = 8;
+    matches!(error.kind(), PermissionDenied | IsADirectory | NotADirectory) || error.raw_os_error() == Some(ENOEXEC)
 }
 
 /// How long the command that prints a version may take.

@@ -30,7 +30,9 @@ impl Workplace {
     pub fn new(spec: &ProcessSpec, endpoints: &[Endpoint], options: &LiveOptions) -> Result<Workplace, RunError> {
         // Who removes the folder if we cannot must know of it before it is there.
         options.supervisor()?;
-        let dir = fresh_dir().map_err(RunError::io("make a folder for the target"))?;
+        let parent = std::env::temp_dir();
+        let doing = || format!("make a folder for the target in {} (TMPDIR says where)", parent.display());
+        let dir = fresh_dir().map_err(RunError::io(doing()))?;
         // From here on, an error drops the workplace and with it the folder.
         let mut place = Workplace { dir, words: BTreeMap::new(), ports: Vec::new() };
         place.word("dir", place.dir.display().to_string());

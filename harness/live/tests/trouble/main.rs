@@ -66,6 +66,23 @@ fn a_missing_program_names_what_to_install() {
 }
 
 #[test]
+fn what_is_no_program_is_the_target_files_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "no program\n").unwrap();
+    let mut executable = std::fs::metadata(&file).unwrap().permissions();
+    for (program, mode) in [(folder.path(), None), (&*file, None), (&*file, Some(0o755)), (&*file.join("x"), None)] {
+        if let Some(mode) = mode {
+            std::os::unix::fs::PermissionsExt::set_mode(&mut executable, mode);
+            std::fs::set_permissions(&file, executable.clone()).unwrap();
+        }
+        let error = run(&plan(vec![patient(1)]), &process(&program.display().to_string(), &[])).unwrap_err();
+        assert!(matches!(error, RunError::NoProgram { .. }) && error.exit_code() == 5, "{error}");
+        assert!(error.to_string().contains("may you execute it"), "{error}");
+    }
+}
+
+#[test]
 fn a_target_that_dies_at_start_shows_its_code_and_its_last_words() {
     let error = run(&plan(vec![patient(1)]), &shell("echo 'config line 3: what?' >&2; exit 3")).unwrap_err();
     let text = error.to_string();
