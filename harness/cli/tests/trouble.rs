@@ -64,6 +64,10 @@ fn a_bad_file_is_three_with_its_line() {
     check(t, &["run", "x", "--scenarios", "s", "--target", "reference"], 3, "s/x.toml:2");
     write(t, "t.toml", &shell("x", "{ after = \"1s\" }").replace("\"process\"", "\"proces\""));
     check(t, &["run", "MC-03", "--target", "t.toml"], 3, "t.toml:2");
+    write(t, "t.toml", &shell("x", "{ log = \"ready (\" }"));
+    check(t, &["run", "MC-03", "--target", "t.toml"], 3, "t.toml:6:17: log: no regular expression");
+    write(t, "t.toml", &shell("x", "{ after = \"1s\" }").replace("127.0.0.1:", "[::1]:"));
+    check(t, &["run", "MC-03", "--target", "t.toml"], 3, "t.toml:11:11: address: IPv6 is not spoken");
     check(t, &["run", "MC-03", "--target", "absent.toml"], 3, "absent.toml");
     check(t, &["judge", "nowhere"], 3, "journal.jsonl");
     check(t, &["replay", "nowhere"], 3, "finding.toml");
@@ -89,6 +93,51 @@ fn a_target_that_does_not_start_is_five_and_shows_its_last_words() {
     write(t, "never.toml", &shell("sleep 30", tcp));
     check(t, &["run", "MC-03", "--target", "never.toml", "--out", "r3"], 5, "ready");
     check(t, &["run", "MC-03", "--target", "mqtt://127.0.0.1:1", "--out", "r4"], 5, "127.0.0.1:1");
+    write(t, "folder.toml", &shell("x", tcp).replace("/bin/sh", "/bin"));
+    check(t, &["run", "MC-03", "--target", "folder.toml", "--out", "r5"], 5, "\"/bin\" cannot be run");
+}
+
+#[test]
+fn a_target_that_does_not_start_leaves_its_trials_not_run_and_the_others_alone() {
+    let temp = tempfile::tempdir().unwrap();
+    let t = temp.path();
+    let dies = shell("echo cannot open its file >&2; exit 3", "{ tcp = \"127.0.0.1:{port}\", within = \"5s\" }");
+    write(t, "dies.toml", &dies);
+    write(t, "too.toml", &dies);
+    let both = ["run", "MC-03", "--target", "dies.toml", "--target", "reference", "--out", "r", "-q"];
+    check(t, &both, 6, "dies: the target ended with exit code 3 before it was ready");
+    let trials = common::trials(&t.join("r"));
+    let of = |word: &str| trials.iter().filter(|(_, verdict, _)| verdict == word).count();
+    assert!(of("pass") > 0 && of("pass") == of("not_run") && of("pass") * 2 == trials.len(), "{trials:#?}");
+    let told = trials.iter().find(|(_, verdict, _)| verdict == "not_run").expect("there is one");
+    assert!(told.2.contains("cannot open its file"), "{told:?}");
+    let none = ["run", "MC-03", "--target", "dies.toml", "--target", "too.toml", "--out", "none", "-q"];
+    check(t, &none, 5, "too: the target ended with exit code 3");
+    assert!(!t.join("none").exists(), "nothing was run");
+}
+
+#[test]
+fn a_temporary_folder_that_is_not_there_is_named() {
+    let temp = tempfile::tempdir().unwrap();
+    write(temp.path(), "t.toml", &shell("sleep 9", "{ after = \"1s\" }"));
+    let words = ["run", "MC-03", "--target", "t.toml"];
+    let out = proofhouse().args(words).current_dir(temp.path()).env("TMPDIR", "/no/such/folder").output().unwrap();
+    expect_code(&out, 8);
+    assert!(stderr(&out).contains("in /no/such/folder (TMPDIR says where): No such file"), "{}", stderr(&out));
+}
+
+#[test]
+fn a_limit_of_files_is_a_full_disk_and_the_run_goes_on_without_it() {
+    let temp = tempfile::tempdir().unwrap();
+    let t = temp.path();
+    let binary = env!("CARGO_BIN_EXE_proofhouse");
+    let script = format!("ulimit -f 200; exec {binary} run 'mqtt/m[bc]-*' --target reference --seeds 5 --out r -q");
+    let out = std::process::Command::new("/bin/sh").args(["-c", &script]).current_dir(t).output().unwrap();
+    expect_code(&out, 8);
+    assert!(stderr(&out).contains("File too large"), "{}", stderr(&out));
+    let out = run(t, &["run", "--resume", "r", "-q"]);
+    assert!([0, 6].contains(&code(&out)), "{} {}", code(&out), stderr(&out));
+    assert!(!common::trials(&t.join("r")).iter().any(|(_, verdict, _)| verdict == "not_run"));
 }
 
 #[test]

@@ -23,7 +23,8 @@ pub struct Run {
     /// Scenario ids or globs, attack ids, or guidance rows
     pub selector: Vec<String>,
     /// Name of an embedded target, a target file, or a URL such as mqtt://127.0.0.1:1883; may be repeated. A server that runs
-    /// already has one run at a time: another one on this machine waits, and says for which process
+    /// already has one run at a time: another one on this machine waits, and says for which process. Where one of several
+    /// targets does not start, its trials are not run, and the others are
     #[arg(long, value_name = "NAME|FILE|URL")]
     pub target: Vec<String>,
     /// Plant a flaw in an in-process target; may be repeated

@@ -54,7 +54,7 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
         vacant(&out)?;
     }
     let _alone = super::alone(selected.targets.iter(), &live)?;
-    let versions = preflight(&selected.targets, &registry, &live)?;
+    let Started { versions, absent } = preflight(&selected.targets, &registry, &live)?;
     let asked = store(&out, asked, &versions, &selected, args.resume.is_some())?;
     let terminal = Terminal::new(selected.jobs.len(), args.quiet);
     let settings = Settings {
@@ -66,7 +66,7 @@ pub fn run(args: &Run) -> Result<ExitCode, Failure> {
         interrupt,
     };
     let runner = Runner::new(&registry, live);
-    let campaign = Campaign { runner, settings, folder: out.clone(), versions, reporter: &terminal };
+    let campaign = Campaign { runner, settings, folder: out.clone(), versions, absent, reporter: &terminal };
     let results = campaign.run(&selected.jobs, args.resume.is_some());
     terminal.end();
     results?;
@@ -236,18 +236,42 @@ fn estimate(jobs: &[Job], side_by_side: usize, registry: &Registry) -> Duration 
     longest.max(total / u32::try_from(side_by_side.min(jobs.len()).max(1)).unwrap_or(1))
 }
 
-/// Starts every target once, so that a missing program is said at once and not two hundred times.
-fn preflight(
-    targets: &[Target],
-    registry: &Registry,
-    live: &proofhouse_live::LiveOptions,
-) -> Result<BTreeMap<String, String>, Failure> {
-    let mut versions = BTreeMap::new();
+/// What starting every target once has shown, by name.
+#[derive(Default)]
+struct Started {
+    versions: BTreeMap<String, String>,
+    /// Why one does not start.
+    absent: BTreeMap<String, String>,
+}
+
+/// Starts every target once, so that a missing program is said at once and not two hundred times. The others go on without one that does
+/// not start.
+fn preflight(targets: &[Target], registry: &Registry, live: &proofhouse_live::LiveOptions) -> Result<Started, Failure> {
+    let mut started = Started::default();
     for target in targets {
-        let version = proofhouse_live::preflight(&target.spec, registry, live)?;
-        versions.insert(target.spec.name.clone(), version);
+        let name = target.spec.name.clone();
+        match proofhouse_live::preflight(&target.spec, registry, live).map_err(Failure::from) {
+            Ok(version) => drop(started.versions.insert(name, version)),
+            Err(failure) if failure.code == ExitCode::NoTarget => {
+                drop(started.absent.insert(name, failure.to_string()));
+            }
+            Err(failure) => return Err(failure),
+        }
     }
-    Ok(versions)
+    let mut reasons = started.absent.iter();
+    match reasons.next() {
+        Some((_, why)) if targets.len() == 1 => Err(Failure::new(ExitCode::NoTarget, why.clone())),
+        Some((name, why)) if started.versions.is_empty() => {
+            let others: String = reasons.map(|(name, why)| format!("\n{name}: {why}")).collect();
+            Err(Failure::new(ExitCode::NoTarget, format!("{name}: {why}{others}")))
+        }
+        _ => {
+            for (name, why) in &started.absent {
+                tell!("{}: {why}; its trials are not run", style::error(name));
+            }
+            Ok(started)
+        }
+    }
 }
 
 /// Nothing of another run is written over.

@@ -105,6 +105,8 @@ pub struct Campaign<'a> {
     pub folder: Folder,
     /// Version of each target, by name, as it prints it.
     pub versions: BTreeMap<String, String>,
+    /// Targets that do not start, by name, and why: their trials are not run.
+    pub absent: BTreeMap<String, String>,
     /// Who is told what happens.
     pub reporter: &'a dyn Reporter,
 }
@@ -353,6 +355,9 @@ impl Campaign<'_> {
     }
 
     fn attempt(&self, job: &Job, observed: &Observed, outcome: impl FnOnce(Plan) -> Result<Outcome, RunError>) -> End {
+        if let Some(why) = self.absent.get(&job.target.name) {
+            return End::outside(Verdict::NotRun, why.clone());
+        }
         let gate = gate::gate(&job.scenario.needs, &job.target, observed);
         if let (Gate::NotApplicable(proof), None) = (&gate, &job.probe) {
             return End::outside(Verdict::NotApplicable, proof.clone());
