@@ -38,18 +38,35 @@ pub const COAP: Protocol = Protocol {
 const PING: Ping = Ping { what: "a CoAP ping", datagram: &[0x40, 0x00, 0x50, 0x48] };
 
 /// The messages of CoAP, as far as rules of every protocol ask about them. There are no sessions: nothing begins or ends one.
-static GRAMMAR: Grammar =
-    Grammar { protocol: "coap", resource, covers, interim: |packet| packet.kind == "ack", busy, ..Grammar::NONE };
+static GRAMMAR: Grammar = Grammar {
+    protocol: "coap",
+    resource,
+    covers,
+    interim: |packet| packet.kind == "ack",
+    answers,
+    busy,
+    ..Grammar::NONE
+};
 
-/// Too Many Requests \[RFC 8516\], Service Unavailable \[RFC 7252 §5.9.3.4\]; and a challenge by Echo \[RFC 9175\], after which the
-/// same may be asked again: neither says anything of what was asked.
-pub(crate) fn busy(packet: &Packet) -> bool {
-    let fields = &packet.fields;
-    match fields.text("code") {
-        Some("4.29" | "5.03") => true,
-        Some("4.01") => fields.find("echo").is_some(),
+/// Acknowledgements and resets answer by message id, responses by token, and those that ride on an ACK by either
+/// \[RFC 7252 §4.4, §5.3.2\].
+pub(crate) fn answers(said: &Packet, heard: &Packet) -> bool {
+    let same = |name: &str| said.fields.find(name).is_some_and(|value| heard.fields.find(name) == Some(value));
+    match heard.kind.as_str() {
+        "ack" | "rst" => same("mid"),
+        "response" => same("token") || heard.fields.text(Packet::MESSAGE) == Some("ack") && same("mid"),
         _ => false,
     }
+}
+
+/// Too Many Requests \[RFC 8516\], Service Unavailable \[RFC 7252 §5.9.3.4\], and a challenge: none says anything of what was asked.
+pub(crate) fn busy(packet: &Packet) -> bool {
+    matches!(packet.fields.text("code"), Some("4.29" | "5.03")) || is_challenge(packet)
+}
+
+/// A 4.01 with Echo \[RFC 9175 §2.3\]: the same may be asked again.
+pub(crate) fn is_challenge(packet: &Packet) -> bool {
+    packet.fields.text("code") == Some("4.01") && packet.fields.find("echo").is_some()
 }
 
 /// Uri-Path segments joined by `/`, without the slash that a path begins with: filters name segments.

@@ -24,6 +24,8 @@ pub struct Grammar {
     pub kind: fn(&Packet) -> String,
     /// Acknowledgement that promises an answer, and is none.
     pub interim: fn(&Packet) -> bool,
+    /// Whether a packet that was heard answers one that was said, by the identifiers that both carry.
+    pub answers: fn(said: &Packet, heard: &Packet) -> bool,
     /// Type of the acknowledgement that a packet asks for; `None` where it asks for none.
     pub asks: fn(&Packet) -> Option<&'static str>,
     /// Acknowledgement that says that what it answers was taken, as opposed to refused.
@@ -45,6 +47,7 @@ impl Grammar {
         covers: |filter, resource| filter == resource,
         kind: |packet| packet.kind.clone(),
         interim: |_| false,
+        answers: |_, _| false,
         asks: |_| None,
         takes: |_| false,
         busy: |_| false,

@@ -1,6 +1,7 @@
 //! Test oracles (checkers, properties): pure functions over a stored transcript, the trace. A rule sees entries and nothing else; [`crate::judge`] asks them.
 mod amplification;
 mod answer_in_set;
+mod astray;
 pub mod canary;
 mod closes_in_time;
 mod counter_rises;
@@ -19,6 +20,7 @@ pub(crate) mod no_unhandled_exception;
 mod pace;
 pub mod record;
 pub mod rule;
+pub mod sockets;
 mod state_kept;
 mod thrown_out;
 mod traceback;

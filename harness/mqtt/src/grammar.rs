@@ -21,6 +21,7 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     kind,
     limit,
     interim: |_| false,
+    answers: |_, _| false,
     asks,
     takes,
     busy,

@@ -1,21 +1,23 @@
 //! Whoever has no right gets neither data nor an effect: every request to a protected resource is refused, or not answered at all.
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::key::{Key, Kind};
-use proofhouse_core::oracle::record::{Record, ids};
+use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::part::Part;
 use proofhouse_core::plan::{Expect, Plan};
+use proofhouse_core::recorder::ROUNDS_BEFORE;
 use proofhouse_core::severity::FindingKind;
-use proofhouse_core::transcript::{Packet, Transcript};
+use proofhouse_core::transcript::{Event, Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
 
-use crate::protocol::busy;
+use crate::protocol::{busy, is_challenge};
 
-use super::exchanges::{Exchange, code, exchanges, is_listed, is_success};
+use super::exchanges::{Astray, Exchange, code, is_listed, is_success, paired};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "access-denied",
@@ -42,24 +44,28 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         Some(expect.keys.find(key)?.as_slice().iter().filter_map(Value::as_text).collect())
     };
     let (protected, except) = (texts("protected"), texts("except").unwrap_or_default());
-    let asked: Vec<Exchange<'_>> = exchanges(&record)
-        .into_iter()
-        .filter(|exchange| is_asked(expect, plan, &record, exchange))
-        .filter(|exchange| !is_listed(&exchange.path(), &except))
-        .filter(|exchange| protected.as_ref().is_none_or(|list| is_listed(&exchange.path(), list)))
-        .collect();
+    let is_protected = |exchange: &Exchange<'_>| {
+        is_asked(expect, plan, &record, exchange)
+            && !is_listed(&exchange.path(), &except)
+            && protected.as_ref().is_none_or(|list| is_listed(&exchange.path(), list))
+    };
+    let (all, astray) = paired(&record);
     let (mut violations, mut evidence, mut silent) = (Vec::<Violation>::new(), Vec::new(), None);
-    let busy = |exchange: &&Exchange<'_>| exchange.responses.iter().any(|(_, packet)| busy(packet));
-    for exchange in &asked {
+    let violation = |exchange: &Exchange<'_>, moment: Moment, packet: &Packet, how: &str| Violation {
+        expected: format!("{} {} is refused to whoever has no right", exchange.method(), exchange.path()),
+        actual: format!("it was answered with {}{how}", code(packet)),
+        clause: expect.clause(plan),
+        place: format!("{} {}/{}", exchange.method(), exchange.path(), class(packet)),
+        entries: ids([exchange.asked, moment]),
+    };
+    let strays = Strays::new(&all, &astray, &record, is_protected);
+    violations.extend(strays.leaks.iter().map(|leak| violation(&all[leak.of], leak.moment, leak.packet, leak.how)));
+    let asked: Vec<&Exchange<'_>> = all.iter().filter(|exchange| is_protected(exchange)).collect();
+    let is_busy = |exchange: &&&Exchange<'_>| exchange.responses.iter().any(|(_, packet)| busy(packet));
+    for exchange in asked.iter().copied() {
         evidence.push(exchange.asked);
         match exchange.responses.iter().find(|(_, packet)| is_success(packet) || is_failure(packet)) {
-            Some((moment, packet)) => violations.push(Violation {
-                expected: format!("{} {} is refused to whoever has no right", exchange.method(), exchange.path()),
-                actual: format!("it was answered with {}", code(packet)),
-                clause: expect.clause(plan),
-                place: format!("{} {}/{}", exchange.method(), exchange.path(), class(packet)),
-                entries: ids([exchange.asked, *moment]),
-            }),
+            Some((moment, packet)) => violations.push(violation(exchange, *moment, packet, "")),
             None if exchange.is_unanswered() => {
                 silent = silent.max(Some(exchange.asked));
             }
@@ -73,12 +79,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         let why = exchange.is_unanswered().then(|| exchange.unheard(&record)).flatten()?;
         Some(format!("{} {} {why}", exchange.method(), exchange.path()))
     };
-    if let Some(why) = asked.iter().find_map(unheard) {
+    if let Some(why) = strays.open.or_else(|| asked.iter().copied().find_map(unheard)) {
         return Judgement::inconclusive(ORACLE.id, why);
     }
-    if let Some(busy) = asked.iter().find(busy) {
-        let why = format!("{} {} came to a server without time for it", busy.method(), busy.path());
-        return Judgement::inconclusive(ORACLE.id, why);
+    if let Some(put_off) = asked.iter().find(is_busy) {
+        let challenged = put_off.responses.iter().any(|(_, packet)| is_challenge(packet));
+        let why =
+            if challenged { "was answered with an Echo challenge" } else { "came to a server without time for it" };
+        return Judgement::inconclusive(ORACLE.id, format!("{} {} {why}", put_off.method(), put_off.path()));
     }
     // Silence is a refusal only where the request is known to have arrived at somebody who still answers.
     if let Some(moment) = silent
@@ -94,7 +102,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     let absent = |path: &&&str| {
         let mut of = asked.iter().filter(|exchange| is_listed(&exchange.path(), &[**path])).peekable();
-        of.peek().is_some() && of.all(is_nowhere)
+        of.peek().is_some() && of.all(|exchange| is_nowhere(exchange))
     };
     if let Some(path) = protected.as_deref().unwrap_or_default().iter().find(absent) {
         let why =
@@ -103,6 +111,67 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     let refused = asked.len();
     Judgement::pass(ORACLE.id, ids(evidence), format!("{refused} requests were refused or not answered"))
+}
+
+/// What a client may not take for an answer was on the wire all the same: the grants among it.
+struct Strays<'a> {
+    leaks: Vec<Leak<'a>>,
+    /// Why nobody can say of one what it grants.
+    open: Option<String>,
+}
+
+struct Leak<'a> {
+    /// The place of the exchange that it grants.
+    of: usize,
+    moment: Moment,
+    packet: &'a Packet,
+    how: &'static str,
+}
+
+impl<'a> Strays<'a> {
+    fn new(
+        all: &[Exchange<'a>],
+        astray: &[Astray<'a>],
+        record: &Record<'_>,
+        is_protected: impl Fn(&Exchange<'_>) -> bool,
+    ) -> Strays<'a> {
+        let mut strays = Strays { leaks: Vec::new(), open: None };
+        let grants: Vec<&Astray<'a>> = astray.iter().filter(|stray| is_success(stray.packet)).collect();
+        if grants.is_empty() {
+            return strays;
+        }
+        let mut by_conn: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+        for (at, exchange) in all.iter().enumerate() {
+            by_conn.entry(exchange.conn).or_default().push(at);
+        }
+        let used = is_used(record);
+        for stray in grants {
+            let before = by_conn.get(&stray.conn).into_iter().flatten().filter(|at| all[**at].asked < stray.moment);
+            let before: Vec<usize> = stray.of.map_or_else(|| before.copied().collect(), |of| alloc::vec![of]);
+            let (protected, others): (Vec<usize>, Vec<usize>) =
+                before.into_iter().partition(|at| is_protected(&all[*at]));
+            let Some(of) = protected.last().copied() else { continue };
+            let (moment, packet) = (stray.moment, stray.packet);
+            // What the target says on its own socket, in a trial of its own, to one who has asked for nothing else.
+            let known = stray.of.is_some()
+                || stray.from_asked && others.is_empty() && !used && packet.fields.find("observe").is_none();
+            if known {
+                let how = if stray.from_asked { " under another token" } else { " from another address" };
+                strays.leaks.push(Leak { of, moment, packet, how });
+            } else {
+                let why =
+                    format!("a {} came that answers nothing that was asked: nobody knows what it grants", code(packet));
+                strays.open = strays.open.or(Some(why));
+            }
+        }
+        strays
+    }
+}
+
+/// Whether the target was spoken to before this trial: it may still be telling those who were there, and a port of theirs may be ours now.
+fn is_used(record: &Record<'_>) -> bool {
+    let used = |event: &Event| matches!(event, Event::Gauge { name, .. } if name == ROUNDS_BEFORE);
+    record.transcript.entries.iter().any(|entry| used(&entry.event))
 }
 
 /// A request of the attack: of these fleets, and no control.
@@ -133,7 +202,7 @@ fn class(packet: &Packet) -> &'static str {
 }
 
 /// A protected resource that nobody asked for.
-fn missing(asked: &[Exchange<'_>], protected: &[&str]) -> Option<String> {
+fn missing(asked: &[&Exchange<'_>], protected: &[&str]) -> Option<String> {
     let of = |path: &&&str| !asked.iter().any(|exchange| is_listed(&exchange.path(), &[**path]));
     protected.iter().find(of).map(|path| (*path).to_string())
 }

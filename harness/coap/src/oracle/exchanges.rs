@@ -4,6 +4,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::oracle::record::{Crossing, Moment, Record};
+use proofhouse_core::oracle::sockets::Sockets;
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 
@@ -20,9 +21,28 @@ pub(super) struct Exchange<'a> {
     pub(super) reset: Option<Moment>,
 }
 
+/// A response that a client may not take for the answer to anything: it came from another address than the one that was asked, or under a
+/// token that nobody has used there \[RFC 7252 §5.3.2\]. It was on the wire all the same.
+pub(super) struct Astray<'a> {
+    pub(super) moment: Moment,
+    /// The association that we began at the socket to which it came.
+    pub(super) conn: u32,
+    /// It came from the address that was asked.
+    pub(super) from_asked: bool,
+    pub(super) packet: &'a Packet,
+    /// The place of the exchange that it belongs to, by token or by message id.
+    pub(super) of: Option<usize>,
+}
+
 /// Every request with its answers, in order. A repeated CON is one request; a token that is used again begins a new one.
 pub(super) fn exchanges<'a>(record: &Record<'a>) -> Vec<Exchange<'a>> {
-    let mut all: Vec<Exchange<'a>> = Vec::new();
+    paired(record).0
+}
+
+/// [`exchanges`], and the responses that belong to none of them.
+pub(super) fn paired<'a>(record: &Record<'a>) -> (Vec<Exchange<'a>>, Vec<Astray<'a>>) {
+    let sockets = Sockets::of(record);
+    let (mut all, mut astray): (Vec<Exchange<'a>>, Vec<Astray<'a>>) = (Vec::new(), Vec::new());
     let mut by_token: BTreeMap<(u32, String), usize> = BTreeMap::new();
     let mut by_mid: BTreeMap<(u32, i64), usize> = BTreeMap::new();
     for crossing in record.packets() {
@@ -39,8 +59,16 @@ pub(super) fn exchanges<'a>(record: &Record<'a>) -> Vec<Exchange<'a>> {
                 }
             }
             (false, "response", Some(token)) => {
-                if let Some(at) = by_token.get(&(conn, token.to_string())) {
-                    all[*at].responses.push((moment, packet));
+                let asked = sockets.asked(conn);
+                let by_mid = by_mid.get(&(asked, mid)).filter(|_| packet.fields.text(Packet::MESSAGE) == Some("ack"));
+                let by_token = by_token.get(&(asked, token.to_string()));
+                let same = by_mid.filter(|at| all[**at].request.fields.text("token") == Some(token));
+                match same.or(by_token) {
+                    Some(at) if asked == conn => all[*at].responses.push((moment, packet)),
+                    at => {
+                        let of = at.or(by_mid).copied();
+                        astray.push(Astray { moment, conn: asked, from_asked: asked == conn, packet, of });
+                    }
                 }
             }
             (false, "rst" | "ack", _) => {
@@ -53,7 +81,7 @@ pub(super) fn exchanges<'a>(record: &Record<'a>) -> Vec<Exchange<'a>> {
             _ => {}
         }
     }
-    all
+    (all, astray)
 }
 
 impl Exchange<'_> {

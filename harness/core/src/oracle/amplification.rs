@@ -11,7 +11,7 @@ use alloc::vec::Vec;
 
 use super::record::{Moment, Record, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
-use crate::connection::Addr;
+use super::sockets::Sockets;
 use crate::key::{Key, Kind};
 use crate::plan::{Expect, Plan};
 use crate::severity::FindingKind;
@@ -202,12 +202,11 @@ fn accounts(expect: &Expect, record: &Record<'_>, window: Duration) -> BTreeMap<
     let mut accounts: BTreeMap<u32, Account> = BTreeMap::new();
     let mut proven: BTreeSet<u32> = BTreeSet::new();
     let mut addresses: BTreeMap<u32, u32> = BTreeMap::new();
-    let mut sockets = Sockets::default();
+    let sockets = Sockets::of(record);
     for (id, entry) in record.transcript.iter() {
         let moment = Moment { at: entry.at, id };
-        if let Event::Opened { conn, from, to, .. } = &entry.event {
+        if let Event::Opened { conn, from, .. } = &entry.event {
             addresses.insert(*conn, from.ip);
-            sockets.opened(record, *conn, *from, *to);
         }
         let (bytes, sent) = match &entry.event {
             Event::Sent(bytes) => (bytes, true),
@@ -231,30 +230,6 @@ fn accounts(expect: &Expect, record: &Record<'_>, window: Duration) -> BTreeMap<
     }
     accounts.retain(|_, account| account.first.is_some());
     accounts
-}
-
-/// Which of our sockets an association belongs to: a stranger's datagrams are caused by what was sent from there.
-#[derive(Default)]
-struct Sockets {
-    /// The association that we began at an address of ours.
-    begun: BTreeMap<Addr, u32>,
-    /// By the stranger's association, ours.
-    strangers: BTreeMap<u32, u32>,
-}
-
-impl Sockets {
-    fn opened(&mut self, record: &Record<'_>, conn: u32, from: Addr, to: Addr) {
-        let fleet = |conn: &u32| record.connections.get(conn).map(|connection| connection.fleet);
-        match self.begun.get(&to).filter(|asked| fleet(asked) == fleet(&conn)) {
-            Some(asked) => drop(self.strangers.insert(conn, *asked)),
-            None => drop(self.begun.insert(from, conn)),
-        }
-    }
-
-    /// The association that caused what comes on this one.
-    fn asked(&self, conn: u32) -> u32 {
-        self.strangers.get(&conn).copied().unwrap_or(conn)
-    }
 }
 
 impl Account {

@@ -4,8 +4,10 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::record::{Record, StepRun, ids};
+use super::astray::{Astray, astray};
+use super::record::{Moment, Record, StepRun, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
+use super::sockets::Sockets;
 use crate::key::{Key, Kind};
 use crate::part::Part;
 use crate::plan::{Alternative, Expect, FleetPlan, Plan, StepPlan};
@@ -41,6 +43,7 @@ pub(super) const ORACLE: Oracle = Oracle {
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
+    let sockets = Sockets::of(&record);
     let (mut met, mut wrong, mut late, mut open) = (Vec::new(), Vec::new(), Vec::new(), None);
     let late_is_open = expect.keys.truth("late_is_open") == Some(true);
     let mut failed = BTreeSet::new();
@@ -51,12 +54,23 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 Some((run, _, StepState::Met)) if let Some(why) = too_short(&record, run, step) => {
                     open = open.or(Some(format!("{}: {why}: it", run.name())));
                 }
-                Some((_, moment, StepState::Met)) => met.push(moment),
+                Some((run, moment, StepState::Met)) => {
+                    match was_silent(run, step).then(|| astray(&record, &sockets, run, step)).flatten() {
+                        None => met.push(moment),
+                        Some(Astray::Unknown(why)) => open = open.or(Some(format!("{}: {why}: it", run.name()))),
+                        Some(Astray::Breaks(came, seen)) => {
+                            if failed.insert((fleet.name.as_str(), member)) {
+                                wrong.push(violation(expect, plan, &record, run, step, Some((came, &seen))));
+                            }
+                        }
+                    }
+                }
                 Some((run, _, StepState::Unmet)) if let Some(why) = record.excuse(run) => {
                     open = open.or(Some(format!("{} {why}: it", run.name())));
                 }
                 Some((run, _, StepState::Unmet | StepState::Barred)) if record.was_turned_away(run) => {
-                    let why = format!("{} was turned away by a target without time ({})", run.name(), run.detail);
+                    let why =
+                        format!("{} was put off by the target, which had decided nothing ({})", run.name(), run.detail);
                     open = open.or(Some(format!("{why}: it")));
                 }
                 Some((run, _, StepState::Unmet)) if late_is_open && run.ran_out() => {
@@ -67,7 +81,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 Some((run, _, state)) if is_wrong(&record, run, state) => {
                     if failed.insert((fleet.name.as_str(), member)) {
                         let into = if run.ran_out() { &mut late } else { &mut wrong };
-                        into.push(violation(expect, plan, &record, run, step));
+                        into.push(violation(expect, plan, &record, run, step, None));
                     }
                 }
                 Some((run, ..)) if !run.detail.is_empty() => {
@@ -89,11 +103,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 
 /// Why the silence that met a step is none: the target may take longer to answer than we have listened.
 fn too_short(record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Option<String> {
-    let silence = step.any.iter().filter_map(|alternative| alternative.silence).min()?;
-    let (started, (ended, _)) = (run.started?, run.ended?);
-    // What is met before that was met by a packet.
-    let silent = ended.at.since(started.at) >= silence;
-    silent.then(|| record.hides_an_answer(record.listened(run)?)).flatten()
+    was_silent(run, step).then(|| record.hides_an_answer(record.listened(run)?)).flatten()
+}
+
+/// Whether a step was met by silence. What is met before that was met by a packet.
+fn was_silent(run: &StepRun<'_>, step: &StepPlan) -> bool {
+    let silence = step.any.iter().filter_map(|alternative| alternative.silence).min();
+    let took = run.started.zip(run.ended).map(|(from, (until, _))| until.at.since(from.at));
+    silence.zip(took).is_some_and(|(silence, took)| took >= silence)
 }
 
 /// Another answer than one of the set, or none because the target threw a legal client out. What we cut short ourselves is neither.
@@ -107,20 +124,28 @@ fn asked(fleet: &FleetPlan) -> impl Iterator<Item = (u32, &StepPlan)> {
     fleet.members().flat_map(move |member| fleet.steps.iter().filter(asks).map(move |step| (member, step)))
 }
 
-fn violation(expect: &Expect, plan: &Plan, record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Violation {
+fn violation(
+    expect: &Expect,
+    plan: &Plan,
+    record: &Record<'_>,
+    run: &StepRun<'_>,
+    step: &StepPlan,
+    astray: Option<(Moment, &str)>,
+) -> Violation {
     let set: Vec<String> = step.any.iter().map(in_words).collect();
     let at = run.started.or(run.last()).map_or(Time::ZERO, |moment| moment.at);
     let mut place = run.conn.map_or_else(|| String::from("no-connection"), |conn| record.place(conn, at));
     if let Some(class) = expect.keys.text("class") {
         place = format!("{place}/{class}");
     }
-    let seen = if run.detail.is_empty() { "nothing of it in time" } else { run.detail };
+    let heard = if run.detail.is_empty() { "nothing of it in time" } else { run.detail };
+    let (came, seen) = astray.map_or((run.last(), heard), |(came, seen)| (Some(came), seen));
     Violation {
         expected: set.join(", or "),
         actual: expect.keys.text("attack").map_or_else(|| String::from(seen), |attack| format!("{attack}: {seen}")),
         clause: expect.clause(plan),
         place,
-        entries: ids(run.started.into_iter().chain(run.last())),
+        entries: ids(run.started.into_iter().chain(came)),
     }
 }
 

@@ -63,7 +63,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         let Some((_, first)) = first else { continue };
         let moments = [first.answer.moment, last.answer.moment];
         if is_busy(&record, first) || is_busy(&record, last) {
-            open = Some("a request was turned away by a target without time for it");
+            open = Some("a request was put off by the target, which had decided nothing");
             continue;
         }
         let again = steady.iter().find(|(of, _)| of == member).map(|(_, again)| again);

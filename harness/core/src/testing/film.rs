@@ -54,8 +54,14 @@ impl Film {
     /// A member opens a connection.
     pub fn open(&mut self, fleet: &str, member: u32, conn: u32) -> &mut Film {
         self.owners.insert(conn, (fleet.to_string(), member));
-        let here = Addr::new([127, 0, 0, 1], 7);
-        self.on(conn, Event::Opened { conn, label: "main".to_string(), from: here, to: here })
+        let (from, to) = (Film::socket(conn), Addr::new([127, 0, 0, 1], 7));
+        self.on(conn, Event::Opened { conn, label: "main".to_string(), from, to })
+    }
+
+    /// The address of ours from which [`Film::open`] opens a connection.
+    #[must_use]
+    pub fn socket(conn: u32) -> Addr {
+        Addr::new([127, 0, 0, 1], 40_000 + conn as u16)
     }
 
     /// A connection from this address.

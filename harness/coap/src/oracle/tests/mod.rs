@@ -3,8 +3,10 @@ use super::*;
 use alloc::format;
 use alloc::string::String;
 
+use proofhouse_core::connection::Addr;
 use proofhouse_core::oracle::Oracle;
 use proofhouse_core::plan::Plan;
+use proofhouse_core::recorder::ROUNDS_BEFORE;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::testing::{self, Film};
 use proofhouse_core::transcript::{By, StepState};
@@ -12,6 +14,7 @@ use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Verdict};
 
 mod access;
+mod astray;
 mod discovery;
 mod observing;
 

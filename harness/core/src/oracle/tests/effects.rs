@@ -115,8 +115,8 @@ fn whoever_is_turned_away_for_want_of_time_shows_nothing_of_what_the_attack_left
         film.at(25).got(1, kind, &[("code", Value::Int(9))]).step("foe", 0, 2, Some(1), StepState::Met);
         film.judge(&state_kept::ORACLE)
     };
-    assert_says(&answered("welcome", "busy"), Verdict::Inconclusive, "turned away");
-    assert_says(&answered("busy", "welcome"), Verdict::Inconclusive, "turned away");
+    assert_says(&answered("welcome", "busy"), Verdict::Inconclusive, "put off");
+    assert_says(&answered("busy", "welcome"), Verdict::Inconclusive, "put off");
     assert_says(&answered("welcome", "refused"), Verdict::Fail, "code = 9");
 }
 

@@ -72,7 +72,7 @@ fn whoever_is_turned_away_by_a_target_without_time_shows_no_wrong_answer() {
         film.judge(&answer_in_set::ORACLE)
     };
     for state in [StepState::Unmet, StepState::Barred] {
-        assert_says(&answered("busy", state), Verdict::Inconclusive, "turned away");
+        assert_says(&answered("busy", state), Verdict::Inconclusive, "put off");
         assert_eq!(answered("refused", state).verdict, Verdict::Fail);
     }
     // It had no time long ago, and has answered since.
