@@ -6,6 +6,10 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use core::fmt;
 
+mod resolve;
+pub use resolve::Origin;
+use resolve::Resource;
+
 /// Where a server lists its resources.
 pub const WELL_KNOWN: &str = "/.well-known/core";
 /// The Content-Format of such a list \[RFC 7252 §7.2\].
@@ -114,17 +118,24 @@ impl<'a> Links<'a> {
 }
 
 impl<'a> WebLink<'a> {
-    /// The path on this server that it leads to; `None` where it leads to itself, or to another server. One that does
-    /// not begin with a slash counts from the root.
+    /// The path on this server that it leads to, with its query; `None` where it leads to itself, or to another server. Relative links
+    /// count from the anchor, or else from the root \[RFC 6690 §2.1\].
     #[must_use]
-    pub fn path(&self) -> Option<Cow<'a, str>> {
-        let first = self.target.split(['/', '?', '#']).next().unwrap_or_default();
-        match self.target {
-            elsewhere if elsewhere.starts_with("//") || first.contains(':') => None,
-            rooted if rooted.starts_with('/') => Some(Cow::Borrowed(rooted)),
-            _ if first.is_empty() => None,
-            relative => Some(Cow::Owned(alloc::format!("/{relative}"))),
-        }
+    pub fn path(&self, origin: Origin) -> Option<String> {
+        let base = self.anchor(origin).unwrap_or(Resource::root());
+        let target = base.resolve(self.target, origin);
+        target.here.then(|| target.text()).flatten()
+    }
+
+    /// The path on this server of what it is a link from, where it says so: but for the root, from which every link goes.
+    #[must_use]
+    pub fn context(&self, origin: Origin) -> Option<String> {
+        self.anchor(origin).filter(|anchor| anchor.here && anchor.path != "/").and_then(Resource::text)
+    }
+
+    fn anchor(&self, origin: Origin) -> Option<Resource> {
+        let anchor = self.attribute("anchor")?.value?;
+        Some(Resource::root().resolve(&anchor.text(), origin))
     }
 
     /// Its attributes, in order.

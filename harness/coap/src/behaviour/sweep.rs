@@ -292,12 +292,12 @@ fn paths(list: &[u8]) -> Vec<String> {
     let mut paths = alloc::vec![WELL_KNOWN.to_string()];
     let mut known = BTreeSet::from([WELL_KNOWN.to_string()]);
     let links = link_format::links(core::str::from_utf8(list).unwrap_or_default()).map_while(Result::ok);
-    for path in links.filter_map(|link| link.path()) {
+    for path in links.filter_map(|link| link.path(None)) {
         if paths.len() == RESOURCES_MAX {
             break;
         }
-        if known.insert(path.to_string()) {
-            paths.push(path.into_owned());
+        if known.insert(path.clone()) {
+            paths.push(path);
         }
     }
     paths

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 
 use proptest::prelude::*;
 
+use proofhouse_core::connection::Addr;
+
 use super::*;
 
 #[track_caller]
@@ -26,20 +28,74 @@ fn a_list_is_read_link_by_link() {
     assert_eq!(list[1].attributes().map(|attribute| attribute.name).collect::<Vec<_>>(), ["rt", "if", "obs"]);
 }
 
+/// Where the links lead from 127.0.0.1:7000.
+#[track_caller]
+fn leads(link: &str) -> Option<String> {
+    all(link)[0].path(Some(Addr::new([127, 0, 0, 1], 7000)))
+}
+
 #[test]
 fn a_link_leads_to_a_path_here_or_elsewhere() {
-    let path = |target: &str| all(&alloc::format!("<{target}>"))[0].path().map(|path| path.to_string());
-    for (target, leads) in [
+    for (target, to) in [
         ("/a?b", Some("/a?b")),
         ("a/b", Some("/a/b")),
         ("a/b:c", Some("/a/b:c")),
+        ("/a#b", Some("/a")),
+        ("/", Some("/")),
+        ("coap://127.0.0.1:7000", Some("/")),
         ("coap://far/a", None),
         ("//far/a", None),
+        ("http://127.0.0.1:7000/a", None),
         ("?a", None),
+        ("#a", None),
         ("", None),
     ] {
-        assert_eq!(path(target).as_deref(), leads, "{target}");
+        assert_eq!(leads(&alloc::format!("<{target}>")).as_deref(), to, "{target}");
     }
+}
+
+#[test]
+fn a_link_is_resolved_before_it_is_compared() {
+    for (target, to) in [
+        ("/%63ounter", "/counter"),
+        ("./counter", "/counter"),
+        ("/x/../actuator", "/actuator"),
+        ("/x/%2e%2E/actuator", "/actuator"),
+        ("../../actuator", "/actuator"),
+        ("/x/.", "/x/"),
+        ("/a%2fb%3fc%25d", "/a%2Fb%3Fc%25d"),
+        ("/%zz%4", "/%zz%4"),
+        ("/%ff", "/%ff"),
+        ("/caf%C3%A9", "/caf\u{e9}"),
+    ] {
+        assert_eq!(leads(&alloc::format!("<{target}>")).as_deref(), Some(to), "{target}");
+    }
+}
+
+#[test]
+fn an_absolute_link_to_this_endpoint_leads_here() {
+    let here = |authority: &str| leads(&alloc::format!("<{authority}/secret>")).as_deref() == Some("/secret");
+    for authority in ["coap://127.0.0.1:7000", "COAP://127.0.0.1:7000", "//127.0.0.1:7000", "Coap://LocalHost:7000"] {
+        assert!(here(authority), "{authority}");
+    }
+    for authority in ["coap://127.0.0.1", "coap://127.0.0.1:7001", "coap://127.0.0.2:7000", "coaps://127.0.0.1:7000"] {
+        assert!(!here(authority), "{authority}");
+    }
+    let unnamed = |origin| all("<coap://127.0.0.1/secret>")[0].path(origin);
+    assert_eq!(unnamed(Some(Addr::new([127, 0, 0, 1], 5683))).as_deref(), Some("/secret"), "the port of the scheme");
+    assert_eq!(unnamed(None), None, "nobody knows where it listens");
+}
+
+#[test]
+fn an_anchor_is_what_a_link_counts_from_and_is_disclosed_too() {
+    let context = |link: &str| all(link)[0].context(Some(Addr::new([127, 0, 0, 1], 7000)));
+    let far = "<http://far/t>;anchor=\"/secret\";rel=\"describedby\"";
+    assert_eq!((leads(far), context(far).as_deref()), (None, Some("/secret")));
+    let below = "<b>;anchor=\"/a/x\"";
+    assert_eq!((leads(below).as_deref(), context(below).as_deref()), (Some("/a/b"), Some("/a/x")));
+    let elsewhere = "</b>;anchor=\"coap://far/a\"";
+    assert_eq!((leads(elsewhere), context(elsewhere)), (None, None));
+    assert_eq!([context("</b>"), context("</b>;anchor=\"coap://127.0.0.1:7000\"")], [None, None]);
 }
 
 #[test]

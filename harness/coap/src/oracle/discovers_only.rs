@@ -9,12 +9,12 @@ use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
-use proofhouse_core::transcript::Transcript;
+use proofhouse_core::transcript::{Event, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use super::exchanges::{Exchange, exchanges, is_listed, is_success};
-use crate::link_format::{self, WELL_KNOWN};
+use crate::link_format::{self, Origin, WELL_KNOWN};
 use crate::names::BlockWords;
 
 pub(super) const ORACLE: Oracle = Oracle {
@@ -59,10 +59,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             };
             links += 1;
             // A link to somewhere else says nothing about what is here.
-            if let Some(path) = link.path()
-                && !is_listed(&path, &public)
-            {
-                hidden.entry(path.into_owned()).or_insert(at);
+            for path in link.path(list.origin).into_iter().chain(link.context(list.origin)) {
+                if !is_listed(&path, &public) {
+                    hidden.entry(path).or_insert(at);
+                }
             }
         }
         formal &= list.formal;
@@ -102,6 +102,8 @@ const PATHS_MAX: usize = 50;
 
 /// A list of resources, put together out of its blocks.
 struct List {
+    /// Whom it was asked of.
+    origin: Origin,
     body: Vec<u8>,
     whole: bool,
     /// It says that it is a list of links.
@@ -126,12 +128,13 @@ fn lists(expect: &Expect, record: &Record<'_>) -> Vec<List> {
             && record.connections.get(&exchange.conn).is_some_and(|connection| expect.is_about(connection.fleet))
     };
     for exchange in exchanges(record).into_iter().filter(asks) {
+        let origin = origin_of(record, exchange.conn);
         let query = exchange.request.fields.find("query").map(ToString::to_string).unwrap_or_default();
         for (moment, packet) in exchange.responses.iter().filter(|(_, packet)| is_success(packet)) {
             let formal = packet.fields.int("content_format") == Some(link_format::CONTENT_FORMAT.into());
             let payload = packet.fields.find("payload").and_then(Value::as_bytes).unwrap_or_default().to_vec();
             match packet.fields.text("block2").and_then(|text| BlockWords::parse(text).ok()) {
-                None => whole.push(List { body: payload, whole: true, formal, moments: alloc::vec![*moment] }),
+                None => whole.push(List { origin, body: payload, whole: true, formal, moments: alloc::vec![*moment] }),
                 Some(block) => {
                     let part = Part { moment: *moment, block, payload, formal };
                     blocks.entry((exchange.conn, query.clone())).or_default().push(part);
@@ -139,15 +142,24 @@ fn lists(expect: &Expect, record: &Record<'_>) -> Vec<List> {
             }
         }
     }
-    whole.extend(blocks.into_values().map(join));
+    whole.extend(blocks.into_iter().map(|((conn, _), parts)| join(origin_of(record, conn), parts)));
     whole
 }
 
+/// The address that an association of ours speaks to.
+fn origin_of(record: &Record<'_>, conn: u32) -> Origin {
+    let entry = record.connections.get(&conn)?.opened?.id;
+    match &record.transcript.entries.get(entry.0 as usize)?.event {
+        Event::Opened { to, .. } => Some(*to),
+        _ => None,
+    }
+}
+
 /// Blocks in the order of their numbers; a list that lacks one is not whole.
-fn join(mut parts: Vec<Part>) -> List {
+fn join(origin: Origin, mut parts: Vec<Part>) -> List {
     let offset = |part: &Part| part.block.num as usize * part.block.size();
     parts.sort_by_key(|part| (offset(part), part.moment));
-    let mut list = List { body: Vec::new(), whole: false, formal: true, moments: Vec::new() };
+    let mut list = List { origin, body: Vec::new(), whole: false, formal: true, moments: Vec::new() };
     for part in parts {
         if offset(&part) == list.body.len() && !list.whole {
             list.body.extend_from_slice(&part.payload);

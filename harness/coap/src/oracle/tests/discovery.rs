@@ -46,6 +46,23 @@ fn public_links_pass_and_one_that_is_not_fails() {
 }
 
 #[test]
+fn links_are_compared_by_what_they_mean() {
+    let public = "</%74ime>,<./time>,</x/../time>,<//127.0.0.1:7/open/a>,<http://far/t>;anchor=\"/time\"";
+    assert_says(&listed(&[("", public)]), Verdict::Pass, "all of 5 links");
+    for hidden in [
+        "<coap://127.0.0.1:7/secret>",
+        "<COAP://127.0.0.1:7/secret>",
+        "<//127.0.0.1:7/secret>",
+        "<http://far/t>;anchor=\"/secret\"",
+        "</%73ecret>",
+        "</time/../secret?x=1#y>",
+    ] {
+        let leak = listed(&[("", &alloc::format!("</time>,{hidden}"))]);
+        assert_says(&leak, Verdict::Fail, "it lists /secret");
+    }
+}
+
+#[test]
 fn a_list_is_read_across_its_blocks() {
     let blocks = [("0/1/16", "</time>,</open/a"), ("1/0/16", ">,</admin>")];
     assert_says(&listed(&blocks), Verdict::Fail, "/admin");
