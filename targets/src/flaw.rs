@@ -149,16 +149,23 @@ flaws! {
 "coap" {
     ListsProtected = "lists-protected", "CA-01", "Discovery lists the protected resource too.";
     GuardsOnlyGet = "guards-only-get", "CA-02", "The protected resource asks for rights at GET only.";
+    IpatchUnguarded = "ipatch-unguarded", "CA-02", "The protected resource is changed by iPATCH without rights.";
+    GrantsUnderAnotherToken = "grants-under-another-token", "CA-02", "A GET of the protected resource is refused, and then granted under another token.";
     GetUnguarded = "get-unguarded", "CA-02", "The protected resource is read without rights.";
     DedupMissing = "dedup-missing", "CB-01", "A copy of a request is obeyed again.";
+    DedupForgetsEarly = "dedup-forgets-early", "CB-01", "A message id is remembered for half a second.";
+    DedupLastOnly = "dedup-last-only", "CB-01", "Only the last message id of a peer is remembered.";
     DropsCopies = "drops-copies", "CB-01", "A copy of a request gets no answer at all.";
     DedupNeverForgets = "dedup-never-forgets", "CB-01", "A message id that is used again after its lifetime gets the old answer.";
     RstMatchedByMidOnly = "rst-matched-by-mid-only", "CB-06", "A reset with the right message id ends an observation, from whatever address it comes.";
+    RstMatchedLater = "rst-matched-later", "CB-06", "A reset with the right message id ends an observation three seconds later, from whatever address it comes.";
+    MalformedClears = "malformed-clears", "CB-20", "A malformed datagram ends every observation, and what was stored is gone.";
     MalformedChangesState = "malformed-changes-state", "CB-20", "What is left of a malformed datagram spoils the next request of its sender.";
     NoEchoChallenge = "no-echo-challenge", "CC-01", "Large answers go to addresses that nobody has validated.";
     BlockNumAllocates = "block-num-allocates", "CC-10", "A block number or a Size1 reserves the memory that it announces, up to 1 MiB.";
     Szx7ReadAs6 = "szx-7-read-as-6", "CC-11", "The reserved block size is read as 1024 bytes.";
     BlockGapAccepted = "block-gap-accepted", "CC-11", "A block whose predecessors are missing is taken; the gap is filled with zeros.";
+    BlockMiddleGapAccepted = "block-middle-gap-accepted", "CC-11", "A gap before a block that says that more follow is filled with zeros.";
     BlockOverlapAccepted = "block-overlap-accepted", "CC-11", "A block that begins inside what has come overwrites it.";
     ShortBlockAccepted = "short-block-accepted", "CC-11", "A block that says that more follow need not be full.";
     VersionIgnored = "version-ignored", "CD-01", "The version of a message is not looked at.";

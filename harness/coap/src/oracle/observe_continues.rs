@@ -18,12 +18,13 @@ use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::verdict::{Judgement, Violation};
 
 use crate::observe::newer;
+use crate::protocol::is_challenge;
 
 use super::exchanges::{Exchange, code, exchanges, is_success};
 
 pub(super) const ORACLE: Oracle = Oracle {
     id: "observe-continues",
-    doc: "after the attack these observers are notified at least once more in time, and no answer ends their observation",
+    doc: "after the attack these observers are notified again in time, as often as it says, and no answer ends their observation",
     clauses: &["RFC 7641 §3.6", "RFC 7252 §4.2"],
     needs: Needs::Full,
     kind: FindingKind::Conformance,
@@ -31,8 +32,9 @@ pub(super) const ORACLE: Oracle = Oracle {
         Key {
             name: "within",
             kind: Kind::Duration,
-            doc: "from the last stimulus to the next notification; default 15s",
+            doc: "from the last stimulus to the next notification, and from each to the one after it; default 15s",
         },
+        Key { name: "times", kind: Kind::Int, doc: "how many more notifications there have to be; default 1" },
         CLAUSE,
     ],
     reads_steps: true,
@@ -43,7 +45,10 @@ const WITHIN: Duration = Duration::from_secs(15);
 
 fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let record = Record::new(plan, transcript);
-    let within = expect.duration("within", WITHIN);
+    let wanted = Wanted {
+        within: expect.duration("within", WITHIN),
+        times: expect.keys.int("times").and_then(|times| usize::try_from(times).ok()).unwrap_or(1).max(1),
+    };
     let Some(attack) = record.attack() else {
         return Judgement::inconclusive(ORACLE.id, "there was no attack for an observation to outlive");
     };
@@ -55,14 +60,14 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     };
     let (mut violations, mut late, mut evidence, mut open) = (Vec::new(), Vec::new(), Vec::new(), None);
     for exchange in all.exchanges.iter().filter(of) {
-        match fate(&record, &all, exchange, attack, within) {
+        match fate(&record, &all, exchange, attack, wanted) {
             Fate::NeverWatched => {}
             Fate::Open(why) => open = open.or(Some(why)),
             Fate::Continues(moments) => evidence.extend(moments),
             Fate::Broken { actual, place, moments } => {
                 let into = if place == "ended" { &mut violations } else { &mut late };
                 into.push(Violation {
-                    expected: format!("the observer is notified again within {} ms of the attack", within.as_millis()),
+                    expected: wanted.in_words(),
                     actual,
                     clause: expect.clause(plan),
                     place: format!("observe/{place}"),
@@ -78,6 +83,23 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         Some(why) => Judgement::inconclusive(ORACLE.id, why),
         None if evidence.is_empty() => Judgement::inconclusive(ORACLE.id, "nobody was observing before the attack"),
         None => Judgement::pass(ORACLE.id, ids(evidence), "every observer was notified again after the attack"),
+    }
+}
+
+/// How often an observer has to be notified again, and how long each time may take.
+#[derive(Clone, Copy)]
+struct Wanted {
+    within: Duration,
+    times: usize,
+}
+
+impl Wanted {
+    fn in_words(self) -> String {
+        let within = self.within.as_millis();
+        match self.times {
+            1 => format!("the observer is notified again within {within} ms of the attack"),
+            times => format!("the observer is notified {times} times after the attack, each within {within} ms"),
+        }
     }
 }
 
@@ -101,10 +123,15 @@ fn fate(
     all: &ByToken<'_, '_>,
     exchange: &Exchange<'_>,
     (first, last): (Moment, Moment),
-    within: Duration,
+    wanted: Wanted,
 ) -> Fate {
     let watch = Watch::of(exchange);
-    let deadline = last.at + within;
+    let fleet = record.connections.get(&exchange.conn).map_or("", |connection| connection.fleet);
+    // What was under way when the attack arrived is no sign of life after it.
+    let arrived = last.at + record.slowest_control().unwrap_or_default();
+    let after = watch.fresh.iter().filter(|moment| **moment > last && moment.at >= arrived).copied();
+    let (since, next) = deciding(record, fleet, after, last, wanted);
+    let deadline = since.at + wanted.within;
     let Some(before) = watch.fresh.iter().rfind(|moment| **moment < first).copied() else { return Fate::NeverWatched };
     if all.again(exchange).any(|other| observes(other) && other.asked.at < deadline) {
         return Fate::NeverWatched; // renewed: what comes under its token is told of the later registration
@@ -116,23 +143,38 @@ fn fate(
         let actual = format!("a {} without Observe ended the observation", code(packet));
         return Fate::Broken { actual, place: "ended", moments: [first, moment] };
     }
-    // What was under way when the attack arrived is no sign of life after it.
-    let arrived = last.at + record.slowest_control().unwrap_or_default();
-    let next = watch.fresh.iter().find(|moment| **moment > last && moment.at >= arrived).copied();
-    let fleet = record.connections.get(&exchange.conn).map_or("", |connection| connection.fleet);
-    match (record.in_time(fleet, last.at, within, next.map(|moment| moment.at)), next) {
+    match (record.in_time(fleet, since.at, wanted.within, next.map(|moment| moment.at)), next) {
         (InTime::Yes, Some(next)) => Fate::Continues([last, next]),
         (InTime::No, Some(next)) => {
             let actual = String::from("the next notification came later");
-            Fate::Broken { actual, place: "late", moments: [last, next] }
+            Fate::Broken { actual, place: "late", moments: [since, next] }
         }
         (InTime::No, None) => {
             let actual = String::from("no notification came any more");
-            Fate::Broken { actual, place: "silent", moments: [before, last] }
+            Fate::Broken { actual, place: "silent", moments: [before, since] }
         }
         (InTime::Unknown(why), _) => Fate::Open(why),
         (InTime::Yes, None) => Fate::Open(String::from("no notification was seen")),
     }
+}
+
+/// The notification that decides, the first that was not in time or else the last that is wanted; and what its time counts from.
+fn deciding(
+    record: &Record<'_>,
+    fleet: &str,
+    mut after: impl Iterator<Item = Moment>,
+    last: Moment,
+    wanted: Wanted,
+) -> (Moment, Option<Moment>) {
+    let (mut since, mut next) = (last, after.next());
+    for _ in 1..wanted.times {
+        let Some(came) = next else { break };
+        if record.in_time(fleet, since.at, wanted.within, Some(came.at)) != InTime::Yes {
+            break;
+        }
+        (since, next) = (came, after.next());
+    }
+    (since, next)
 }
 
 /// What an observer was told.
@@ -156,7 +198,7 @@ impl<'a> Watch<'a> {
                     }
                 }
                 // A challenge is no end: the same request is said again.
-                _ if code(packet) == "4.01" && packet.fields.find("echo").is_some() => {}
+                _ if is_challenge(packet) => {}
                 _ => watch.ended = watch.ended.or(Some((*moment, packet))),
             }
         }

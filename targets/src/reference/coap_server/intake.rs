@@ -1,6 +1,7 @@
 //! From datagrams to requests, and what is refused on the way.
 use alloc::format;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use proofhouse_coap::block::{Block, Sort};
 use proofhouse_coap::codec::{Code, Duty, Kind, Message, OptionNumber, Options, Reject, Token, uint_value};
@@ -31,6 +32,8 @@ pub(super) struct Ask {
     pub(super) long_token: Option<Vec<u8>>,
 }
 
+/// For how long a flaw remembers a message id.
+const HALF_A_SECOND: Duration = Duration::from_millis(500);
 /// Critical options that are processed, beside those of blocks. All others of the registry are not understood.
 const UNDERSTOOD: [OptionNumber; 10] = [
     OptionNumber::IF_MATCH,
@@ -110,6 +113,10 @@ impl CoapServer {
         {
             peer.spoilt = true;
         }
+        if reject.is_format_error() && self.flaws.has(Flaw::MalformedClears) {
+            self.unobserve_all();
+            self.site.forget();
+        }
         let (kind, mid, token) = (reject.kind, reject.mid, reject.token);
         match (reject.duty, reject.option) {
             (Duty::BadOption, Some(number)) => {
@@ -138,6 +145,9 @@ impl CoapServer {
         let Some(peer) = self.peers.get(ask.conn) else { return };
         if !self.flaws.has(Flaw::DedupMissing) {
             let before = peer.recent.bytes();
+            if self.flaws.has(Flaw::DedupForgetsEarly) {
+                peer.recent.forget(now + PARAMS.exchange_lifetime().saturating_sub(HALF_A_SECOND));
+            }
             let seen_at = if self.flaws.has(Flaw::DedupNeverForgets) { Time::ZERO } else { now };
             let seen = match peer.recent.see(seen_at, &PARAMS, message) {
                 Seen::Again(reply) => Some(reply.to_vec()),
@@ -163,6 +173,10 @@ impl CoapServer {
             None => {
                 if let Some(answer) = self.answer(ask, message, now, out) {
                     self.reply(ask, answer, now, out);
+                }
+                let read = message.code() == Code::GET && Resource::find(&options) == Some(Resource::Protected);
+                if read && self.flaws.has(Flaw::GrantsUnderAnotherToken) {
+                    self.grant_under(Token::LARGEST, ask, now, out);
                 }
             }
         }

@@ -18,6 +18,8 @@ use crate::flaw::Flaw;
 
 /// How long the slow resource takes.
 const SLOW: Duration = Duration::from_secs(1);
+/// How long after a reset a flaw obeys it.
+const LATER: Duration = Duration::from_secs(3);
 /// How often the time changes.
 const SECOND: Duration = Duration::from_secs(1);
 /// What can be observed, in the numbering of the list of observers.
@@ -55,6 +57,12 @@ impl CoapServer {
         self.settle(conn);
     }
 
+    /// What a flaw does for a malformed datagram: nobody observes any more.
+    pub(super) fn unobserve_all(&mut self) {
+        let all: Vec<(Conn, Token)> = self.observers.of(TIME).map(|(conn, token, _)| (conn, token)).collect();
+        all.into_iter().for_each(|(conn, token)| self.unobserve(conn, token));
+    }
+
     /// Promises a response in a message of its own \[RFC 7252 §5.2.2\].
     pub(super) fn postpone(&mut self, ask: &Ask, now: Time, out: &mut Outbox) -> Option<Answer> {
         let rng = &mut self.rng;
@@ -75,11 +83,14 @@ impl CoapServer {
 
     /// An ACK or a RST: it means something only from where our message went \[RFC 7252 §4.4\].
     pub(super) fn confirmed(&mut self, conn: Conn, message: &Message<'_>, now: Time, out: &mut Outbox) {
-        if message.kind() == Kind::Rst && self.flaws.has(Flaw::RstMatchedByMidOnly) {
+        let (at_once, later) = (self.flaws.has(Flaw::RstMatchedByMidOnly), self.flaws.has(Flaw::RstMatchedLater));
+        if message.kind() == Kind::Rst && (at_once || later) {
             let mid = Some(message.mid());
             let named = self.observers.of(TIME).find(|(_, _, observer)| observer.mid == mid);
-            if let Some((conn, token)) = named.map(|(conn, token, _)| (conn, token)) {
-                return self.unobserve(conn, token);
+            match named.map(|(conn, token, _)| (conn, token)) {
+                Some((conn, token)) if at_once => return self.unobserve(conn, token),
+                Some((conn, token)) => return self.ending.push((now + LATER, conn, token)),
+                None => {}
             }
         }
         let own = self.peers.get(conn).and_then(|peer| peer.own.as_mut());
@@ -117,6 +128,10 @@ impl CoapServer {
     /// The time has changed.
     fn tick(&mut self, now: Time, out: &mut Outbox) {
         self.sequence.next();
+        let (over, still) = core::mem::take(&mut self.ending).into_iter().partition(|(at, ..)| *at <= now);
+        self.ending = still;
+        let over: Vec<(Time, Conn, Token)> = over;
+        over.into_iter().for_each(|(_, conn, token)| self.unobserve(conn, token));
         let observers: Vec<(Conn, Token)> = self.observers.of(TIME).map(|(conn, token, _)| (conn, token)).collect();
         self.tick = if observers.is_empty() { Time::NEVER } else { next_second(now) };
         for (conn, token) in observers {

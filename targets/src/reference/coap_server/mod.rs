@@ -39,6 +39,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
+use proofhouse_coap::codec::Token;
 use proofhouse_coap::exchange::Params;
 use proofhouse_coap::observe::{Observers, Sequence};
 use proofhouse_core::actor::{Actor, Input, Outbox};
@@ -81,6 +82,8 @@ pub struct CoapServer {
     tick: Time,
     /// When something is due for whom.
     due: BTreeSet<(Time, Conn)>,
+    /// Observations that a flaw ends, and when.
+    ending: Vec<(Time, Conn, Token)>,
     /// The earliest wake that was asked for and has not come.
     armed: Time,
     /// The message that is being written; kept for the next.
@@ -95,6 +98,9 @@ impl CoapServer {
         if flaws.has(Flaw::DedupNeverForgets) {
             limits.idle = Duration::MAX;
         }
+        if flaws.has(Flaw::DedupLastOnly) {
+            limits.recent = 1;
+        }
         let mut rng = seed.stream("coap-server", 0);
         CoapServer {
             flaws,
@@ -107,6 +113,7 @@ impl CoapServer {
             rng,
             tick: Time::NEVER,
             due: BTreeSet::new(),
+            ending: Vec::new(),
             armed: Time::NEVER,
             wire: Vec::new(),
             exited: false,

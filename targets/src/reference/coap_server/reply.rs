@@ -6,6 +6,7 @@ use proofhouse_core::time::Time;
 
 use super::answer::Answer;
 use super::intake::Ask;
+use super::site::Resource;
 use super::{CoapServer, PARAMS};
 use crate::flaw::Flaw;
 
@@ -81,6 +82,15 @@ impl CoapServer {
         if trusted || self.peers.get(conn).is_some_and(|peer| peer.affords(reply.len(), factor)) {
             self.say(conn, reply, out);
         }
+    }
+
+    /// What a flaw says after a refusal.
+    pub(super) fn grant_under(&mut self, token: Token, ask: &Ask, now: Time, out: &mut Outbox) {
+        let Some(mid) = self.fresh_id(ask.conn, now) else { return };
+        self.write_own(&self.site.read(Resource::Protected, now), Kind::Non, mid, token);
+        let wire = core::mem::take(&mut self.wire);
+        self.say(ask.conn, &wire, out);
+        self.wire = wire;
     }
 
     /// An Empty message.

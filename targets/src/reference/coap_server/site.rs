@@ -76,6 +76,7 @@ impl Site {
             (Resource::Protected, Code::GET) if flaws.has(Flaw::GetUnguarded) => {
                 acceptable(self.read(resource, now), options)
             }
+            (Resource::Protected, Code::IPATCH) if flaws.has(Flaw::IpatchUnguarded) => Answer::of(Code::CHANGED),
             (Resource::Protected, method) if method != Code::GET && flaws.has(Flaw::GuardsOnlyGet) => {
                 Answer::of(Code::CHANGED)
             }
@@ -98,6 +99,11 @@ impl Site {
             }
             _ => Answer::of(Code::METHOD_NOT_ALLOWED),
         }
+    }
+
+    /// Takes back what was stored: only ever called by a flaw.
+    pub(super) fn forget(&mut self) {
+        self.store = None;
     }
 
     /// The representation of a resource.

@@ -56,7 +56,12 @@ impl Uploads {
         if flaws.has(Flaw::BlockNumAllocates) && upload.reserve(part) {
             return Ok(None);
         }
-        let bends = [Flaw::BlockGapAccepted, Flaw::BlockOverlapAccepted, Flaw::ShortBlockAccepted];
+        let bends = [
+            Flaw::BlockGapAccepted,
+            Flaw::BlockMiddleGapAccepted,
+            Flaw::BlockOverlapAccepted,
+            Flaw::ShortBlockAccepted,
+        ];
         let (progress, body) = if bends.into_iter().any(|flaw| flaws.has(flaw)) {
             (upload.push_loose(part, limits, flaws)?, &mut upload.loose)
         } else {
@@ -130,13 +135,14 @@ impl Upload {
         if payload.len() > full || short {
             return refuse(Code::BAD_REQUEST, &PAYLOAD_SIZE);
         }
+        let gap = flaws.has(Flaw::BlockGapAccepted) || block.more() && flaws.has(Flaw::BlockMiddleGapAccepted);
         if block.num() == 0 && !flaws.has(Flaw::BlockOverlapAccepted) {
             self.loose.clear();
         }
         let at = match block.offset() as usize {
             // Behind a block that was not full, offsets mean nothing any more.
             _ if flaws.has(Flaw::ShortBlockAccepted) && !self.loose.len().is_multiple_of(full) => self.loose.len(),
-            at if at > self.loose.len() && !flaws.has(Flaw::BlockGapAccepted) => {
+            at if at > self.loose.len() && !gap => {
                 return refuse(Code::REQUEST_ENTITY_INCOMPLETE, &OUT_OF_ORDER);
             }
             at if at < self.loose.len() && !flaws.has(Flaw::BlockOverlapAccepted) => {

@@ -44,6 +44,29 @@ fn one_more_notification_in_time_passes_and_one_that_is_later_than_the_tolerance
 }
 
 #[test]
+fn an_observation_that_ends_after_one_more_notification_was_ended() {
+    let thrice = WATCHED.replace("within = \"5s\"", "within = \"5s\"\ntimes = 3");
+    let told = |moments: &[u64], end| {
+        let mut film = Film::new(plan(&thrice));
+        let mut register = request("get", "/time", 1, "aa").to_vec();
+        register.push(("observe", Value::Int(0)));
+        film.at(0).open("watcher", 0, 1).met("watcher", 0, 0, 1).sent(1, "request", &register);
+        film.got(1, "response", &notified(1));
+        film.at(1_000).open("foe", 0, 2).met("foe", 0, 0, 2).sent(2, "rst", &[("mid", Value::Int(1))]);
+        for (nth, at) in moments.iter().enumerate() {
+            film.at(*at).got(1, "response", &notified(2 + nth as i64));
+        }
+        judged(&mut film, end)
+    };
+    assert_says(&told(&[2_000, 3_000, 8_100], 9_000), Verdict::Pass, "notified again");
+    assert_says(&told(&[2_000, 3_000, 8_101], 9_000), Verdict::Fail, "came later");
+    assert_says(&told(&[2_000, 7_101, 8_000], 9_000), Verdict::Fail, "came later");
+    assert_says(&told(&[2_000, 3_000], 8_000), Verdict::Fail, "no notification came any more");
+    assert_says(&told(&[2_000, 3_000], 7_999), Verdict::Inconclusive, "the record ended");
+    assert_says(&told(&[], 6_000), Verdict::Fail, "no notification came any more");
+}
+
+#[test]
 fn an_observer_who_is_told_nothing_more_was_lost() {
     let silent = judged(&mut watched(), 6_000);
     assert_says(&silent, Verdict::Fail, "no notification came any more");

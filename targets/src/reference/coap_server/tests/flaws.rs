@@ -34,12 +34,26 @@ fn every_flaw_shows_and_only_where_it_is_planted() {
 
 #[test]
 fn a_flaw_shows_in_its_own_dialogue_only() {
-    // One dialogue goes through every method, and one validates an address first.
+    // One dialogue goes through every method, some validate an address first, and some flaws are the same one more widely.
     const KIN: &[(Flaw, Flaw)] = &[
         (Flaw::GetUnguarded, Flaw::GuardsOnlyGet),
+        (Flaw::IpatchUnguarded, Flaw::GuardsOnlyGet),
+        (Flaw::GrantsUnderAnotherToken, Flaw::GuardsOnlyGet),
+        (Flaw::GuardsOnlyGet, Flaw::IpatchUnguarded),
+        (Flaw::GetUnguarded, Flaw::GrantsUnderAnotherToken),
+        (Flaw::GrantsUnderAnotherToken, Flaw::GetUnguarded),
         (Flaw::NoEchoChallenge, Flaw::RstMatchedByMidOnly),
+        (Flaw::NoEchoChallenge, Flaw::RstMatchedLater),
+        (Flaw::RstMatchedLater, Flaw::RstMatchedByMidOnly),
+        (Flaw::RstMatchedByMidOnly, Flaw::RstMatchedLater),
+        (Flaw::MalformedChangesState, Flaw::MalformedClears),
+        (Flaw::BlockGapAccepted, Flaw::BlockMiddleGapAccepted),
         (Flaw::DropsCopies, Flaw::DedupMissing),
         (Flaw::DedupMissing, Flaw::DropsCopies),
+        (Flaw::DropsCopies, Flaw::DedupForgetsEarly),
+        (Flaw::DedupMissing, Flaw::DedupForgetsEarly),
+        (Flaw::DropsCopies, Flaw::DedupLastOnly),
+        (Flaw::DedupMissing, Flaw::DedupLastOnly),
     ];
     let mut wrong = Vec::new();
     for (flaw, dialogue) in DIALOGUES {
@@ -60,11 +74,23 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
             w.ask(A, &Req { code: Some(Code(code)), ..get("/protected") });
         }
     }),
+    (Flaw::IpatchUnguarded, |w| drop(w.ask(A, &Req { code: Some(Code::IPATCH), ..get("/protected") }))),
+    (Flaw::GrantsUnderAnotherToken, |w| drop(w.ask(A, &get("/protected").mid(9)))),
     (Flaw::GetUnguarded, |w| drop(w.ask(A, &get("/protected")))),
     (Flaw::DedupMissing, |w| {
         for _ in 0..5 {
             w.ask(A, &post("/counter").mid(7));
         }
+    }),
+    (Flaw::DedupForgetsEarly, |w| {
+        w.ask(A, &post("/counter").mid(7));
+        w.pass(Duration::from_millis(500));
+        w.ask(A, &post("/counter").mid(7));
+    }),
+    (Flaw::DedupLastOnly, |w| {
+        w.ask(A, &post("/counter").mid(7));
+        w.ask(A, &get("/time").mid(8));
+        w.ask(A, &post("/counter").mid(7));
     }),
     (Flaw::DropsCopies, |w| {
         for _ in 0..2 {
@@ -84,6 +110,19 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         w.reset(B, mid);
         w.pass(Duration::from_secs(60));
     }),
+    (Flaw::RstMatchedLater, |w| {
+        w.validate(A);
+        w.ask(A, &get("/time").observe(0));
+        w.pass(Duration::from_secs(1));
+        let mid = w.last_mid();
+        w.reset(B, mid);
+        w.pass(Duration::from_secs(60));
+    }),
+    (Flaw::MalformedClears, |w| {
+        w.ask(A, &put("/store", b"x"));
+        w.hex(A, "5f 01 12 34 0102");
+        w.ask(A, &get("/store"));
+    }),
     (Flaw::MalformedChangesState, |w| {
         w.ask(A, &get("/actuator"));
         w.hex(A, "5f 01 12 34 0102");
@@ -99,6 +138,11 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     (Flaw::BlockGapAccepted, |w| {
         w.ask(A, &put("/store", &[1; 16]).block1("0/1/16"));
         w.ask(A, &put("/store", &[1; 1]).block1("2/0/16"));
+    }),
+    (Flaw::BlockMiddleGapAccepted, |w| {
+        w.ask(A, &put("/store", &[1; 16]).block1("0/1/16"));
+        w.ask(A, &put("/store", &[1; 16]).block1("2/1/16"));
+        w.ask(A, &put("/store", &[1; 1]).block1("3/0/16"));
     }),
     (Flaw::BlockOverlapAccepted, |w| {
         w.ask(A, &put("/store", &[1; 32]).block1("0/1/32"));
