@@ -119,7 +119,7 @@ impl<'a> Links<'a> {
 
 impl<'a> WebLink<'a> {
     /// The path on this server that it leads to, with its query; `None` where it leads to itself, or to another server. Relative links
-    /// count from the anchor, or else from the root \[RFC 6690 §2.1\].
+    /// count from the anchor, or else from the root \[RFC 6690\].
     #[must_use]
     pub fn path(&self, origin: Origin) -> Option<String> {
         let base = self.anchor(origin).unwrap_or(Resource::root());

@@ -64,7 +64,7 @@ pub(crate) fn busy(packet: &Packet) -> bool {
     matches!(packet.fields.text("code"), Some("4.29" | "5.03")) || is_challenge(packet)
 }
 
-/// A 4.01 with Echo \[RFC 9175 §2.3\]: the same may be asked again.
+/// A 4.01 with Echo \[RFC 9175\]: the same may be asked again.
 pub(crate) fn is_challenge(packet: &Packet) -> bool {
     packet.fields.text("code") == Some("4.01") && packet.fields.find("echo").is_some()
 }

@@ -1,4 +1,4 @@
-//! Reference resolution \[RFC 3986 §5.2\]: which resource of a server a link leads to, and whether it is one of this server at all.
+//! Reference resolution \[RFC 3986\]: which resource of a server a link leads to, and whether it is one of this server at all.
 //!
 //! Paths come out as text that can be compared: without dot segments, and with every percent-encoding undone but those of the characters
 //! that would mean something else bare (`/ ? # %`).
@@ -23,7 +23,7 @@ pub(super) struct Resource {
 }
 
 impl Resource {
-    /// The origin itself: against it links are resolved that have no anchor \[RFC 6690 §2.1\].
+    /// The origin itself: against it links are resolved that have no anchor \[RFC 6690\].
     pub(super) const fn root() -> Resource {
         Resource { here: true, path: String::new(), query: None }
     }
@@ -57,7 +57,7 @@ impl Resource {
     }
 }
 
-/// A reference cut in its components \[RFC 3986 §3\]; the fragment, which names no other resource, left out.
+/// A reference cut in its components \[RFC 3986\]; the fragment, which names no other resource, left out.
 struct Parts<'a> {
     scheme: Option<&'a str>,
     authority: Option<&'a str>,
