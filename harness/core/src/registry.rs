@@ -19,8 +19,11 @@ pub struct Registry {
     /// Planted flaws: name and one line.
     pub flaws: Vec<(&'static str, &'static str)>,
     /// Whether a regular expression of a target file reads: the engine itself has none. `None`: whoever uses it will see.
-    pub pattern: Option<fn(&str) -> Result<(), String>>,
+    pub pattern: Option<Pattern>,
 }
+
+/// Whether a text is a regular expression, or why not.
+pub type Pattern = fn(&str) -> Result<(), String>;
 
 /// An in-process target that can be built: `build = "broker"`.
 #[derive(Clone, Copy)]
