@@ -48,8 +48,8 @@ fn clauses(root: &Path, files: &[PathBuf], wrong: &mut Vec<String>) {
 fn known_clauses(root: &Path) -> BTreeMap<String, String> {
     let text = fs::read_to_string(root.join("harness/core/src/clauses.txt"))
         .expect("harness/core/src/clauses.txt is in the repository");
-    let pairs = text.lines().filter_map(|line| line.split_once('\t'));
-    pairs.map(|(clause, duty)| (clause.to_string(), duty.to_string())).collect()
+    let rows = text.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+    rows.filter(|row| row.len() > 1).map(|row| (row[0].to_string(), row[1].to_string())).collect()
 }
 
 /// A scenario's level is no higher than what its clauses demand of a server, in each of its versions; or the target's own file says
@@ -280,11 +280,7 @@ mod tests {
             ["RFC 7252 §4.2", "RFC 7959 §4", "RFC 7641 §3.3.1"]
         );
         let ordinal = ["rfc7252", "4.2-1"].join(":");
-        assert_eq!(
-            cited(&ordinal),
-            [format!("RFC 7252 §{}", "4.2-1")],
-            "no clause has an ordinal: the list will not know it"
-        );
+        assert_eq!(cited(&ordinal), [format!("RFC 7252 §{}", "4.2-1")]);
         assert!(cited("MQTT5 only, MQTT3 too, RFC 7252 as a whole, RFC 8132: more methods").is_empty());
     }
 

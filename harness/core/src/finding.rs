@@ -149,11 +149,11 @@ impl TryFrom<String> for Repeats {
     }
 }
 
-/// How much a finding weighs. A crash or a hang is one whatever provoked it. What rests on a time of ours alone weighs one step less
-/// than its scenario says: no clause names that time.
+/// How much a finding weighs. A crash or a hang is one whatever provoked it. What rests on a time of ours alone, or on advice, weighs
+/// one step less than its scenario says.
 #[must_use]
-pub fn level(kind: FindingKind, scenario: Level, our_time: bool) -> Level {
-    match (kind, scenario, our_time) {
+pub fn level(kind: FindingKind, scenario: Level, lesser: bool) -> Level {
+    match (kind, scenario, lesser) {
         (FindingKind::Crash | FindingKind::Hang, ..) => Level::Must,
         (_, Level::Must, true) => Level::Should,
         (_, Level::Should, true) => Level::Hardening,

@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::clause;
 use crate::ids::EntryId;
 use crate::plan::{Plan, Recording};
 use crate::verdict::{Judgement, Violation};
@@ -149,7 +150,7 @@ pub fn judge<J: 'static>(
     ask: impl Fn(&J, &mut Tally),
 ) -> Judgement {
     let (mut armed, mut evidence) = (Vec::new(), Vec::new());
-    let (mut proven, mut by_our_time) = (Vec::new(), Vec::new());
+    let (mut whole, mut less) = (Vec::new(), Vec::new());
     for rule in rules {
         let Some(cited) = rule.clause(document) else { continue };
         let mut tally = Tally::default();
@@ -157,7 +158,7 @@ pub fn judge<J: 'static>(
         evidence.extend(tally.evidence);
         for breach in &tally.breaches {
             let violation = violation(rule, cited, breach);
-            if breach.our_time { by_our_time.push(violation) } else { proven.push(violation) }
+            if breach.our_time || is_advice(&violation.clause) { less.push(violation) } else { whole.push(violation) }
         }
         if tally.must + tally.must_not + tally.may > 0 {
             armed.push(count(rule, document, &tally));
@@ -165,9 +166,9 @@ pub fn judge<J: 'static>(
     }
     evidence.sort_unstable();
     evidence.dedup();
-    let broken = !proven.is_empty() || !by_our_time.is_empty();
+    let broken = !whole.is_empty() || !less.is_empty();
     let judgement = if broken {
-        Judgement::fail_by(oracle, proven, by_our_time)
+        Judgement::fail_by(oracle, whole, less)
     } else if evidence.is_empty() {
         Judgement::not_applicable(oracle, evidence, "no rule of the model was armed")
     } else {
@@ -175,6 +176,11 @@ pub fn judge<J: 'static>(
         Judgement::pass(oracle, evidence, alloc::format!("{held} rules of the model were armed and held"))
     };
     Judgement { armed, ..judgement }
+}
+
+/// Whether a clause gives advice (SHOULD), and lays no duty on a server.
+fn is_advice(clause: &str) -> bool {
+    clause::find(clause).is_some_and(|statement| matches!(statement.duty, "should" | "may"))
 }
 
 fn violation<J>(rule: &Rule<J>, cited: &str, breach: &Breach) -> Violation {
@@ -199,13 +205,13 @@ fn count<J>(rule: &Rule<J>, document: &str, tally: &Tally) -> Armed {
     }
 }
 
-/// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed. What only our patience shows
-/// is left out beside what is proven, as within one judgement.
+/// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed. What weighs less is left out
+/// beside what has its whole weight, as within one judgement.
 #[must_use]
 pub fn both(a: Judgement, b: Judgement) -> Judgement {
-    let second = a.verdict.and(b.verdict) != a.verdict || (a.verdict == b.verdict && a.our_time && !b.our_time);
+    let second = a.verdict.and(b.verdict) != a.verdict || (a.verdict == b.verdict && a.lesser && !b.lesser);
     let (mut worse, other) = if second { (b, a) } else { (a, b) };
-    if (other.verdict, other.our_time) == (worse.verdict, worse.our_time) {
+    if (other.verdict, other.lesser) == (worse.verdict, worse.lesser) {
         worse.violations.extend(other.violations);
         worse.evidence.extend(other.evidence);
     }

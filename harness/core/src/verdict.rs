@@ -115,9 +115,10 @@ pub struct Judgement {
     /// What was seen and breaks no rule, yet is worth an eye: exceptions that the target caught and logged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
-    /// The FAIL rests on nothing but a time that we chose: the clause names none, so a target that is slow and right looks alike.
-    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
-    pub our_time: bool,
+    /// The FAIL weighs one step less than its scenario says: it rests on nothing but a time that we chose, where a target that is slow
+    /// and right looks alike, or on a clause that is advice (SHOULD).
+    #[serde(default, alias = "our_time", skip_serializing_if = "core::ops::Not::not")]
+    pub lesser: bool,
     /// For a model: how often each of its rules was armed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub armed: Vec<crate::model::Armed>,
@@ -138,7 +139,7 @@ impl Judgement {
             evidence,
             violations: Vec::new(),
             remarks: Vec::new(),
-            our_time: false,
+            lesser: false,
             armed: Vec::new(),
         }
     }
@@ -164,7 +165,7 @@ impl Judgement {
             evidence: Vec::new(),
             violations,
             remarks: Vec::new(),
-            our_time: false,
+            lesser: false,
             armed: Vec::new(),
         }
     }
@@ -176,15 +177,15 @@ impl Judgement {
         self
     }
 
-    /// FAIL by what was proven; by what only a time of ours shows, where nothing was.
+    /// FAIL by what has its whole weight; by what weighs less, where nothing has.
     ///
     /// # Panics
     /// As [`Judgement::fail`], where both are empty.
     #[must_use]
-    pub fn fail_by(oracle: &str, proven: Vec<Violation>, by_our_time: Vec<Violation>) -> Judgement {
-        let our_time = proven.is_empty();
-        let violations = if our_time { by_our_time } else { proven };
-        Judgement { our_time, ..Judgement::fail(oracle, violations) }
+    pub fn fail_by(oracle: &str, whole: Vec<Violation>, less: Vec<Violation>) -> Judgement {
+        let lesser = whole.is_empty();
+        let violations = if lesser { less } else { whole };
+        Judgement { lesser, ..Judgement::fail(oracle, violations) }
     }
 
     /// There is nothing to judge, and the entries show it.
@@ -204,7 +205,7 @@ impl Judgement {
             evidence: Vec::new(),
             violations: Vec::new(),
             remarks: Vec::new(),
-            our_time: false,
+            lesser: false,
             armed: Vec::new(),
         }
     }

@@ -82,11 +82,12 @@ fn of_run(run: Option<&PathBuf>) -> Result<ExitCode, Failure> {
 }
 
 fn statement(of: Statement, armed: Option<&ArmedRow>) -> Row {
-    let state = match (armed, of.duty) {
-        (Some(row), _) if row.broken > 0 => format!("broken {} of {}", row.broken, row.armed),
-        (Some(row), _) => format!("armed {}", row.armed),
-        (None, "client") => "not asked: it binds clients".to_owned(),
-        (None, _) => "not armed".to_owned(),
+    let state = match (armed, of.unseen, of.duty) {
+        (Some(row), ..) if row.broken > 0 => format!("broken {} of {}", row.broken, row.armed),
+        (Some(row), ..) => format!("armed {}", row.armed),
+        (None, "", "client") => "not asked: it binds clients".to_owned(),
+        (None, "", _) => "not armed".to_owned(),
+        (None, why, _) => format!("not asked: {why}"),
     };
     let by = armed.map(|row| row.by.join(", ")).unwrap_or_default();
     row([of.clause, of.duty, &state, &by])

@@ -181,6 +181,8 @@ impl<'a> Assoc<'a> {
 pub(super) struct Facts<'a> {
     pub record: &'a Record<'a>,
     pub assocs: Vec<Assoc<'a>>,
+    /// Somebody asked for something to be deleted.
+    pub deletes: bool,
     until: Moment,
 }
 
@@ -199,7 +201,9 @@ impl<'a> Facts<'a> {
             let who = (connection.fleet, connection.member);
             assocs.push(Assoc::new(who, packets, connection.closed.map(|(moment, ..)| moment), clean));
         }
-        Facts { record, assocs, until }
+        let deletes = |assoc: &Assoc<'_>| assoc.said().any(|(_, said)| said.text("method") == Some("delete"));
+        let deletes = assocs.iter().any(deletes);
+        Facts { record, assocs, deletes, until }
     }
 
     /// Whether nothing can come any more by `by` that was on its way, or being built, when something of ours left at `since`: the target

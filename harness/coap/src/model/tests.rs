@@ -10,7 +10,9 @@ use proofhouse_core::value::Value;
 
 use super::ORACLE;
 
+mod methods;
 mod observing;
+mod stored;
 
 const TARGET: &str =
     "format = 1\nkind = \"remote\"\n[[endpoint]]\nname = \"udp\"\nprotocol = \"coap\"\naddress = \"127.0.0.1:5683\"\n";
@@ -217,7 +219,8 @@ fn options_are_kept_refused_or_ignored() {
     let format = |id: i64| [("content_format", Value::Int(id))];
     answered("accept-is-kept", "get", &[("accept", Value::Int(50))], ("2.05", &format(50)), ("2.05", &format(0)));
     let option = |number: i64| [("options", Value::List([Value::Int(number)].to_vec()))];
-    answered("critical-option-refused", "get", &option(65_001), ("4.02", &[]), ("2.05", &[]));
+    let which = [("payload", Value::from("65001"))];
+    answered("critical-option-refused", "get", &option(65_001), ("4.02", &which), ("2.05", &[]));
     answered("elective-option-ignored", "get", &option(65_000), ("2.05", &[]), ("4.02", &[]));
 }
 
@@ -258,7 +261,9 @@ fn a_location_is_plain_an_empty_message_empty_and_a_diagnostic_text() {
 
 #[test]
 fn a_block_is_the_one_that_was_asked_for_in_a_size_that_was() {
-    let block = |text: &str, len: usize| [("block2", Value::from(text)), ("payload", Value::Bytes(vec_of(len)))];
+    let block = |text: &str, len: usize| {
+        [("block2", Value::from(text)), ("payload", Value::Bytes(vec_of(len))), ("etag", "01".into())]
+    };
     let asked = |text: &str| [("block2", Value::from(text))];
     answered(
         "block-within-size",

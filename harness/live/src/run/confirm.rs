@@ -353,7 +353,7 @@ impl Campaign<'_> {
             signature: suspicion.shown.signature.clone(),
             verdict: if counted.confirmed { Standing::Confirmed } else { Standing::Suspicion },
             kind: suspicion.shown.kind,
-            level: level(suspicion.shown.kind, about.level, suspicion.shown.our_time),
+            level: level(suspicion.shown.kind, about.level, suspicion.shown.lesser),
             title: title(suspicion.shown.kind, violation, plan),
             scenario: plan.id.clone(),
             case: plan.case.clone(),

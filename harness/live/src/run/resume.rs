@@ -95,8 +95,8 @@ pub struct Shown {
     pub kind: FindingKind,
     /// Id of the oracle.
     pub oracle: String,
-    /// Nothing but a time of ours shows it.
-    pub our_time: bool,
+    /// It weighs one step less than its scenario says.
+    pub lesser: bool,
     /// The arm whose transcript shows it.
     pub arm: Arm,
     /// What was seen.
@@ -113,7 +113,7 @@ pub fn shown(about_kind: Option<FindingKind>, judgements: &[Judgement], registry
             signature: Signature::of(kind, &judgement.oracle, violation),
             kind,
             oracle: judgement.oracle.clone(),
-            our_time: judgement.our_time,
+            lesser: judgement.lesser,
             arm: judgement.arm,
             violation: violation.clone(),
         };

@@ -2,19 +2,20 @@
 use alloc::format;
 
 use super::content::answered;
-use super::{Breach, Facts, Row, Seen, Tally};
+use super::messages::is_notification;
+use super::{Assoc, Breach, Facts, Row, Seen, Tally};
 use crate::names::BlockWords;
 
 pub(super) const RULES: &[Row] = &[
     Row {
         id: "block-within-size",
-        clauses: &["RFC 7959 §2.4"],
+        clauses: &["RFC 7959 §2.4-3"],
         doc: "a block is no larger than the size that was asked for",
         judge: block_within_size,
     },
     Row {
         id: "block-is-full",
-        clauses: &["RFC 7959 §2.3"],
+        clauses: &["RFC 7959 §2.3-1"],
         doc: "a block that more follow is exactly as long as its size, and no block is longer",
         judge: block_is_full,
     },
@@ -26,7 +27,7 @@ pub(super) const RULES: &[Row] = &[
     },
     Row {
         id: "collecting-has-no-block2",
-        clauses: &["RFC 7959 §2.3"],
+        clauses: &["RFC 7959 §2.3-4"],
         doc: "while a body is still being collected the response has no Block2",
         judge: collecting_has_no_block2,
     },
@@ -37,8 +38,26 @@ pub(super) const RULES: &[Row] = &[
         judge: block1_is_echoed,
     },
     Row {
+        id: "block-sizes-agree",
+        clauses: &["RFC 7959 §2.4-6"],
+        doc: "the blocks of one transfer have one size, but for the first and the last",
+        judge: block_sizes_agree,
+    },
+    Row {
+        id: "block-has-etag",
+        clauses: &["RFC 7959 §2.4-7"],
+        doc: "one of several blocks has an ETag",
+        judge: block_has_etag,
+    },
+    Row {
+        id: "gap-is-refused",
+        clauses: &["RFC 7959 §2.5-2"],
+        doc: "the last block of a body whose earlier blocks are missing is refused",
+        judge: gap_is_refused,
+    },
+    Row {
         id: "reserved-size-refused",
-        clauses: &["RFC 7959 §2.2"],
+        clauses: &["RFC 7959 §2.2-2"],
         doc: "the reserved size exponent 7 gives 4.00",
         judge: reserved_size_refused,
     },
@@ -51,7 +70,9 @@ fn block(seen: &Seen<'_>, option: &str) -> Option<(u64, bool, u64)> {
 }
 
 fn block_within_size(facts: &Facts<'_>, tally: &mut Tally) {
-    for (_, request, seen) in answered(facts).filter(|(_, request, _)| !request.has("block1")) {
+    let own =
+        |(_, request, seen): &(&Assoc<'_>, &Seen<'_>, &Seen<'_>)| !request.has("block1") && !is_notification(seen);
+    for (_, request, seen) in answered(facts).filter(own) {
         let (Some((_, _, asked)), Some((_, _, given))) = (block(request, "block2"), block(seen, "block2")) else {
             continue;
         };
@@ -119,6 +140,68 @@ fn block1_is_echoed(facts: &Facts<'_>, tally: &mut Tally) {
             )
         });
         tally.must(seen.id(), breach);
+    }
+}
+
+/// Blocks after the first, asked for in one size by one of us, one after the other.
+fn block_sizes_agree(facts: &Facts<'_>, tally: &mut Tally) {
+    let mut last: Option<(&Assoc<'_>, &Seen<'_>, &Seen<'_>)> = None;
+    for (assoc, request, seen) in
+        answered(facts).filter(|(_, request, seen)| seen.succeeds() && !request.has("observe"))
+    {
+        let (Some((asked, _, wanted)), Some((_, more, size))) = (block(request, "block2"), block(seen, "block2"))
+        else {
+            last = None;
+            continue;
+        };
+        let before = last.replace((assoc, request, seen)).filter(|(of, ..)| of.who == assoc.who);
+        let Some((_, asked_before, seen_before)) = before else { continue };
+        let (Some((number, _, same)), Some((_, _, size_before))) =
+            (block(asked_before, "block2"), block(seen_before, "block2"))
+        else {
+            continue;
+        };
+        let follows = number > 0 && asked == number + 1 && same == wanted && more;
+        if follows && asked_before.text("path") == request.text("path") {
+            let what = || format!("a block of size {size} after one of {size_before}");
+            let breach = (size != size_before).then(|| Breach::seen("block2", what(), &[seen_before.id(), seen.id()]));
+            tally.must(seen.id(), breach);
+        }
+    }
+}
+
+fn block_has_etag(facts: &Facts<'_>, tally: &mut Tally) {
+    for (_, request, seen) in
+        answered(facts).filter(|(_, request, seen)| seen.code() == "2.05" && !request.has("observe"))
+    {
+        let Some((number, more, _)) = block(seen, "block2") else { continue };
+        if number > 0 || more {
+            let what = "one of several blocks, without an ETag";
+            let breach = (!seen.has("etag")).then(|| Breach::seen("block2", what, &[request.id(), seen.id()]));
+            tally.must(seen.id(), breach);
+        }
+    }
+}
+
+/// A server that has never asked for more (2.31) may take each block for itself (RFC 7959 §2.3).
+fn gap_is_refused(facts: &Facts<'_>, tally: &mut Tally) {
+    let collects = facts.assocs.iter().any(|assoc| assoc.heard().any(|(_, seen)| seen.code() == "2.31"));
+    for (assoc, request, seen) in answered(facts).filter(|_| collects) {
+        let Some((number, false, size)) = block(request, "block1") else { continue };
+        let part_of = |said: &Seen<'_>| {
+            said.id() < request.id() && said.text("path") == request.text("path") && said.has("block1")
+        };
+        // The first block was never said: whatever sizes were used since, there is nothing that this one ends.
+        let began = assoc
+            .said()
+            .filter(|(_, said)| part_of(said))
+            .any(|(_, said)| block(said, "block1").is_none_or(|(number, ..)| number == 0));
+        if number > 0 && !began {
+            let what =
+                || format!("{} for the last block, and the first {} bytes were never sent", seen.code(), number * size);
+            let breach = seen.succeeds().then(|| Breach::seen("block1", what(), &[request.id(), seen.id()]));
+            tally.must_not(seen.id(), breach);
+        }
     }
 }
 

@@ -1,68 +1,89 @@
 //! Requests and responses: methods, options, conditions, codes.
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 
 use proofhouse_core::ids::EntryId;
 use proofhouse_core::value::Value;
 
 use super::{Assoc, Breach, Facts, Row, Seen, Tally};
+use crate::codec::rules::OPTION_UNKNOWN;
 
 /// Code of a response to a block that more are to follow.
-const CONTINUE: &str = "2.31";
+pub(super) const CONTINUE: &str = "2.31";
 
 pub(super) const RULES: &[Row] = &[
     Row {
         id: "valid-has-etag",
-        clauses: &["RFC 7252 §5.9.1.3"],
+        clauses: &["RFC 7252 §5.9.1.3-1"],
         doc: "2.03 has an ETag and no payload",
         judge: valid_has_etag,
     },
     Row {
         id: "valid-is-asked-for",
-        clauses: &["RFC 7252 §5.9.1.3"],
+        clauses: &["RFC 7252 §5.9.1.3-1"],
         doc: "2.03 answers a request with the ETag that it names",
         judge: valid_is_asked_for,
     },
-    Row { id: "one-etag", clauses: &["RFC 7252 §5.10.6.1"], doc: "a response has at most one ETag", judge: one_etag },
+    Row {
+        id: "one-etag", clauses: &["RFC 7252 §5.10.6.1-1"], doc: "a response has at most one ETag", judge: one_etag
+    },
     Row {
         id: "accept-is-kept",
-        clauses: &["RFC 7252 §5.10.4"],
+        clauses: &["RFC 7252 §5.10.4-1"],
         doc: "a response has the Content-Format that was accepted, or 4.06 comes",
         judge: accept_is_kept,
     },
     Row {
         id: "critical-option-refused",
-        clauses: &["RFC 7252 §5.4.1"],
-        doc: "a critical option that nobody knows is refused",
-        judge: critical_option_refused,
+        clauses: &["RFC 7252 §5.4.1-2"],
+        doc: "a CON request with a critical option that nobody knows is refused",
+        judge: |facts, tally| critical_option_refused(facts, tally, "con"),
+    },
+    Row {
+        id: "critical-option-in-non-rejected",
+        clauses: &["RFC 7252 §5.4.1-5"],
+        doc: "a NON request with a critical option that nobody knows is rejected",
+        judge: |facts, tally| critical_option_refused(facts, tally, "non"),
+    },
+    Row {
+        id: "bad-option-says-which",
+        clauses: &["RFC 7252 §5.4.1-3"],
+        doc: "4.02 says in words which option it is about",
+        judge: bad_option_says_which,
+    },
+    Row {
+        id: "too-large-says-size",
+        clauses: &["RFC 7252 §5.9.2.9-1", "RFC 7959 §2.9.3-1"],
+        doc: "4.13 has the Size1 that would be taken",
+        judge: too_large_says_size,
     },
     Row {
         id: "elective-option-ignored",
-        clauses: &["RFC 7252 §5.4.1"],
+        clauses: &["RFC 7252 §5.4.1-1"],
         doc: "an elective option that nobody knows is ignored",
         judge: elective_option_ignored,
     },
     Row {
         id: "failed-condition",
-        clauses: &["RFC 7252 §5.10.8"],
-        doc: "If-None-Match on a resource that is there gives 4.12",
+        clauses: &["RFC 7252 §5.10.8-1", "RFC 7252 §5.10.8-2"],
+        doc: "If-None-Match on a resource that is there, and If-Match with a tag that none has, give 4.12",
         judge: failed_condition,
     },
     Row {
         id: "location-is-plain",
-        clauses: &["RFC 7252 §5.10.7"],
+        clauses: &["RFC 7252 §5.10.7-2"],
         doc: "a Location-Path has no segment . or ..",
         judge: location_is_plain,
     },
     Row {
         id: "no-payload-where-none",
-        clauses: &["RFC 7252 §5.5"],
-        doc: "2.03 and Empty messages have no payload",
+        clauses: &["RFC 7252 §4.1-1"],
+        doc: "an Empty message ends with its message id",
         judge: no_payload_where_none,
     },
     Row {
         id: "diagnostic-is-text",
-        clauses: &["RFC 7252 §5.5.2"],
+        clauses: &["RFC 7252 §5.5.2-1"],
         doc: "a diagnostic payload is UTF-8",
         judge: diagnostic_is_text,
     },
@@ -132,34 +153,52 @@ fn accept_is_kept(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// Requests that are legal but for options that have no name here, all of one class.
+/// Requests that are legal but for options that have no name here, all of one class; each with its response.
 fn unknown<'f, 'a>(facts: &'f Facts<'a>, critical: bool) -> impl Iterator<Item = (&'f Seen<'a>, &'f Seen<'a>)> {
     // Numbers of the experimental range mean nothing to anybody (RFC 7252 §12.2).
     let odd =
         move |value: &Value| value.as_int().is_some_and(|number| number >= 65_000 && (number % 2 == 1) == critical);
-    let all = facts.assocs.iter().filter(|assoc| assoc.clean);
-    all.flat_map(move |assoc| {
-        let fits = move |request: &Seen<'_>| {
-            let options = request.packet.fields.find("options").map_or(&[][..], Value::as_slice);
-            !options.is_empty()
-                && options.iter().all(odd)
-                && request.packet.malformed.is_empty()
-                && !request.has("version")
-                && !request.has("raw")
-        };
+    let fits = move |request: &Seen<'_>| {
+        let options = request.packet.fields.find("options").map_or(&[][..], Value::as_slice);
+        let malformed = &request.packet.malformed;
+        !options.is_empty()
+            && options.iter().all(odd)
+            && (malformed.is_empty() || (critical && malformed.contains(OPTION_UNKNOWN.what)))
+            && !request.has("version")
+            && !request.has("raw")
+    };
+    facts.assocs.iter().filter(|assoc| assoc.clean).flat_map(move |assoc| {
         let exchanges = assoc.exchanges.iter().map(move |exchange| (exchange, &assoc.packets[exchange.request]));
-        exchanges
-            .filter(move |(_, request)| fits(request))
-            .filter_map(move |(exchange, request)| exchange.responses.first().map(|at| (request, &assoc.packets[*at])))
+        let fitting = exchanges.filter(move |(_, request)| fits(request));
+        fitting.filter_map(move |(exchange, request)| {
+            let own = exchange.responses.iter().find(|at| assoc.is_for(exchange, **at))?;
+            Some((request, &assoc.packets[*own]))
+        })
     })
 }
 
-fn critical_option_refused(facts: &Facts<'_>, tally: &mut Tally) {
-    for (request, seen) in unknown(facts, true) {
-        let place = format!("{}/{}", request.message(), request.text("method").unwrap_or("?"));
+fn critical_option_refused(facts: &Facts<'_>, tally: &mut Tally, message: &str) {
+    for (request, seen) in unknown(facts, true).filter(|(request, _)| request.message() == message) {
+        let place = format!("{message}/{}", request.text("method").unwrap_or("?"));
         let breach = seen.succeeds().then(|| {
             Breach::seen(place, format!("{} with an unknown critical option", seen.code()), &[request.id(), seen.id()])
         });
+        tally.must(seen.id(), breach);
+    }
+}
+
+fn bad_option_says_which(facts: &Facts<'_>, tally: &mut Tally) {
+    let refused = |(request, seen): &(&Seen<'_>, &Seen<'_>)| request.message() == "con" && seen.code() == "4.02";
+    for (request, seen) in unknown(facts, true).filter(refused) {
+        let mute = seen.payload().is_empty();
+        let breach = mute.then(|| Breach::seen("4.02", "4.02 without a word", &[request.id(), seen.id()]));
+        tally.must(seen.id(), breach);
+    }
+}
+
+fn too_large_says_size(facts: &Facts<'_>, tally: &mut Tally) {
+    for seen in responses(facts).filter(|seen| seen.code() == "4.13") {
+        let breach = (!seen.has("size1")).then(|| Breach::seen("4.13", "4.13 without Size1", &[seen.id()]));
         tally.must(seen.id(), breach);
     }
 }
@@ -172,36 +211,41 @@ fn elective_option_ignored(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// A PUT with If-None-Match where the same association has just seen the resource, and nobody has deleted anything.
+/// A PUT with If-None-Match where the same association has just seen the resource, and nobody has deleted anything; and any request with
+/// an If-Match that no ETag of the target is, and that does not ask for mere existence.
 fn failed_condition(facts: &Facts<'_>, tally: &mut Tally) {
-    let deletes = facts.assocs.iter().any(|assoc| assoc.said().any(|(_, said)| said.text("method") == Some("delete")));
-    if deletes {
-        return;
-    }
+    let tags: BTreeSet<&str> = responses(facts).filter_map(|seen| seen.text("etag")).collect();
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         let there = there(assoc);
         for (exchange, request) in assoc.legal() {
-            if !request.has("if_none_match") || request.text("method") != Some("put") {
-                continue;
-            }
+            let known = || there.get(&request.text("path")).is_some_and(|first| *first < request.id());
+            let fails = if request.has("if_none_match") {
+                request.text("method") == Some("put") && !facts.deletes && known()
+            } else {
+                request.text("if_match").is_some_and(|tag| !tag.is_empty() && !tags.contains(tag))
+            };
             let sure = exchange.responses.iter().filter(|at| assoc.is_for(exchange, **at));
-            for seen in sure.map(|at| &assoc.packets[*at]) {
-                let known = there.get(&request.text("path")).is_some_and(|first| *first < request.id());
+            for seen in sure.map(|at| &assoc.packets[*at]).filter(|_| has_condition(request)) {
                 // 2.31 collects: what is to be stored is not there yet, and nothing is decided.
-                if !known || seen.code() == CONTINUE {
+                if !fails || seen.code() == CONTINUE {
                     tally.may();
                     continue;
                 }
-                let what = || format!("{} although the resource is there", seen.code());
-                let breach = seen.succeeds().then(|| Breach::seen("put", what(), &[request.id(), seen.id()]));
+                let method = request.text("method").unwrap_or("?");
+                let what = || format!("{} although the condition fails", seen.code());
+                let breach = seen.succeeds().then(|| Breach::seen(method, what(), &[request.id(), seen.id()]));
                 tally.must_not(seen.id(), breach);
             }
         }
     }
 }
 
+fn has_condition(request: &Seen<'_>) -> bool {
+    request.has("if_match") || (request.has("if_none_match") && request.text("method") == Some("put"))
+}
+
 /// The paths at which an association has seen a resource, each with the first entry that shows it.
-fn there<'a>(assoc: &Assoc<'a>) -> BTreeMap<Option<&'a str>, EntryId> {
+pub(super) fn there<'a>(assoc: &Assoc<'a>) -> BTreeMap<Option<&'a str>, EntryId> {
     let mut there = BTreeMap::new();
     for (exchange, request) in assoc.legal() {
         let shows = ["get", "put"].contains(&request.text("method").unwrap_or("")) && !request.has("query");

@@ -8,72 +8,72 @@ use proofhouse_core::time::Duration;
 use super::{Breach, EXCHANGE_LIFETIME, Facts, PATIENCE, Row, Seen, Tally};
 
 /// The least that ACK_TIMEOUT should be set to (1 s, RFC 7252 §4.8.1; 2 s where nobody sets it), less what two clocks may differ by.
-const ACK_TIMEOUT_MIN: Duration = Duration::from_millis(900);
+pub(super) const ACK_TIMEOUT_MIN: Duration = Duration::from_millis(900);
 
 pub(super) const RULES: &[Row] = &[
     Row {
         id: "well-formed",
-        clauses: &["RFC 7252 §3", "RFC 7252 §3.1", "RFC 7252 §4.1"],
+        clauses: &["RFC 7252 §3-1", "RFC 7252 §3-3", "RFC 7252 §3.1-1"],
         doc: "every message of the server is well formed",
         judge: well_formed,
     },
     Row {
         id: "token-is-echoed",
-        clauses: &["RFC 7252 §5.3.1"],
+        clauses: &["RFC 7252 §5.3.1-1", "RFC 7252 §5.3.2-3"],
         doc: "a response has the token of a request",
         judge: token_is_echoed,
     },
     Row {
         id: "mid-is-matched",
-        clauses: &["RFC 7252 §4.2", "RFC 7252 §4.4"],
+        clauses: &["RFC 7252 §4.2-2", "RFC 7252 §4.2-3", "RFC 7252 §4.4-1"],
         doc: "ACK and RST have the message id of a message of ours",
         judge: mid_is_matched,
     },
     Row {
         id: "piggybacked-matches-both",
-        clauses: &["RFC 7252 §5.3.2"],
+        clauses: &["RFC 7252 §5.3.2-2"],
         doc: "a response in an ACK has message id and token of one request",
         judge: piggybacked_matches_both,
     },
     Row {
         id: "non-is-not-acknowledged",
-        clauses: &["RFC 7252 §4.3"],
+        clauses: &["RFC 7252 §4.3-2"],
         doc: "a NON is not acknowledged",
         judge: non_is_not_acknowledged,
     },
     Row {
         id: "con-is-acknowledged",
-        clauses: &["RFC 7252 §4.2"],
+        clauses: &["RFC 7252 §4.2-1"],
         doc: "a CON is acknowledged or reset",
         judge: con_is_acknowledged,
     },
     Row {
         id: "ping-is-reset",
-        clauses: &["RFC 7252 §4.2"],
+        clauses: &["RFC 7252 §4.2-1", "RFC 7252 §4.2-3"],
         doc: "an Empty CON is answered by RST",
         judge: ping_is_reset,
     },
     Row {
         id: "separate-after-empty-ack",
-        clauses: &["RFC 7252 §5.2.2"],
+        clauses: &["RFC 7252 §5.2.2-1"],
         doc: "after an Empty ACK the response never comes in another ACK",
         judge: separate_after_empty_ack,
     },
     Row {
         id: "own-mid-not-reused",
-        clauses: &["RFC 7252 §4.4"],
+        clauses: &["RFC 7252 §4.4-2"],
         doc: "a message id of the server is not used again for another message within EXCHANGE_LIFETIME",
         judge: own_mid_not_reused,
     },
     Row {
         id: "sent-again-in-time",
-        clauses: &["RFC 7252 §4.2"],
+        clauses: &["RFC 7252 §4.2-6"],
         doc: "a CON of the server is sent again at least ACK_TIMEOUT apart",
         judge: sent_again_in_time,
     },
     Row {
         id: "acknowledged-is-not-sent-again",
-        clauses: &["RFC 7252 §5.2.2"],
+        clauses: &["RFC 7252 §5.2.2-4"],
         doc: "our ACK or RST stops the retransmission of a response",
         judge: acknowledged_is_not_sent_again,
     },
@@ -91,9 +91,14 @@ fn well_formed(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
+/// A response of the server's own time, which may follow a first one.
+pub(super) fn is_notification(seen: &Seen<'_>) -> bool {
+    seen.is("response") && seen.message() != "ack" && seen.has("observe")
+}
+
 fn token_is_echoed(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
-        for (at, seen) in assoc.heard().filter(|(_, seen)| seen.is("response")) {
+        for (at, seen) in assoc.heard().filter(|(_, seen)| seen.is("response") && !is_notification(seen)) {
             let known = assoc.token_before(seen.token(), at);
             if !known && assoc.odd_before(at) {
                 tally.may();

@@ -5,13 +5,30 @@ use super::facts::{Assoc, EXCHANGE_LIFETIME, Exchange, Facts, PATIENCE, Seen};
 
 mod blocks;
 mod content;
+mod copies;
+mod discovery;
+mod malformed;
 mod messages;
+mod methods;
+mod notices;
 mod observing;
+mod stored;
 
 type Row = Rule<for<'a> fn(&Facts<'a>, &mut Tally)>;
 
 /// Every rule of the model.
 pub(super) fn all() -> impl Iterator<Item = &'static Row> {
-    let tables = [messages::RULES, content::RULES, observing::RULES, blocks::RULES];
+    let tables = [
+        messages::RULES,
+        copies::RULES,
+        malformed::RULES,
+        methods::RULES,
+        content::RULES,
+        stored::RULES,
+        discovery::RULES,
+        observing::RULES,
+        notices::RULES,
+        blocks::RULES,
+    ];
     tables.into_iter().flatten()
 }

@@ -9,55 +9,57 @@ use super::content::answered;
 use super::{Assoc, Breach, Exchange, Facts, Row, Seen, Tally};
 
 /// How long an observer waits for the notification of a change when another has had his.
-const CHANGE: Duration = Duration::from_secs(6);
+pub(super) const CHANGE: Duration = Duration::from_secs(6);
 
 pub(super) const RULES: &[Row] = &[
     Row {
         id: "notifications-rise",
-        clauses: &["RFC 7641 §4.4"],
+        clauses: &["RFC 7641 §4.4-3", "RFC 7641 §4.4-1", "RFC 7641 §4.4-2"],
         doc: "the sequence numbers of notifications rise",
         judge: notifications_rise,
     },
     Row {
         id: "only-success-has-observe",
-        clauses: &["RFC 7641 §4.2"],
+        clauses: &["RFC 7641 §4.2-6"],
         doc: "a notification that is no success has no Observe",
         judge: only_success_has_observe,
     },
     Row {
         id: "one-format",
-        clauses: &["RFC 7641 §4.2"],
+        clauses: &["RFC 7641 §4.2-4"],
         doc: "notifications have the Content-Format of the first response",
         judge: one_format,
     },
     Row {
         id: "deregistered",
-        clauses: &["RFC 7641 §4.1"],
+        clauses: &["RFC 7641 §4.1-6", "RFC 7641 §4.1-5"],
         doc: "after a deregistration no notification comes, and its response has no Observe",
         judge: deregistered,
     },
     Row {
         id: "reset-ends-it",
-        clauses: &["RFC 7641 §4.5"],
+        clauses: &["RFC 7641 §4.5-4"],
         doc: "a reset of a notification ends the observation",
         judge: reset_ends_it,
     },
     Row {
         id: "not-observed-unasked",
-        clauses: &["RFC 7641 §4.1"],
+        clauses: &["RFC 7641 §4.1-4"],
         doc: "a response to a request without Observe has none",
         judge: not_observed_unasked,
     },
     Row {
         id: "every-observer-is-told",
-        clauses: &["RFC 7641 §4.1", "RFC 7641 §4.5"],
+        clauses: &["RFC 7641 §4.1-1"],
         doc: "a change of the resource reaches every observer",
         judge: every_observer_is_told,
     },
 ];
 
 /// Registrations that were taken: the exchange, its request, and the responses with and after the first.
-fn observations<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Assoc<'a>, &'f Exchange, &'f Seen<'a>)> {
+pub(super) fn observations<'f, 'a>(
+    facts: &'f Facts<'a>,
+) -> impl Iterator<Item = (&'f Assoc<'a>, &'f Exchange, &'f Seen<'a>)> {
     facts.assocs.iter().filter(|assoc| assoc.clean).flat_map(|assoc| {
         // Of a token that registers again nobody can say which registration a notification is of.
         let asked = assoc.legal().filter(|(exchange, request)| {
@@ -73,7 +75,7 @@ fn observations<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Assoc
     })
 }
 
-fn told<'f, 'a>(assoc: &'f Assoc<'a>, exchange: &'f Exchange) -> impl Iterator<Item = &'f Seen<'a>> {
+pub(super) fn told<'f, 'a>(assoc: &'f Assoc<'a>, exchange: &'f Exchange) -> impl Iterator<Item = &'f Seen<'a>> {
     exchange.responses.iter().map(|at| &assoc.packets[*at])
 }
 

@@ -75,7 +75,9 @@ fn after_a_deregistration_only_what_was_on_its_way_comes() {
         deregister(film, false);
         film.at(3_000);
         told(film, 0, "con", 8, 2, "second");
+        film.at(4_000);
         told(film, 0, "con", 9, 3, "third");
+        film.at(5_000);
         if wrong {
             told(film, 0, "con", 10, 4, "fourth");
         }

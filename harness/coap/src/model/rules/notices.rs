@@ -1,0 +1,186 @@
+//! Notifications: their form, how many are on their way, and that the latest comes (RFC 7641 §4).
+use alloc::format;
+use alloc::vec::Vec;
+
+use super::messages::{ACK_TIMEOUT_MIN, is_notification};
+use super::observing::{CHANGE, observations, told};
+use super::stored::latest_put;
+use super::{Breach, Facts, Row, Seen, Tally};
+use crate::names::BlockWords;
+
+pub(super) const RULES: &[Row] = &[
+    Row {
+        id: "notification-has-its-token",
+        clauses: &["RFC 7641 §4.2-1"],
+        doc: "a notification has the token of the request that registered for it",
+        judge: notification_has_its_token,
+    },
+    Row {
+        id: "notification-is-content",
+        clauses: &["RFC 7641 §4.2-2"],
+        doc: "a notification that succeeds is 2.05 or 2.03",
+        judge: notification_is_content,
+    },
+    Row {
+        id: "notification-has-number",
+        clauses: &["RFC 7641 §4.2-6"],
+        doc: "a notification that succeeds has an Observe option",
+        judge: notification_has_number,
+    },
+    Row {
+        id: "error-ends-observation",
+        clauses: &["RFC 7641 §4.2-3"],
+        doc: "after a notification that is an error no other comes",
+        judge: error_ends_observation,
+    },
+    Row {
+        id: "one-notification-at-a-time",
+        clauses: &["RFC 7641 §4.5.1-1"],
+        doc: "a second CON notification waits for the acknowledgement of the first",
+        judge: one_notification_at_a_time,
+    },
+    Row {
+        id: "latest-state-is-told",
+        clauses: &["RFC 7641 §4.5-3"],
+        doc: "an observer is told what the resource is in the end",
+        judge: latest_state_is_told,
+    },
+    Row {
+        id: "notification-block-within-size",
+        clauses: &["RFC 7959 §2.6-1"],
+        doc: "the blocks of notifications are no larger than the registration asked for",
+        judge: notification_block_within_size,
+    },
+    Row {
+        id: "observed-block-has-etag",
+        clauses: &["RFC 7959 §2.6-2"],
+        doc: "a notification that is one of several blocks has an ETag",
+        judge: observed_block_has_etag,
+    },
+];
+
+fn notification_has_its_token(facts: &Facts<'_>, tally: &mut Tally) {
+    for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
+        for (at, seen) in assoc.heard().filter(|(_, seen)| is_notification(seen)) {
+            if assoc.odd_before(at) {
+                tally.may();
+                continue;
+            }
+            let known = assoc.token_before(seen.token(), at);
+            let what = "a notification has a token that no request had";
+            tally.must(seen.id(), (!known).then(|| Breach::seen("notification", what, &[seen.id()])));
+        }
+    }
+}
+
+/// What is told to those who observe after the response that registered them, each with its registration.
+fn later<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Seen<'a>, &'f Seen<'a>)> {
+    observations(facts).flat_map(|(assoc, exchange, asked)| {
+        let only = exchange.is_only.then_some(exchange);
+        only.into_iter()
+            .flat_map(move |exchange| told(assoc, exchange).skip(1))
+            .filter(|seen| seen.message() != "ack")
+            .map(move |seen| (asked, seen))
+    })
+}
+
+fn notification_is_content(facts: &Facts<'_>, tally: &mut Tally) {
+    for (_, seen) in later(facts).filter(|(_, seen)| seen.succeeds()) {
+        let wrong = !matches!(seen.code(), "2.05" | "2.03");
+        tally.must(
+            seen.id(),
+            wrong.then(|| Breach::seen(seen.code(), format!("a notification is {}", seen.code()), &[seen.id()])),
+        );
+    }
+}
+
+fn notification_has_number(facts: &Facts<'_>, tally: &mut Tally) {
+    for (asked, seen) in later(facts).filter(|(_, seen)| seen.succeeds()) {
+        let what = "a notification without Observe";
+        let breach = (!seen.has("observe")).then(|| Breach::seen(seen.code(), what, &[asked.id(), seen.id()]));
+        tally.must(seen.id(), breach);
+    }
+}
+
+/// What was on its way beside the error may come; it has to be new long after.
+fn error_ends_observation(facts: &Facts<'_>, tally: &mut Tally) {
+    for (assoc, exchange, asked) in observations(facts).filter(|(_, exchange, _)| exchange.is_only) {
+        let all: Vec<&Seen<'_>> = told(assoc, exchange).skip(1).filter(|seen| seen.message() != "ack").collect();
+        let Some(at) = all.iter().position(|seen| !seen.succeeds()) else { continue };
+        let error = all[at];
+        let known = |seen: &Seen<'_>| all[..=at].iter().any(|before| before.mid() == seen.mid());
+        let mut after = all[at + 1..].iter();
+        let again = after.find(|seen| !known(seen) && facts.settled(assoc, error.moment.at, seen.moment.at));
+        let what = "a notification after an error";
+        tally.must_not(
+            error.id(),
+            again.map(|seen| Breach::seen("notification", what, &[asked.id(), error.id(), seen.id()])),
+        );
+    }
+}
+
+/// A newer one may take the place of the one on its way, when that would be sent again (RFC 7641 §4.5.2).
+fn one_notification_at_a_time(facts: &Facts<'_>, tally: &mut Tally) {
+    for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
+        let mut last: Option<&Seen<'_>> = None;
+        for (_, seen) in assoc.heard().filter(|(_, seen)| is_notification(seen) && seen.message() == "con") {
+            let Some(before) = last.replace(seen).filter(|before| before.mid() != seen.mid()) else { continue };
+            let answers = |said: &&Seen<'_>| said.id() > before.id() && (said.is("ack") || said.is("rst"));
+            let answered = assoc.said_with(before.mid()).find(answers).is_some_and(|said| said.id() < seen.id());
+            let apart = seen.moment.at.since(before.moment.at);
+            if !answered && apart >= ACK_TIMEOUT_MIN {
+                tally.may();
+                continue;
+            }
+            let what = "a second CON notification, and the first was not acknowledged";
+            let breach = (!answered).then(|| Breach::seen("con", what, &[before.id(), seen.id()]));
+            tally.must_not(seen.id(), breach);
+        }
+    }
+}
+
+/// Where the resource has shown that it keeps what is put there. Notifications that are lost are sent again, or followed by another.
+fn latest_state_is_told(facts: &Facts<'_>, tally: &mut Tally) {
+    for (assoc, exchange, asked) in
+        observations(facts).filter(|(_, _, asked)| !asked.has("query") && !asked.has("block2"))
+    {
+        let Some((put, done)) = asked.text("path").and_then(|path| latest_put(facts, path)) else { continue };
+        let ends = |said: &Seen<'_>| said.is("rst") || said.int("observe") == Some(1);
+        let over = assoc.said().any(|(_, said)| ends(said)) || !exchange.is_only;
+        let all: Vec<&Seen<'_>> = told(assoc, exchange).collect();
+        let (Some(first), Some(last)) = (all.first(), all.last()) else { continue };
+        let whole = !all.iter().any(|seen| seen.has("block2"));
+        let stood = first.id() < put.id() && all.iter().all(|seen| seen.succeeds()) && whole && !over;
+        if !stood || !facts.had_patience(assoc, done.moment.at, CHANGE) {
+            tally.may();
+            continue;
+        }
+        let what = "an observer was left with what had been there before";
+        let old = last.payload() != put.payload();
+        tally.must(last.id(), old.then(|| Breach::missed("notification", what, &[put.id(), last.id()])));
+    }
+}
+
+/// Number, whether more follow, and size of the block of a notification.
+fn block(seen: &Seen<'_>) -> Option<BlockWords> {
+    BlockWords::parse(seen.text("block2")?).ok()
+}
+
+fn notification_block_within_size(facts: &Facts<'_>, tally: &mut Tally) {
+    for (asked, seen) in later(facts) {
+        let (Some(wanted), Some(given)) = (block(asked), block(seen)) else { continue };
+        let what = || format!("a block size of {} where {} was asked for", given.size(), wanted.size());
+        let breach = (given.szx > wanted.szx).then(|| Breach::seen("block2", what(), &[asked.id(), seen.id()]));
+        tally.must(seen.id(), breach);
+    }
+}
+
+fn observed_block_has_etag(facts: &Facts<'_>, tally: &mut Tally) {
+    for (asked, seen) in later(facts) {
+        if block(seen).is_some_and(|block| block.more || block.num > 0) {
+            let what = "one of several blocks, without an ETag";
+            let breach = (!seen.has("etag")).then(|| Breach::seen("block2", what, &[asked.id(), seen.id()]));
+            tally.must(seen.id(), breach);
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What is put, got, deleted and told.
+use super::*;
+
+/// One exchange of client 0, over before the next begins.
+fn done(film: &mut Film, mid: i64, method: &str, asks: &Fields<'_>, code: &str, says: &Fields<'_>) {
+    let token = alloc::format!("{mid:04x}");
+    ask(film, mid, &token, method, asks);
+    say(film, "ack", mid, &token, code, says);
+}
+
+fn put(film: &mut Film, mid: i64, what: &str) {
+    done(film, mid, "put", &[("payload", what.into())], "2.04", &[]);
+}
+
+fn got(film: &mut Film, mid: i64, what: &str) {
+    done(film, mid, "get", &[], "2.05", &[("payload", what.into())]);
+}
+
+/// Two contents, each put and then got: it stores.
+fn stores(film: &mut Film) {
+    for (mid, what) in [(1, "one"), (3, "two")] {
+        put(film, mid, what);
+        got(film, mid + 1, what);
+    }
+}
+
+#[test]
+fn what_was_put_is_got_where_it_ever_was() {
+    check("put-is-got", |film, wrong| {
+        stores(film);
+        put(film, 5, "three");
+        got(film, 6, if wrong { "two" } else { "three" });
+    });
+    // A clock is set, and goes on.
+    check("put-is-got", |film, wrong| {
+        if wrong {
+            stores(film);
+        }
+        for mid in [7, 9, 11] {
+            put(film, mid, if mid == 11 { "one" } else { "two" });
+            got(film, mid + 1, "noon");
+        }
+    });
+}
+
+#[test]
+fn nobody_can_say_which_of_two_writes_was_the_last() {
+    check("put-is-got", |film, wrong| {
+        stores(film);
+        put(film, 5, "three");
+        // Another client's, without an answer until later.
+        let asks = [("method", Value::from("put")), ("path", "/x".into()), ("payload", "four".into())];
+        if !wrong {
+            film.sent(1, "request", &with("con", 1, Some("0c"), &asks));
+        }
+        got(film, 6, "four");
+    });
+}
+
+#[test]
+fn what_was_deleted_is_not_got() {
+    check("deleted-is-gone", |film, wrong| {
+        put(film, 1, "one");
+        done(film, 2, "delete", &[], "2.02", &[]);
+        if wrong {
+            got(film, 3, "one");
+        } else {
+            done(film, 3, "get", &[], "4.04", &[]);
+        }
+    });
+}
+
+#[test]
+fn versions_have_tags_of_their_own_and_a_tag_is_valid_while_its_version_is_there() {
+    let tagged = |tag: &str, what: &str| [("etag", Value::from(tag)), ("payload", Value::from(what))];
+    check("etag-tells-versions", |film, wrong| {
+        done(film, 1, "get", &[], "2.05", &tagged("01", "one"));
+        done(film, 2, "get", &[], "2.05", &tagged(if wrong { "01" } else { "02" }, "two"));
+    });
+    check("valid-is-unchanged", |film, wrong| {
+        stores(film);
+        done(film, 5, "get", &[], "2.05", &tagged("02", "two"));
+        put(film, 6, "three");
+        let asks = [("etag", Value::from("02"))];
+        if wrong {
+            done(film, 7, "get", &asks, "2.03", &asks);
+        } else {
+            done(film, 7, "get", &asks, "2.05", &tagged("03", "three"));
+        }
+    });
+}
+
+/// Client 1 observes.
+fn observe(film: &mut Film, more: &Fields<'_>) {
+    let mut asks =
+        with("con", 1, Some("0b"), &[("method", "get".into()), ("path", "/x".into()), ("observe", Value::Int(0))]);
+    asks.extend_from_slice(more);
+    film.sent(1, "request", &asks);
+    told(film, "ack", 1, &[("observe", Value::Int(1)), ("payload", "two".into())]);
+}
+
+fn told(film: &mut Film, message: &str, mid: i64, more: &Fields<'_>) {
+    let mut says = with(message, mid, Some("0b"), more);
+    if !says.iter().any(|(field, _)| *field == "code") {
+        says.push(("code", "2.05".into()));
+    }
+    film.got(1, "response", &says);
+}
+
+#[test]
+fn an_observer_learns_of_the_last_state() {
+    check("latest-state-is-told", |film, wrong| {
+        stores(film);
+        observe(film, &[]);
+        put(film, 5, "three");
+        let state = if wrong { "two" } else { "three" };
+        told(film, "non", 9, &[("observe", Value::Int(2)), ("payload", state.into())]);
+        film.at(6_100).close(1, By::Us);
+    });
+}
+
+#[test]
+fn notifications_are_in_their_form() {
+    let number = |n: i64| ("observe", Value::Int(n));
+    check("notification-has-its-token", |film, wrong| {
+        observe(film, &[]);
+        let token = if wrong { "0c" } else { "0b" };
+        film.got(1, "response", &with("non", 9, Some(token), &[("code", "2.05".into()), number(2)]));
+    });
+    check("notification-is-content", |film, wrong| {
+        observe(film, &[]);
+        told(film, "non", 9, &[("code", if wrong { "2.04" } else { "2.03" }.into()), ("etag", "01".into()), number(2)]);
+    });
+    check("notification-has-number", |film, wrong| {
+        observe(film, &[]);
+        told(film, "non", 9, if wrong { &[] } else { &[("observe", Value::Int(2))] });
+    });
+    check("error-ends-observation", |film, wrong| {
+        observe(film, &[]);
+        told(film, "non", 9, &[("code", "4.04".into())]);
+        film.at(if wrong { 1_200 } else { 800 });
+        told(film, "non", 10, &[number(3)]);
+    });
+    let sized = |block: &str| [number(2), ("block2", block.into()), ("etag", "01".into())];
+    check("notification-block-within-size", |film, wrong| {
+        observe(film, &[("block2", "0/0/32".into())]);
+        told(film, "non", 9, &sized(if wrong { "0/0/64" } else { "0/0/32" }));
+    });
+    check("observed-block-has-etag", |film, wrong| {
+        observe(film, &[]);
+        let block =
+            [number(2), ("block2", "0/1/16".into()), ("payload", "0123456789abcdef".into()), ("etag", "01".into())];
+        told(film, "non", 9, if wrong { &block[..3] } else { &block });
+    });
+}
+
+#[test]
+fn one_notification_is_on_its_way_and_may_be_replaced_when_it_would_be_sent_again() {
+    check("one-notification-at-a-time", |film, wrong| {
+        observe(film, &[]);
+        told(film, "con", 8, &[("observe", Value::Int(2))]);
+        film.at(if wrong { 500 } else { 2_000 });
+        told(film, "con", 9, &[("observe", Value::Int(3))]);
+    });
+    check("one-notification-at-a-time", |film, wrong| {
+        observe(film, &[]);
+        told(film, "con", 8, &[("observe", Value::Int(2))]);
+        if !wrong {
+            film.sent(1, "ack", &with("ack", 8, None, &[]));
+        }
+        told(film, "con", 9, &[("observe", Value::Int(3))]);
+    });
+}
+
+#[test]
+fn the_blocks_of_a_transfer_are_alike_and_none_is_missing() {
+    let page = |film: &mut Film, mid: i64, asked: &str, given: &str, len: usize| {
+        let says = [("block2", Value::from(given)), ("etag", "01".into()), ("payload", Value::Bytes(vec_of(len)))];
+        done(film, mid, "get", &[("block2", asked.into())], "2.05", &says);
+    };
+    check("block-sizes-agree", |film, wrong| {
+        page(film, 1, "1/0/32", "1/1/32", 32);
+        let (given, len) = if wrong { ("4/1/16", 16) } else { ("2/1/32", 32) };
+        page(film, 2, "2/0/32", given, len);
+    });
+    check("block-has-etag", |film, wrong| {
+        let block = [("block2", Value::from("0/1/16")), ("payload", Value::Bytes(vec_of(16))), ("etag", "01".into())];
+        done(film, 1, "get", &[], "2.05", if wrong { &block[..2] } else { &block });
+    });
+    check("gap-is-refused", |film, wrong| {
+        let block1 = |text: &str| [("block1", Value::from(text))];
+        ask(film, 1, "aa", "put", &block1("1/1/16"));
+        say(film, "ack", 1, "aa", "2.31", &block1("1/1/16"));
+        ask(film, 2, "bb", "put", &block1("2/0/16"));
+        say(film, "ack", 2, "bb", if wrong { "2.04" } else { "4.08" }, &block1("2/0/16"));
+    });
+}
