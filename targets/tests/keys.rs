@@ -18,10 +18,11 @@ use rig::{build, header, reference, registry, scenarios};
 type FleetRow = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
 
 /// A fleet of each behaviour, with the keys without which others of it would have nothing to do.
-const FLEETS: [FleetRow; 8] = [
+const FLEETS: [FleetRow; 9] = [
     ("mqtt", "telemetry", &[("every", "\"200ms\""), ("for", "\"1s\"")]),
     ("mqtt", "commanded", &[("for", "\"2s\""), ("will_topic", "\"site/will\"")]),
     ("mqtt", "workload", &[]),
+    ("coap", "workload", &[]),
     ("mqtt", "witness", &[]),
     ("coap", "telemetry", &[("path", "\"/store/{id}\""), ("every", "\"200ms\""), ("for", "\"1s\"")]),
     ("coap", "observer", &[("path", "\"{resource.observable}\""), ("for", "\"4s\"")]),

@@ -9,7 +9,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 
 use proofhouse_core::seed::Rng;
-use proofhouse_core::time::Time;
+use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::Packet as Told;
 use proofhouse_core::value::{Fields, Value, hex};
 
@@ -42,7 +42,26 @@ pub struct Manners {
     pub blocks: bool,
     /// Bytes of a block where it may choose; the peer may choose less.
     pub block_size: Option<usize>,
+    /// How it takes CONs that answer it.
+    pub confirm: Confirm,
 }
+
+/// How a client confirms what is said to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Confirm {
+    /// At once.
+    #[default]
+    AtOnce,
+    /// After [`LATE`]: until then nothing shows that it came.
+    Late,
+    /// At once, and so whatever comes for the same token when everything has been answered.
+    Always,
+    /// The first answer at once; news of what is observed is reset, CON or NON \[RFC 7641 §3.6\].
+    Reset,
+}
+
+/// How late a late confirmation is: no second message may come before it, and a copy may not come yet \[RFC 7252 §4.2\].
+pub const LATE: Duration = Duration::from_millis(850);
 
 /// A client.
 pub struct Client {
@@ -53,6 +72,8 @@ pub struct Client {
     exchanges: Vec<Exchange>,
     heard: Recent,
     due: VecDeque<Vec<u8>>,
+    /// Confirmations that are late on purpose, each with its moment.
+    late: VecDeque<(Time, Vec<u8>)>,
     last_con: Option<u16>,
     chosen: VecDeque<Chosen>,
 }
@@ -107,6 +128,7 @@ impl Client {
             exchanges: Vec::new(),
             heard: Recent::new(HEARD_MAX.0, HEARD_MAX.1),
             due: VecDeque::new(),
+            late: VecDeque::new(),
             last_con: None,
             chosen: VecDeque::new(),
         }
@@ -245,11 +267,15 @@ impl Client {
 
     /// Writes one datagram that is due, and yields the next moment at which one will be.
     pub fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time> {
+        if let Some((_, ack)) = self.late.pop_front_if(|(at, _)| *at <= now) {
+            self.due.push_back(ack);
+        }
         match self.due.pop_front() {
             Some(datagram) => out.extend_from_slice(&datagram),
             None => self.say_again(now, out),
         }
-        let next = self.exchanges.iter().map(|exchange| exchange.out.due()).min().filter(|due| *due < Time::NEVER);
+        let again = self.exchanges.iter().map(|exchange| exchange.out.due()).filter(|due| *due < Time::NEVER);
+        let next = again.chain(self.late.front().map(|(at, _)| *at)).min();
         if self.due.is_empty() { next } else { Some(now) }
     }
 
@@ -303,19 +329,33 @@ impl Client {
         if kind == Kind::Ack && self.exchanges[at].mid() != mid {
             return; // the acknowledgement of another message answers nothing [RFC 7252 §5.3.2]
         }
-        if kind == Kind::Con && !self.mute {
-            Message::ack(mid).encode(reply);
-        }
+        self.confirm(now, at, message, reply);
         let mut exchange = self.exchanges.swap_remove(at);
         exchange.out.stop();
         match exchange.take(message, &mut told) {
             Course::Continue => self.go_on(now, exchange, reply),
             Course::Answer => {
-                if exchange.observing {
+                if exchange.observing || exchange.manners.confirm == Confirm::Always {
                     self.exchanges.push(exchange);
                 }
                 packets.push(told);
             }
+        }
+    }
+
+    /// Acknowledges or resets what answers an exchange, in its manner.
+    fn confirm(&mut self, now: Time, at: usize, message: &Message<'_>, reply: &mut Vec<u8>) {
+        let (exchange, mid) = (&self.exchanges[at], message.mid());
+        let mut ack = Vec::new();
+        match (exchange.manners.confirm, message.kind()) {
+            _ if self.mute => {}
+            (Confirm::Reset, Kind::Con | Kind::Non) if exchange.observing => Message::rst(mid).encode(reply),
+            (Confirm::Late, Kind::Con) => {
+                Message::ack(mid).encode(&mut ack);
+                self.late.push_back((now + LATE, ack));
+            }
+            (_, Kind::Con) => Message::ack(mid).encode(reply),
+            _ => {}
         }
     }
 

@@ -6,8 +6,6 @@ use alloc::format;
 use alloc::string::String;
 use proofhouse_core::seed::Seed;
 
-use proofhouse_core::time::Duration;
-
 const MS: Duration = Duration::from_millis(1);
 
 /// A client and what time it is.
@@ -216,7 +214,7 @@ fn a_challenge_is_answered_once_by_saying_the_request_again() {
     assert_eq!(desk.hear(&challenge(257)).1.len(), 1);
 }
 
-const BLOCKS: Manners = Manners { echo: true, blocks: true, block_size: Some(16) };
+const BLOCKS: Manners = Manners { echo: true, blocks: true, block_size: Some(16), confirm: Confirm::AtOnce };
 
 fn block2(mid: u16, num: u32, more: bool, payload: &[u8]) -> Vec<u8> {
     let value = BlockWords { num, more, szx: 0 }.value();

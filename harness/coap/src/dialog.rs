@@ -2,12 +2,15 @@
 //! session is manual: it acknowledges what it asked for, resets what it did not, repeats a CON until it is heard, answers an Echo
 //! challenge, and moves blocks where a step says `blockwise = true`.
 use alloc::boxed::Box;
+use alloc::collections::BTreeMap;
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use proofhouse_core::plan::{FleetPlan, Plan, StepPlan};
 use proofhouse_core::protocol::{Awaits, Dialog, Heard, Unsayable};
 use proofhouse_core::time::Time;
+use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::{Fields, Value};
 
 use crate::client::{Client, Manners};
@@ -23,6 +26,32 @@ struct Script {
     asked: Asked,
     /// Datagrams of the step that is being said, beside its first.
     more: Vec<Vec<u8>>,
+    tags: Tags,
+}
+
+/// The ETag that came last for each path, and the path of each token.
+#[derive(Default)]
+struct Tags {
+    paths: BTreeMap<String, String>,
+    tags: BTreeMap<String, Value>,
+}
+
+impl Tags {
+    fn asked(&mut self, frame: &Fields) {
+        let path = frame.find("path").map(Value::to_string).unwrap_or_default();
+        self.paths.insert(frame.text("token").unwrap_or("").to_string(), path);
+    }
+
+    fn told(&mut self, packet: &Packet) {
+        let path = packet.fields.text("token").and_then(|token| self.paths.get(token));
+        if let (Some(path), Some(tag), Some("2.05")) = (path, packet.fields.find("etag"), packet.fields.text("code")) {
+            self.tags.insert(path.clone(), tag.clone());
+        }
+    }
+
+    fn of(&self, path: Option<&Value>) -> Option<&Value> {
+        self.tags.get(&path.map(Value::to_string).unwrap_or_default())
+    }
 }
 
 /// For [`Protocol::dialog`](proofhouse_core::protocol::Protocol::dialog).
@@ -34,7 +63,7 @@ pub fn dialog(fleet: &FleetPlan, plan: &Plan, member: u32) -> Box<dyn Dialog> {
     let offset = rng.below(0x1000) as u16;
     let mut client = Client::new(rng, raw.wrapping_add(0x8000).wrapping_add(offset));
     client.mute = fleet.manual || fleet.plays_server;
-    Box::new(Script { client, asked: Asked::default(), more: Vec::new() })
+    Box::new(Script { client, asked: Asked::default(), more: Vec::new(), tags: Tags::default() })
 }
 
 impl Dialog for Script {
@@ -64,6 +93,7 @@ impl Dialog for Script {
     fn hear(&mut self, bytes: &[u8], now: Time, packets: &mut Vec<Heard>, reply: &mut Vec<u8>) {
         let mut told = Vec::new();
         self.client.hear(now, bytes, &mut told, reply);
+        told.iter().for_each(|packet| self.tags.told(packet));
         let (answers, copy) = self.asked.heard(bytes);
         // As with a message that comes twice: whoever repeats must expect to be answered again, and is told once.
         if !copy || self.client.mute {
@@ -82,8 +112,16 @@ impl Script {
             echo: values.find("echo").is_none(),
             blocks: values.truth("blockwise") == Some(true),
             block_size: steps::block_size(values)?,
+            confirm: steps::confirm(values)?,
         };
-        let frame = self.client.ask(now, steps::frame(method, values), manners, out)?;
+        let mut frame = steps::frame(method, values);
+        if values.truth("revalidate") == Some(true)
+            && let Some(tag) = self.tags.of(values.find("path"))
+        {
+            frame.set("etag", tag.clone());
+        }
+        let frame = self.client.ask(now, frame, manners, out)?;
+        self.tags.asked(&frame);
         let token = frame.find("token").cloned().unwrap_or_else(|| Value::from(""));
         // Hex digits may be written in capitals or with spaces; packets tell them in one way.
         let token = frames::opaque("token", &token).map(|bytes| proofhouse_core::value::hex(&bytes))?;

@@ -8,6 +8,7 @@ use proofhouse_core::plan::{Alternative, StepPlan};
 use proofhouse_core::protocol::Verb;
 use proofhouse_core::value::{Fields, Value, unhex};
 
+use crate::client::Confirm;
 use crate::codec::{Code, Message};
 use crate::frames::{self, Built, Mistake, mistake};
 use crate::names;
@@ -69,6 +70,16 @@ const REQUEST: &[Key] = &[
     key("options", Kind::Any, "[{ number, value, times }, ...]: more options, values in hex digits"),
     key("blockwise", Kind::Bool, "true: a large body goes and comes in blocks by itself (default false)"),
     key(
+        "confirm",
+        Kind::Text,
+        "how confirmable responses are taken: now (default), late, always (also after the last), reset (news by RST)",
+    ),
+    key(
+        "revalidate",
+        Kind::Bool,
+        "true: with the ETag that this client had last for this path, if any (default false)",
+    ),
+    key(
         "block_size",
         Kind::Int,
         "bytes of a block, 16 to 1024, for blockwise (default: 1024 to send, the server's to receive)",
@@ -78,7 +89,7 @@ const PING: &[Key] = &[MID];
 const EMPTY: &[Key] = &[key("mid", Kind::Int, "message id; the last CON's where it is not given")];
 
 /// Keys of a request that are about how it is said, not in it.
-const MANNERS: [&str; 2] = ["blockwise", "block_size"];
+const MANNERS: [&str; 4] = ["blockwise", "block_size", "confirm", "revalidate"];
 /// The largest datagram that IPv4 carries.
 const DATAGRAM_MAX: usize = 65_507;
 
@@ -99,6 +110,7 @@ pub fn check(_: &str, step: &StepPlan) -> Result<(), (String, String)> {
 fn check_verb(verb: &str, step: &StepPlan) -> Built<()> {
     let fields = stand_in(step);
     block_size(&fields)?;
+    confirm(&fields)?;
     match (verb, fields.text("type")) {
         ("ping" | "ack" | "rst", _) | (_, None | Some("con" | "non")) => {}
         (_, Some(other)) => {
@@ -143,6 +155,17 @@ pub(crate) fn frame(verb: &str, fields: &Fields) -> Fields {
         }
     }
     frame
+}
+
+/// How a step takes what answers it.
+pub(crate) fn confirm(fields: &Fields) -> Built<Confirm> {
+    match fields.text("confirm") {
+        None | Some("now") => Ok(Confirm::AtOnce),
+        Some("late") => Ok(Confirm::Late),
+        Some("always") => Ok(Confirm::Always),
+        Some("reset") => Ok(Confirm::Reset),
+        Some(other) => mistake("confirm", format!("{other:?} is not now, late, always or reset")),
+    }
 }
 
 /// The size of blocks that a step asks for.

@@ -10,6 +10,7 @@ use crate::oracle::rule::Oracle;
 use crate::plan::{FleetPlan, Plan, StepPlan};
 use crate::seed::Seed;
 use crate::shared::Shared;
+use crate::target::TargetSpec;
 use crate::time::Time;
 use crate::transcript::Packet;
 use crate::value::{Fields, Value};
@@ -58,6 +59,16 @@ pub struct WrittenOut<'a> {
     pub version: &'a str,
     /// Randomness of the fleet.
     pub seed: Seed,
+    /// What it is written out for; `None`: for a target that has everything.
+    pub target: Option<&'a TargetSpec>,
+}
+
+impl WrittenOut<'_> {
+    /// Whether the target has this resource: `creatable`.
+    #[must_use]
+    pub fn has(&self, resource: &str) -> bool {
+        self.target.is_none_or(|target| target.resource(resource).is_some())
+    }
 }
 
 /// One row of a named list of cases: what `{case.k}` stands for.

@@ -8,6 +8,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 mod witness;
+mod workload;
 
 use proofhouse_core::key::{Key, Kind};
 use proofhouse_core::plan::FleetPlan;
@@ -38,6 +39,14 @@ pub const BEHAVIOURS: &[Behaviour] = &[
         crowd: sweep::crowd,
         ends: |_| true,
         written_out: None,
+    },
+    Behaviour {
+        name: "workload",
+        keys: workload::KEYS,
+        doc: "a few clients that use everything legal, drawn from the seed and written out as scripts",
+        crowd: |_, _, _| panic!("a workload is written out when its plan is made"),
+        ends: |_| true,
+        written_out: Some(workload::written_out),
     },
     Behaviour {
         name: "witness",

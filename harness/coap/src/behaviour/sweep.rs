@@ -19,7 +19,7 @@ use proofhouse_core::value::{Fields, Value};
 
 use super::socket::{Socket, answer, get};
 use super::{WELL_KNOWN, key};
-use crate::client::Manners;
+use crate::client::{Confirm, Manners};
 use crate::link_format;
 
 /// Keys of the behaviour.
@@ -214,7 +214,7 @@ impl Sweep {
     fn opened(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
         let Some(at) = self.places.get(&conn).copied() else { return };
         if self.phase == Phase::Discovering {
-            let manners = Manners { echo: true, blocks: true, block_size: None };
+            let manners = Manners { echo: true, blocks: true, block_size: None, confirm: Confirm::AtOnce };
             self.token = self.sockets[at].ask(now, get(WELL_KNOWN), manners, out);
             return;
         }

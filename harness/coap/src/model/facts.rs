@@ -89,6 +89,14 @@ pub(super) struct Exchange {
     pub is_only: bool,
 }
 
+impl Exchange {
+    /// It was answered by nothing but a challenge.
+    fn is_challenged(&self, packets: &[Seen<'_>]) -> bool {
+        let challenge = |at: &usize| packets[*at].code() == "4.01" && packets[*at].has("echo");
+        !self.responses.is_empty() && self.responses.iter().all(challenge)
+    }
+}
+
 /// One of our sockets and the target.
 pub(super) struct Assoc<'a> {
     pub who: (&'a str, u32),
@@ -238,18 +246,16 @@ fn exchanges(packets: &[Seen<'_>]) -> Vec<Exchange> {
                 }
                 by_mid.insert(seen.mid(), all.len());
                 let before = by_token.insert(seen.token(), all.len());
-                if let Some(before) = before {
-                    all[before].is_only = false;
+                let (mut is_first, mut is_only) = (before.is_none(), before.is_none());
+                if let Some(before) = before.map(|before| &mut all[before]) {
+                    // Asked again with what a challenge gave: nothing else comes for what was challenged (RFC 9175).
+                    match seen.has("echo") && before.is_challenged(packets) {
+                        true => (is_first, is_only) = (before.is_first, before.is_only),
+                        false => before.is_only = false,
+                    }
                 }
-                all.push(Exchange {
-                    request: at,
-                    copies: Vec::new(),
-                    ack: None,
-                    reset: None,
-                    responses: Vec::new(),
-                    is_first: before.is_none(),
-                    is_only: before.is_none(),
-                });
+                let (copies, responses) = (Vec::new(), Vec::new());
+                all.push(Exchange { request: at, copies, ack: None, reset: None, responses, is_first, is_only });
             }
             (false, "ack" | "rst") => {
                 let Some(of) = by_mid.get(&seen.mid()) else { continue };

@@ -26,8 +26,9 @@ pub(super) fn out(tree: &mut Located, trial: Trial<'_>) -> Result<(), Mistake> {
         };
         let seed = trial.seed.child(&pair.key, 0);
         let span_of = |key: &str| pair.value.find(key).map_or(pair.value.span, |value| value.span);
-        let scripts = write(&WrittenOut { name: &pair.key, keys: &keys, version: &version, seed })
-            .map_err(|(key, what)| Mistake::new(span_of(&key), what))?;
+        let scripts =
+            write(&WrittenOut { name: &pair.key, keys: &keys, version: &version, seed, target: trial.target })
+                .map_err(|(key, what)| Mistake::new(span_of(&key), what))?;
         written.extend(scripts.into_iter().map(|(name, keys)| Pair::at(pair.value.span, &name, &Value::Table(keys))));
     }
     *pairs = written;

@@ -387,13 +387,13 @@ fn resources(keys: &mut Keys<'_>) -> Result<Fields, Mistake> {
     }
 }
 
-/// The one name that stands for several paths.
-const PUBLIC: &str = "public";
+/// What stands for several paths.
+const LISTS: [&str; 2] = ["public", "protected"];
 
 /// Why a resource cannot be asked for.
 fn odd_resource(name: &str, value: &Value) -> Option<&'static str> {
     match value {
-        Value::List(_) if name != PUBLIC => Some("one path; only public is a list of paths"),
+        Value::List(_) if !LISTS.contains(&name) => Some("one path; only public and protected are lists of paths"),
         Value::List(all) if all.is_empty() => Some("a path, or a list of paths"),
         Value::List(all) => all.iter().find_map(odd_path),
         one => odd_path(one),

@@ -191,6 +191,7 @@ fn every_key_that_loads_is_one_that_is_done() {
         ("readable", "[\"/a\"]", false),
         ("public", "[\"/a\"]", true),
         ("public", "[\"/a\", \"/b?x=1\"]", false),
+        ("protected", "[\"/a\", \"/b/#\"]", true),
         ("public", "[]", false),
         ("readable", "\"\"", false),
         ("readable", "5", false),

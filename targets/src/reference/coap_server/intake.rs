@@ -13,6 +13,7 @@ use proofhouse_core::ids::Conn;
 use proofhouse_core::time::Time;
 
 use super::answer::{Answer, ECHO};
+use super::later::{STORE, TIME};
 use super::lenient::{Repair, repair};
 use super::site::Resource;
 use super::upload::Part;
@@ -121,10 +122,19 @@ impl CoapServer {
         match (reject.duty, reject.option) {
             (Duty::BadOption, Some(number)) => {
                 let ask = Ask { conn, kind, mid, token, size, long_token: None };
-                self.reply(&ask, bad_option(number), now, out);
+                let answer = self.bad_option(number);
+                self.reply(&ask, answer, now, out);
             }
             (Duty::Reset, _) => self.empty(&Message::rst(mid), conn, out),
             _ => {}
+        }
+    }
+
+    /// 4.02, which says in words which option it is about \[RFC 7252 §5.4.1-3\].
+    fn bad_option(&self, number: OptionNumber) -> Answer {
+        match self.flaws.has(Flaw::MuteBadOption) {
+            true => Answer::of(Code::BAD_OPTION),
+            false => Answer::because(Code::BAD_OPTION, format!("option {}", number.0)),
         }
     }
 
@@ -136,6 +146,9 @@ impl CoapServer {
                 self.empty(&Message::ack(ask.mid), ask.conn, out);
             }
             // A ping, or a response to nothing: we ask nobody [RFC 7252 §4.2].
+            (Kind::Con, _) if self.flaws.has(Flaw::PingAcknowledged) => {
+                self.empty(&Message::ack(ask.mid), ask.conn, out);
+            }
             (Kind::Con, _) => self.empty(&Message::rst(ask.mid), ask.conn, out),
             (Kind::Non, _) => {}
         }
@@ -167,12 +180,23 @@ impl CoapServer {
         let options = message.options();
         let echoed = options.iter().find(|option| option.number == ECHO).map(|option| option.value);
         peer.validated |= peer.challenge.is_some_and(|challenge| echoed == Some(&challenge.to_be_bytes()));
-        match misunderstood(message.code(), &options) {
-            Some(number) if ask.kind == Kind::Con => self.reply(ask, bad_option(number), now, out),
+        if ask.kind == Kind::Non && self.flaws.has(Flaw::AcknowledgesNon) {
+            self.empty(&Message::ack(ask.mid), ask.conn, out);
+        }
+        match misunderstood(message.code(), &options).or_else(|| self.refused_elective(&options)) {
+            Some(number) if ask.kind == Kind::Con => {
+                let answer = self.bad_option(number);
+                self.reply(ask, answer, now, out);
+            }
             Some(_) => {}
             None => {
                 if let Some(answer) = self.answer(ask, message, now, out) {
+                    let changed = changes(message, &answer);
+                    let answer = self.bent(message, answer);
                     self.reply(ask, answer, now, out);
+                    if changed {
+                        self.changed(STORE, now, out);
+                    }
                 }
                 let read = message.code() == Code::GET && Resource::find(&options) == Some(Resource::Protected);
                 if read && self.flaws.has(Flaw::GrantsUnderAnotherToken) {
@@ -185,7 +209,8 @@ impl CoapServer {
     /// What is answered at once; `None` where that comes later.
     fn answer(&mut self, ask: &Ask, message: &Message<'_>, now: Time, out: &mut Outbox) -> Option<Answer> {
         let (method, options) = (message.code(), message.options());
-        if options.has(OptionNumber::PROXY_URI) || options.has(OptionNumber::PROXY_SCHEME) {
+        let elsewhere = options.has(OptionNumber::PROXY_URI) || options.has(OptionNumber::PROXY_SCHEME);
+        if elsewhere && !self.flaws.has(Flaw::IgnoresProxyUri) {
             return Some(Answer::of(Code::PROXYING_NOT_SUPPORTED));
         }
         if method.method().is_none() {
@@ -196,7 +221,7 @@ impl CoapServer {
             .block(&options, OptionNumber::BLOCK1)
             .and_then(|one| self.block(&options, OptionNumber::BLOCK2).map(|two| (one, two)));
         let (block1, block2) = match blocks {
-            Ok(blocks) => blocks,
+            Ok((one, two)) => (one, two.map(|block| self.bent_block(block))),
             Err(answer) => return Some(answer),
         };
         if method == Code::GET && resource == Resource::Slow {
@@ -261,18 +286,22 @@ impl CoapServer {
         options: &Options<'_>,
         now: Time,
     ) -> Option<Answer> {
-        if (resource, method) != (Resource::Time, Code::GET) {
-            return None;
-        }
+        let observed = match (resource, method) {
+            (Resource::Time, Code::GET) => TIME,
+            (Resource::Store, Code::GET) => STORE,
+            _ => return None,
+        };
         match options.uint(OptionNumber::OBSERVE)? {
             DEREGISTER => {
-                self.unobserve(ask.conn, ask.token);
+                if !self.flaws.has(Flaw::DeregisterIgnored) {
+                    self.unobserve(ask.conn, ask.token);
+                }
                 None
             }
             REGISTER if !self.trusts(ask.conn) => Some(self.challenge(ask.conn)),
             REGISTER => {
                 let answer = self.site.serve(resource, method, options, &[], self.flaws, now);
-                let registered = answer.code.is_success() && self.register(ask, now);
+                let registered = answer.code.is_success() && self.register(ask, observed, now);
                 let observe = registered.then(|| self.sequence.current());
                 Some(Answer { observe, ..answer })
             }
@@ -281,13 +310,16 @@ impl CoapServer {
     }
 }
 
+/// Whether a request has changed what is stored.
+fn changes(message: &Message<'_>, answer: &Answer) -> bool {
+    let stored = Resource::find(&message.options()) == Some(Resource::Store);
+    let wrote = matches!(message.code(), Code::PUT | Code::DELETE);
+    stored && wrote && answer.code.is_success() && answer.code != Code::CONTINUE
+}
+
 /// The first critical option that is not processed for this method \[RFC 7252 §5.4\].
 fn misunderstood(method: Code, options: &Options<'_>) -> Option<OptionNumber> {
     let has_body = !matches!(method, Code::GET | Code::DELETE);
     let odd = options.iter().map(|option| option.number).filter(|number| number.is_critical());
     odd.into_iter().find(|number| !(UNDERSTOOD.contains(number) || has_body && *number == OptionNumber::BLOCK1))
-}
-
-fn bad_option(number: OptionNumber) -> Answer {
-    Answer::because(Code::BAD_OPTION, format!("option {}", number.0))
 }

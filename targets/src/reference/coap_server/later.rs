@@ -9,11 +9,11 @@ use proofhouse_core::actor::Outbox;
 use proofhouse_core::ids::{Conn, TimerId};
 use proofhouse_core::time::Time;
 
+use super::CoapServer;
 use super::answer::Answer;
 use super::intake::Ask;
 use super::peer::{Peer, Topic};
 use super::site::Resource;
-use super::{CoapServer, PARAMS};
 use crate::flaw::Flaw;
 
 /// How long the slow resource takes.
@@ -23,11 +23,12 @@ const LATER: Duration = Duration::from_secs(3);
 /// How often the time changes.
 const SECOND: Duration = Duration::from_secs(1);
 /// What can be observed, in the numbering of the list of observers.
-const TIME: u32 = 0;
+pub(super) const TIME: u32 = 0;
+pub(super) const STORE: u32 = 1;
 
 impl CoapServer {
     /// Puts the asker on the list of observers; `false` where there is no room.
-    pub(super) fn register(&mut self, ask: &Ask, now: Time) -> bool {
+    pub(super) fn register(&mut self, ask: &Ask, resource: u32, now: Time) -> bool {
         let rng = &mut self.rng;
         let Some(peer) = self.peers.get(ask.conn) else { return false };
         let own = peer.own(|| rng.next());
@@ -35,11 +36,11 @@ impl CoapServer {
         if !room && !own.watched.contains_key(&ask.token) {
             return false;
         }
-        if self.observers.register(ask.conn, ask.token, TIME, now) == Registered::Full {
+        if self.observers.register(ask.conn, ask.token, resource, now) == Registered::Full {
             return false;
         }
         own.watched.insert(ask.token, false);
-        if self.tick == Time::NEVER {
+        if resource == TIME && self.tick == Time::NEVER {
             self.tick = next_second(now);
         }
         true
@@ -70,7 +71,7 @@ impl CoapServer {
         if own.slow.len() >= self.limits.separate as usize {
             return Some(Answer { max_age: Some(1), ..Answer::of(Code::SERVICE_UNAVAILABLE) });
         }
-        own.slow.push_back((now + SLOW, ask.token, ask.kind));
+        own.slow.push_back((now + SLOW, ask.token, ask.kind, ask.mid));
         if ask.kind == Kind::Con {
             let mut ack = Vec::new();
             Message::ack(ask.mid).encode(&mut ack);
@@ -86,12 +87,21 @@ impl CoapServer {
         let (at_once, later) = (self.flaws.has(Flaw::RstMatchedByMidOnly), self.flaws.has(Flaw::RstMatchedLater));
         if message.kind() == Kind::Rst && (at_once || later) {
             let mid = Some(message.mid());
-            let named = self.observers.of(TIME).find(|(_, _, observer)| observer.mid == mid);
-            match named.map(|(conn, token, _)| (conn, token)) {
+            let mut all = self.observers.of(TIME).chain(self.observers.of(STORE));
+            let named = all.find(|(_, _, observer)| observer.mid == mid).map(|(conn, token, _)| (conn, token));
+            drop(all);
+            match named {
                 Some((conn, token)) if at_once => return self.unobserve(conn, token),
                 Some((conn, token)) => return self.ending.push((now + LATER, conn, token)),
                 None => {}
             }
+        }
+        let unheeded = match message.kind() {
+            Kind::Ack => Flaw::AckUnheeded,
+            _ => Flaw::ResetIgnored,
+        };
+        if self.flaws.has(unheeded) {
+            return;
         }
         let own = self.peers.get(conn).and_then(|peer| peer.own.as_mut());
         let known = own.and_then(|own| own.outgoing.hear(message).map(|confirmed| (confirmed, own.topic)));
@@ -127,14 +137,26 @@ impl CoapServer {
 
     /// The time has changed.
     fn tick(&mut self, now: Time, out: &mut Outbox) {
-        self.sequence.next();
         let (over, still) = core::mem::take(&mut self.ending).into_iter().partition(|(at, ..)| *at <= now);
         self.ending = still;
         let over: Vec<(Time, Conn, Token)> = over;
         over.into_iter().for_each(|(_, conn, token)| self.unobserve(conn, token));
-        let observers: Vec<(Conn, Token)> = self.observers.of(TIME).map(|(conn, token, _)| (conn, token)).collect();
-        self.tick = if observers.is_empty() { Time::NEVER } else { next_second(now) };
-        for (conn, token) in observers {
+        self.changed(TIME, now, out);
+        let watched = self.observers.of(TIME).next().is_some();
+        self.tick = if watched { next_second(now) } else { Time::NEVER };
+    }
+
+    /// Tells those who observe a resource that it has changed.
+    pub(super) fn changed(&mut self, resource: u32, now: Time, out: &mut Outbox) {
+        self.sequence.next();
+        let told = if resource == STORE && self.flaws.has(Flaw::SecondObserverForgotten) { 1 } else { usize::MAX };
+        let observers = self.observers.of(resource).map(|(conn, token, _)| (conn, token)).take(told);
+        let gone = resource == STORE && !self.site.has_store();
+        for (conn, token) in observers.collect::<Vec<_>>() {
+            if gone && self.flaws.has(Flaw::DeletedUntold) {
+                self.unobserve(conn, token);
+                continue;
+            }
             if let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) {
                 own.watched.insert(token, true);
             }
@@ -144,8 +166,9 @@ impl CoapServer {
 
     /// A repetition, or a response whose time has come.
     fn overdue(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
+        let params = self.params();
         let own = self.peers.get(conn).and_then(|peer| peer.own.as_mut());
-        match own.map(|own| (own.outgoing.tick(now, &PARAMS), own.topic)) {
+        match own.map(|own| (own.outgoing.tick(now, &params), own.topic)) {
             Some((Tick::Resend, Topic::Notice(token))) => self.renew(conn, token, now, out),
             Some((Tick::Resend, Topic::Separate)) => self.resend(conn, out),
             // Nobody confirms: whoever it was does not want it, or is not there [RFC 7641 §4.5].
@@ -158,11 +181,11 @@ impl CoapServer {
     /// A notification is not repeated but brought up to date: the newer one takes its place, its timer and its count
     /// \[RFC 7641 §4.5.2\].
     fn renew(&mut self, conn: Conn, token: Token, now: Time, out: &mut Outbox) {
-        if self.observers.get(conn, token).is_none() {
-            return;
-        }
+        let Some(resource) = self.observers.get(conn, token).map(|observer| observer.resource) else {
+            return self.resend(conn, out);
+        };
         let Some(mid) = self.fresh_id(conn, now) else { return self.resend(conn, out) };
-        let answer = self.notice(now);
+        let answer = self.notice(resource, now);
         self.write_own(&answer, Kind::Con, mid, token);
         let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) else { return };
         own.watched.insert(token, false);
@@ -180,49 +203,60 @@ impl CoapServer {
         self.repeat(conn, &wire.unwrap_or_default(), out);
     }
 
-    fn notice(&mut self, now: Time) -> Answer {
-        let observe = Some(self.sequence.current());
-        Answer { observe, ..self.site.read(Resource::Time, now) }
+    /// What an observer is told: the state, or that there is none any more.
+    fn notice(&mut self, resource: u32, now: Time) -> Answer {
+        let of = if resource == TIME { Resource::Time } else { Resource::Store };
+        let state = self.site.read(of, now, self.flaws);
+        let observe = state.code.is_success().then(|| self.sequence.current());
+        self.bent_notice(of, Answer { observe, ..state }.page(None))
     }
 
     /// Says the next thing to a peer, if nothing is on its way to it.
     fn go_on(&mut self, conn: Conn, now: Time, out: &mut Outbox) {
-        if let Some((topic, token, kind)) = self.peers.get(conn).and_then(|peer| next_topic(peer, now)) {
-            let answer = match topic {
-                Topic::Notice(_) => self.notice(now),
-                Topic::Separate => self.site.read(Resource::Slow, now),
+        let pile_up = self.flaws.has(Flaw::NoticesPileUp);
+        if let Some(next) = self.peers.get(conn).and_then(|peer| next_topic(peer, pile_up, now)) {
+            let (topic, token) = (next.topic, next.token);
+            let resource = self.observers.get(conn, token).map(|observer| observer.resource);
+            let answer = match (topic, resource) {
+                (Topic::Notice(_), Some(resource)) => self.notice(resource, now),
+                (Topic::Notice(_), None) => return self.settle(conn),
+                (Topic::Separate, _) => self.site.read(Resource::Slow, now, self.flaws),
             };
-            self.begin(conn, topic, token, kind, &answer, now, out);
+            self.begin(conn, &next, &answer, now, out);
+            if matches!(topic, Topic::Notice(_)) && !answer.code.is_success() && !self.flaws.has(Flaw::DeletedGoesOn) {
+                self.over(conn, token);
+            }
         }
         self.settle(conn);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "what a message is made of")]
-    fn begin(
-        &mut self,
-        conn: Conn,
-        topic: Topic,
-        token: Token,
-        kind: Kind,
-        answer: &Answer,
-        now: Time,
-        out: &mut Outbox,
-    ) {
-        let Some(mid) = self.fresh_id(conn, now) else { return };
-        self.write_own(answer, kind, mid, token);
+    /// What was observed is no more: whoever has been told so is on the list no longer \[RFC 7641 §4.2\].
+    fn over(&mut self, conn: Conn, token: Token) {
+        self.observers.remove(conn, token);
+        if let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) {
+            own.watched.remove(&token);
+        }
+    }
+
+    fn begin(&mut self, conn: Conn, next: &Next, answer: &Answer, now: Time, out: &mut Outbox) {
+        let Some(fresh) = self.fresh_id(conn, now) else { return };
+        let in_ack = next.topic == Topic::Separate && next.kind == Kind::Con && self.flaws.has(Flaw::SeparateInAck);
+        let (kind, mid) = if in_ack { (Kind::Ack, next.mid) } else { (next.kind, fresh) };
+        self.write_own(answer, kind, mid, next.token);
         let draw = self.rng.next();
+        let params = self.params();
         let wire = core::mem::take(&mut self.wire);
         if let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) {
-            own.topic = topic;
-            let _ = own.outgoing.send(now, &PARAMS, draw, |to| {
+            own.topic = next.topic;
+            let _ = own.outgoing.send(now, &params, draw, |to| {
                 to.extend_from_slice(&wire);
                 Ok::<(), Reject>(())
             });
-            if kind == Kind::Non {
+            if kind != Kind::Con {
                 own.outgoing.stop();
             }
         }
-        if let Topic::Notice(token) = topic {
+        if let Topic::Notice(token) = next.topic {
             self.observers.sent(conn, token, mid);
         }
         self.repeat(conn, &wire, out);
@@ -252,16 +286,31 @@ impl CoapServer {
     }
 }
 
-/// What is to be said next: separate responses go before notifications.
-fn next_topic(peer: &mut Peer, now: Time) -> Option<(Topic, Token, Kind)> {
-    let own = peer.own.as_mut().filter(|own| own.outgoing.is_idle())?;
-    if let Some((_, token, kind)) = own.slow.front().copied().filter(|(at, ..)| *at <= now) {
+/// A message of our own that is to be said next.
+struct Next {
+    topic: Topic,
+    token: Token,
+    kind: Kind,
+    /// Message id of the request, for a separate response.
+    mid: u16,
+}
+
+/// What is to be said next, if nothing is on its way: separate responses go before notifications.
+fn next_topic(peer: &mut Peer, pile_up: bool, now: Time) -> Option<Next> {
+    let own = peer.own.as_mut()?;
+    if pile_up && own.watched.values().any(|news| *news) {
+        own.outgoing.stop();
+    }
+    if !own.outgoing.is_idle() {
+        return None;
+    }
+    if let Some((_, token, kind, mid)) = own.slow.front().copied().filter(|(at, ..)| *at <= now) {
         own.slow.pop_front();
-        return Some((Topic::Separate, token, kind));
+        return Some(Next { topic: Topic::Separate, token, kind, mid });
     }
     let (token, news) = own.watched.iter_mut().find(|(_, news)| **news)?;
     *news = false;
-    Some((Topic::Notice(*token), *token, Kind::Con))
+    Some(Next { topic: Topic::Notice(*token), token: *token, kind: Kind::Con, mid: 0 })
 }
 
 fn next_second(now: Time) -> Time {

@@ -12,7 +12,7 @@
 //! | `/counter` | GET, POST | POST adds one |
 //! | `/actuator` | GET, PUT | `on` or `off` |
 //! | `/large` | GET | 5120 bytes, in blocks |
-//! | `/store` | GET, PUT, DELETE | at most 16 KiB, in blocks; absent until the first PUT |
+//! | `/store` | GET, PUT, DELETE | at most 16 KiB, in blocks; absent until the first PUT; can be observed |
 //! | `/slow` | GET | answered a second later, in a message of its own |
 //! | `/protected` | | 4.01 |
 //! | `/.well-known/core` | GET | what is public |
@@ -21,6 +21,7 @@
 //! said to whom), `later` (notifications, separate responses, repetitions). What is held for a peer is `peer`.
 
 pub(in crate::reference) mod answer;
+mod bends;
 mod intake;
 mod later;
 mod lenient;

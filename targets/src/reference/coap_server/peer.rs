@@ -39,8 +39,8 @@ pub(in crate::reference) struct Own {
     pub(in crate::reference) topic: Topic,
     /// Observations, and whether something new is to be told.
     pub(in crate::reference) watched: BTreeMap<Token, bool>,
-    /// Separate responses: when, to what, and how it was asked.
-    pub(in crate::reference) slow: VecDeque<(Time, Token, Kind)>,
+    /// Separate responses: when, to what, how it was asked, and under which message id.
+    pub(in crate::reference) slow: VecDeque<(Time, Token, Kind, u16)>,
 }
 
 /// What the message on its way is about.
@@ -89,7 +89,7 @@ impl Peer {
             size_of::<Own>()
                 + own.outgoing.wire().len()
                 + own.watched.len() * size_of::<(Token, bool)>()
-                + own.slow.capacity() * size_of::<(Time, Token, Kind)>()
+                + own.slow.capacity() * size_of::<(Time, Token, Kind, u16)>()
         });
         size_of::<(Conn, Peer)>() + self.recent.len() * ENTRY + self.recent.bytes() + own
     }

@@ -41,14 +41,20 @@ impl CoapServer {
 
     pub(super) fn fresh_id(&mut self, conn: Conn, now: Time) -> Option<u16> {
         let rng = &mut self.rng;
-        self.peers.get(conn)?.own(|| rng.next()).ids.next(now, &PARAMS)
+        let fresh = self.peers.get(conn)?.own(|| rng.next()).ids.next(now, &PARAMS);
+        if self.flaws.has(Flaw::OwnMidRepeats) { Some(4_711) } else { fresh }
     }
 
     fn write(&mut self, ask: &Ask, answer: &Answer, mid: u16) {
-        let kind = if ask.kind == Kind::Con { Kind::Ack } else { Kind::Non };
+        let kind = match ask.kind {
+            Kind::Con => Kind::Ack,
+            _ if self.flaws.has(Flaw::AnswersNonByCon) => Kind::Con,
+            _ => Kind::Non,
+        };
         self.wire.clear();
         let written = answer.write(&mut self.wire, kind, mid, ask.token);
         debug_assert!(written.is_ok(), "we tried to send {answer:?}: {written:?}");
+        self.bend_wire(answer);
         if let Some(token) = &ask.long_token {
             self.wire[0] = self.wire[0] & 0xF0 | token.len() as u8;
             self.wire.splice(4..4 + ask.token.len(), token.iter().copied());
@@ -114,5 +120,6 @@ impl CoapServer {
         self.wire.clear();
         let written = answer.write(&mut self.wire, kind, mid, token);
         debug_assert!(written.is_ok(), "we tried to send {answer:?}: {written:?}");
+        self.bend_wire(answer);
     }
 }

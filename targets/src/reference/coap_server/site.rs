@@ -46,6 +46,9 @@ pub(super) struct Site {
     counter: u64,
     on: bool,
     store: Option<Vec<u8>>,
+    /// What the store held before, and how often it was written to.
+    before: Option<Vec<u8>>,
+    puts: u32,
 }
 
 impl Resource {
@@ -69,20 +72,20 @@ impl Site {
         flaws: Flaws,
         now: Time,
     ) -> Answer {
-        if !self.holds(resource, options) {
+        if !flaws.has(Flaw::ConditionIgnored) && !self.holds(resource, options) {
             return Answer::of(Code::PRECONDITION_FAILED);
         }
         match (resource, method) {
             (Resource::Protected, Code::GET) if flaws.has(Flaw::GetUnguarded) => {
-                acceptable(self.read(resource, now), options)
+                acceptable(self.read(resource, now, flaws), options, flaws)
             }
             (Resource::Protected, Code::IPATCH) if flaws.has(Flaw::IpatchUnguarded) => Answer::of(Code::CHANGED),
             (Resource::Protected, method) if method != Code::GET && flaws.has(Flaw::GuardsOnlyGet) => {
                 Answer::of(Code::CHANGED)
             }
             (Resource::Protected, _) => Answer::of(Code::UNAUTHORIZED),
-            (Resource::Core, Code::GET) => acceptable(core(flaws), options),
-            (_, Code::GET) => acceptable(self.read(resource, now), options),
+            (Resource::Core, Code::GET) => acceptable(core(flaws), options, flaws),
+            (_, Code::GET) => acceptable(self.read(resource, now, flaws), options, flaws),
             (Resource::Counter, Code::POST) => {
                 self.counter += 1;
                 Answer { code: Code::CHANGED, ..Answer::text(self.counter.to_string()) }
@@ -90,11 +93,19 @@ impl Site {
             (Resource::Actuator, Code::PUT) => self.switch(options, body),
             (Resource::Store, Code::PUT) => {
                 let code = if self.store.is_some() { Code::CHANGED } else { Code::CREATED };
-                self.store = Some(body.to_vec());
+                self.puts += 1;
+                if !(flaws.has(Flaw::LosesEveryThirdPut) && self.puts.is_multiple_of(3)) {
+                    self.before = self.store.replace(body.to_vec());
+                }
                 Answer::of(code)
             }
+            (Resource::Store, Code::DELETE) if self.store.is_none() && flaws.has(Flaw::DeleteFindsNothing) => {
+                Answer::of(Code::NOT_FOUND)
+            }
             (Resource::Store, Code::DELETE) => {
-                self.store = None;
+                if !flaws.has(Flaw::DeleteKeeps) {
+                    self.before = self.store.take();
+                }
                 Answer::of(Code::DELETED)
             }
             _ => Answer::of(Code::METHOD_NOT_ALLOWED),
@@ -107,20 +118,32 @@ impl Site {
     }
 
     /// The representation of a resource.
-    pub(super) fn read(&self, resource: Resource, now: Time) -> Answer {
+    pub(super) fn read(&self, resource: Resource, now: Time, flaws: Flaws) -> Answer {
         match resource {
             Resource::Time => Answer { max_age: Some(1), ..Answer::text((now.0 / 1_000_000_000).to_string()) },
             Resource::Counter => Answer::text(self.counter.to_string()),
             Resource::Actuator => Answer::content(if self.on { &b"on"[..] } else { &b"off"[..] }),
             Resource::Large => Answer { etag: Some(tag(&LARGE_BODY)), ..Answer::content(&LARGE_BODY[..]) },
             Resource::Store => match &self.store {
-                Some(body) => Answer { etag: Some(tag(body)), format: None, ..Answer::content(body.clone()) },
+                Some(body) => {
+                    let named = if flaws.has(Flaw::EtagNeverChanges) { &[][..] } else { body };
+                    Answer { etag: Some(tag(named)), format: None, ..Answer::content(body.clone()) }
+                }
                 None => Answer::of(Code::NOT_FOUND),
             },
             Resource::Slow => Answer::content(&b"done"[..]),
             Resource::Protected => Answer::content(&b"a secret"[..]),
-            Resource::Core => core(Flaws::NONE),
+            Resource::Core => core(flaws),
         }
+    }
+
+    pub(super) fn has_store(&self) -> bool {
+        self.store.is_some()
+    }
+
+    /// What the store held before it was written to last.
+    pub(super) fn before(&self) -> Option<&[u8]> {
+        self.before.as_deref()
     }
 
     fn switch(&mut self, options: &Options<'_>, body: &[u8]) -> Answer {
@@ -154,29 +177,42 @@ impl Site {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        self.store.as_ref().map_or(0, Vec::capacity)
+        [&self.store, &self.before].into_iter().flatten().map(Vec::capacity).sum()
     }
 }
 
 /// What Accept and ETag make of a representation \[RFC 7252 §5.10.4, RFC 7252 §5.10.6.2\].
-fn acceptable(answer: Answer, options: &Options<'_>) -> Answer {
+fn acceptable(answer: Answer, options: &Options<'_>, flaws: Flaws) -> Answer {
     let wanted = options.uint(OptionNumber::ACCEPT);
     if answer.code == Code::CONTENT
+        && !flaws.has(Flaw::AcceptIgnored)
         && wanted.is_some_and(|wanted| answer.format.is_some_and(|is| u32::from(is) != wanted))
     {
         return Answer::of(Code::NOT_ACCEPTABLE);
     }
-    let known = answer.etag.is_some_and(|etag| options.all(OptionNumber::ETAG).any(|value| value == etag));
+    let mut asked = options.all(OptionNumber::ETAG);
+    let known = answer.etag.is_some_and(|etag| asked.any(|value| flaws.has(Flaw::AnyEtagIsValid) || value == etag));
     if known { Answer { code: Code::VALID, body: Cow::Borrowed(&[]), format: None, ..answer } } else { answer }
 }
 
 fn core(flaws: Flaws) -> Answer {
     let mut links = String::new();
     for resource in LISTED.into_iter().chain(flaws.has(Flaw::ListsProtected).then_some(Resource::Protected)) {
-        let observable: &[(&str, Option<&str>)] = if resource == Resource::Time { &[("obs", None)] } else { &[] };
-        link_format::write(&mut links, resource.path(), observable);
+        link_format::write(&mut links, resource.path(), attributes(resource, flaws));
+    }
+    if flaws.has(Flaw::LinksUnopened) {
+        links = links.replace('<', "");
     }
     Answer { format: Some(LINKS), ..Answer::text(links) }
+}
+
+fn attributes(resource: Resource, flaws: Flaws) -> &'static [(&'static str, Option<&'static str>)] {
+    match resource {
+        Resource::Time if flaws.has(Flaw::ObsHasValue) => &[("obs", Some("1"))],
+        Resource::Time if flaws.has(Flaw::CtInWords) => &[("obs", None), ("ct", Some("text"))],
+        Resource::Time | Resource::Store => &[("obs", None)],
+        _ => &[],
+    }
 }
 
 /// FNV-1a: tells versions apart, keeps no secret.

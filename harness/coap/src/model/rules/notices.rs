@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use super::messages::{ACK_TIMEOUT_MIN, is_notification};
 use super::observing::{CHANGE, observations, told};
-use super::stored::latest_put;
+use super::stored::left;
 use super::{Breach, Facts, Row, Seen, Tally};
 use crate::names::BlockWords;
 
@@ -44,6 +44,12 @@ pub(super) const RULES: &[Row] = &[
         clauses: &["RFC 7641 §4.5-3"],
         doc: "an observer is told what the resource is in the end",
         judge: latest_state_is_told,
+    },
+    Row {
+        id: "deleted-is-told",
+        clauses: &["RFC 7641 §4.2-3"],
+        doc: "an observer of what was deleted is told so",
+        judge: deleted_is_told,
     },
     Row {
         id: "notification-block-within-size",
@@ -139,25 +145,38 @@ fn one_notification_at_a_time(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// Where the resource has shown that it keeps what is put there. Notifications that are lost are sent again, or followed by another.
+/// Where the resource has shown that it keeps what is put there. Notifications that are lost are sent again, or followed by another. What
+/// was deleted in between may have ended the observation: that is another rule's.
 fn latest_state_is_told(facts: &Facts<'_>, tally: &mut Tally) {
-    for (assoc, exchange, asked) in
-        observations(facts).filter(|(_, _, asked)| !asked.has("query") && !asked.has("block2"))
-    {
-        let Some((put, done)) = asked.text("path").and_then(|path| latest_put(facts, path)) else { continue };
-        let ends = |said: &Seen<'_>| said.is("rst") || said.int("observe") == Some(1);
-        let over = assoc.said().any(|(_, said)| ends(said)) || !exchange.is_only;
+    left_with(facts, tally, false, "an observer was left with what had been there before");
+}
+
+/// An observer of what was deleted is told so, or of what came in its place.
+fn deleted_is_told(facts: &Facts<'_>, tally: &mut Tally) {
+    left_with(facts, tally, true, "an observer was not told that what it observed was deleted");
+}
+
+/// What each observer was told last, where the resource was deleted since it registered, or was not.
+fn left_with(facts: &Facts<'_>, tally: &mut Tally, deleted: bool, what: &str) {
+    let left = left(facts);
+    let plain = |asked: &Seen<'_>| !asked.has("query") && !asked.has("block2");
+    for (assoc, exchange, asked) in observations(facts).filter(|(_, _, asked)| plain(asked)) {
+        let Some(state) = asked.text("path").and_then(|path| left.get(path)) else { continue };
         let all: Vec<&Seen<'_>> = told(assoc, exchange).collect();
         let (Some(first), Some(last)) = (all.first(), all.last()) else { continue };
+        if state.deleted.is_some_and(|gone| gone.id() > first.id()) != deleted {
+            continue;
+        }
+        let ends = |said: &Seen<'_>| said.is("rst") || said.int("observe") == Some(1);
+        let over = assoc.said().any(|(_, said)| ends(said)) || !exchange.is_only;
         let whole = !all.iter().any(|seen| seen.has("block2"));
-        let stood = first.id() < put.id() && all.iter().all(|seen| seen.succeeds()) && whole && !over;
-        if !stood || !facts.had_patience(assoc, done.moment.at, CHANGE) {
+        if over || !whole || first.id() > state.write.id() || !facts.had_patience(assoc, state.done.moment.at, CHANGE) {
             tally.may();
             continue;
         }
-        let what = "an observer was left with what had been there before";
-        let old = last.payload() != put.payload();
-        tally.must(last.id(), old.then(|| Breach::missed("notification", what, &[put.id(), last.id()])));
+        let knows = state.is_told_by(last) || (deleted && all.iter().any(|seen| !seen.succeeds()));
+        let breach = (!knows).then(|| Breach::missed("notification", what, &[state.write.id(), last.id()]));
+        tally.must(last.id(), breach);
     }
 }
 

@@ -205,7 +205,13 @@ fn not_observed_unasked(facts: &Facts<'_>, tally: &mut Tally) {
 /// nothing, or be told later: no time is named. One notification may be lost, so that it takes two changes to show an observer forgotten.
 fn every_observer_is_told(facts: &Facts<'_>, tally: &mut Tally) {
     let mut watchers: BTreeMap<Option<&str>, Vec<Watcher<'_, '_>>> = BTreeMap::new();
+    let deletes: Vec<&Seen<'_>> =
+        answered(facts).map(|(_, said, _)| said).filter(|said| said.text("method") == Some("delete")).collect();
     for (assoc, exchange, asked) in observations(facts).filter(|(_, _, asked)| !asked.has("query")) {
+        // What was deleted is observed no more: all that is owed for what was before is to be told so.
+        if deletes.iter().any(|said| said.text("path") == asked.text("path") && said.id() > asked.id()) {
+            continue;
+        }
         watchers.entry(asked.text("path")).or_default().push(Watcher::new(assoc, exchange, asked));
     }
     let puts = answered(facts).filter(|(_, said, seen)| said.text("method") == Some("put") && seen.code() == "2.04");
@@ -249,7 +255,9 @@ impl<'f, 'a> Watcher<'f, 'a> {
         let first = &assoc.packets[exchange.responses[0]];
         let leaves =
             |said: &Seen<'_>| said.is("rst") || (said.token() == asked.token() && said.int("observe") == Some(1));
-        let over = assoc.said().any(|(_, said)| said.id() > first.id() && leaves(said));
+        let left = assoc.said().any(|(_, said)| said.id() > first.id() && leaves(said));
+        // What comes after a registration anew is for that one.
+        let over = left || assoc.registers_after(asked.token(), exchange.request);
         Watcher { assoc, exchange, first, over, missed: 0 }
     }
 
@@ -260,8 +268,10 @@ impl<'f, 'a> Watcher<'f, 'a> {
         all.get(at).map(|at| &self.assoc.packets[*at])
     }
 
-    /// Whether the registration stood before a request and was not taken back, and the request says something new to it.
+    /// Whether the registration stood before a request and was not taken back, by either side, and the request says something new to it.
     fn watches(&self, request: &Seen<'_>) -> bool {
-        self.first.id() < request.id() && !self.over && self.first.payload() != request.payload()
+        let ended = |seen: &Seen<'_>| seen.id() < request.id() && !seen.succeeds();
+        let stands = !self.over && !told(self.assoc, self.exchange).any(ended);
+        self.first.id() < request.id() && stands && self.first.payload() != request.payload()
     }
 }

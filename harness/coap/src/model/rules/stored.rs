@@ -214,16 +214,36 @@ fn valid_is_unchanged(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// Whether an association has shown so much of a path's storing: used where observers are told what is there.
-pub(super) fn latest_put<'f, 'a>(facts: &'f Facts<'a>, path: &str) -> Option<(&'f Seen<'a>, &'f Seen<'a>)> {
-    let mut all = acts(facts);
-    let acts = all.remove(path)?;
-    stores(&acts)?;
-    let last = acts.iter().rfind(|act| act.writes())?;
-    let overlapped = acts.iter().any(|other| {
-        other.writes()
-            && other.asked.id() != last.asked.id()
-            && other.ended().is_none_or(|ended| ended > last.asked.id())
-    });
-    (last.is("put") && !last.is_open() && !overlapped).then_some((last.asked, last.told?))
+/// What a path that gives back what is put there was left with: the write that nobody wrote after or beside, its answer, and the last time
+/// that it was deleted.
+pub(super) struct Last<'f, 'a> {
+    pub(super) write: &'f Seen<'a>,
+    pub(super) done: &'f Seen<'a>,
+    pub(super) deleted: Option<&'f Seen<'a>>,
+}
+
+impl Last<'_, '_> {
+    /// What an observer is to be told of it: the content, or that there is none.
+    pub(super) fn is_told_by(&self, told: &Seen<'_>) -> bool {
+        match self.write.text("method") {
+            Some("put") => told.succeeds() && told.payload() == self.write.payload(),
+            _ => !told.succeeds(),
+        }
+    }
+}
+
+/// How each path was left that has shown that it stores.
+pub(super) fn left<'f, 'a>(facts: &'f Facts<'a>) -> BTreeMap<&'a str, Last<'f, 'a>> {
+    let last = |(path, acts): (&'a str, Vec<Act<'f, 'a>>)| {
+        stores(&acts)?;
+        let last = acts.iter().rfind(|act| act.writes())?;
+        let began = last.asked.id();
+        let beside = |other: &Act<'_, '_>| other.asked.id() != began && other.ended().is_none_or(|ended| ended > began);
+        if last.is_open() || acts.iter().filter(|act| act.writes()).any(beside) {
+            return None;
+        }
+        let deleted = acts.iter().rfind(|act| act.is("delete") && act.writes()).and_then(|act| act.told);
+        (last.is("put") || last.is("delete")).then_some((path, Last { write: last.asked, done: last.told?, deleted }))
+    };
+    acts(facts).into_iter().filter_map(last).collect()
 }

@@ -120,6 +120,26 @@ fn an_observer_learns_of_the_last_state() {
 }
 
 #[test]
+fn an_observer_learns_that_what_it_observed_was_deleted_or_what_came_in_its_place() {
+    for again in [false, true] {
+        check("deleted-is-told", |film, wrong| {
+            stores(film);
+            observe(film, &[]);
+            done(film, 5, "delete", &[], "2.02", &[]);
+            if again {
+                put(film, 6, "three");
+            }
+            match (wrong, again) {
+                (true, _) => {}
+                (false, true) => told(film, "non", 9, &[("observe", Value::Int(2)), ("payload", "three".into())]),
+                (false, false) => told(film, "non", 9, &[("code", "4.04".into())]),
+            }
+            film.at(6_100).close(1, By::Us);
+        });
+    }
+}
+
+#[test]
 fn notifications_are_in_their_form() {
     let number = |n: i64| ("observe", Value::Int(n));
     check("notification-has-its-token", |film, wrong| {

@@ -10,7 +10,7 @@ use proofhouse_coap::codec::{Code, OptionNumber};
 use proofhouse_core::actor::Actor;
 
 use super::world::*;
-use crate::flaw::{Flaw, Flaws, TABLE};
+use crate::flaw::{Flaw, Flaws, Row, TABLE};
 
 type Dialogue = fn(&mut World);
 
@@ -56,9 +56,12 @@ fn a_flaw_shows_in_its_own_dialogue_only() {
         (Flaw::DedupMissing, Flaw::DedupLastOnly),
     ];
     let mut wrong = Vec::new();
-    for (flaw, dialogue) in DIALOGUES {
+    // Flaws of ordinary use show wherever it is made use of.
+    let attacked = |row: &&Row| row.target == "coap" && !row.place.starts_with("RFC");
+    let attacks: Vec<&Row> = TABLE.iter().filter(attacked).collect();
+    for (flaw, dialogue) in DIALOGUES.iter().filter(|(flaw, _)| attacks.iter().any(|row| row.flaw == *flaw)) {
         let clean = run(Flaws::NONE, *dialogue);
-        for row in TABLE.iter().filter(|row| row.target == "coap" && row.flaw != *flaw) {
+        for row in attacks.iter().filter(|row| row.flaw != *flaw) {
             if !KIN.contains(&(row.flaw, *flaw)) && run(Flaws::one(row.flaw), *dialogue) != clean {
                 wrong.push(format!("{} shows in the dialogue of {flaw:?}", row.name));
             }
@@ -170,7 +173,181 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     (Flaw::UnmatchedResponseConfirmed, |w| drop(w.hex(A, "40 45 12 34"))),
     (Flaw::TextNotUtf8Crash, |w| drop(w.ask(A, &get("/time").option(OptionNumber::URI_QUERY, &[0xC0, 0xAF])))),
     (Flaw::ReservedClassProcessed, |w| drop(w.hex(A, "40 21 12 34 b4 74696d65"))),
+    (Flaw::GetAnswersChanged, |w| drop(w.ask(A, &get("/counter")))),
+    (Flaw::PostAnswersContent, |w| drop(w.ask(A, &post("/counter")))),
+    (Flaw::PutAnswersContent, |w| stored(w, &[b"1", b"2"])),
+    (Flaw::DeleteFindsNothing, |w| drop(w.ask(A, &delete("/store")))),
+    (Flaw::LosesEveryThirdPut, |w| stored(w, &[b"1", b"2", b"3"])),
+    (Flaw::DeleteKeeps, deleted),
+    (Flaw::EtagNeverChanges, |w| stored(w, &[b"1", b"2"])),
+    (Flaw::AnyEtagIsValid, |w| {
+        stored(w, &[b"1"]);
+        w.ask(A, &get("/store").option(OptionNumber::ETAG, b"none"));
+    }),
+    (Flaw::ValidWithoutEtag, |w| {
+        stored(w, &[b"1"]);
+        let tag = w.last_option(4).unwrap();
+        w.ask(A, &get("/store").option(OptionNumber::ETAG, &tag));
+        raw(w);
+    }),
+    (Flaw::UnknownMethodIsBadRequest, |w| drop(w.ask(A, &Req { code: Some(Code(31)), ..get("/time") }))),
+    (Flaw::IgnoresProxyUri, |w| drop(w.ask(A, &get("/time").option(OptionNumber::PROXY_URI, b"coap://a/")))),
+    (Flaw::MuteBadOption, |w| drop(w.ask(A, &get("/time").option(OptionNumber(65001), b"x")))),
+    (Flaw::AcceptIgnored, |w| drop(w.ask(A, &get("/time").option(OptionNumber::ACCEPT, &[50])))),
+    (Flaw::ConditionIgnored, |w| drop(w.ask(A, &put("/store", b"1").option(OptionNumber::IF_MATCH, b"none")))),
+    (Flaw::ElectiveRefused, |w| drop(w.ask(A, &get("/time").option(OptionNumber(65000), b"x")))),
+    (Flaw::EchoesAccept, |w| {
+        w.ask(A, &get("/time"));
+        raw(w);
+    }),
+    (Flaw::MaxAgeTwice, |w| {
+        w.ask(A, &get("/time"));
+        raw(w);
+    }),
+    (Flaw::TokenChanged, |w| {
+        w.ask(A, &post("/counter"));
+        raw(w);
+    }),
+    (Flaw::AcknowledgesNon, |w| drop(w.ask(A, &get("/time").non()))),
+    (Flaw::AnswersNonByCon, |w| drop(w.ask(A, &get("/time").non()))),
+    (Flaw::PingAcknowledged, |w| drop(w.hex(A, "40 00 12 34"))),
+    (Flaw::SeparateInAck, slow),
+    (Flaw::OwnMidRepeats, |w| {
+        slow(w);
+        slow(w);
+    }),
+    (Flaw::SendsAgainAtOnce, |w| {
+        w.ask(A, &get("/slow"));
+        w.pass(Duration::from_secs(2));
+    }),
+    (Flaw::AckUnheeded, slow),
+    (Flaw::ObsHasValue, listed),
+    (Flaw::CtInWords, listed),
+    (Flaw::LinksUnopened, listed),
+    (Flaw::SecondObserverForgotten, observed),
+    (Flaw::NoticeIsOld, observed),
+    (Flaw::NoticeWithoutNumber, observed),
+    (Flaw::NoticeNumberFalls, observed),
+    (Flaw::NoticeFormatChanges, observed),
+    (Flaw::NoticeIsChanged, observed),
+    (Flaw::NoticesPileUp, observed),
+    (Flaw::DeregisterIgnored, |w| {
+        watched(w);
+        w.ask(A, &get("/store").observe(1));
+        w.ask(B, &put("/store", b"2"));
+    }),
+    (Flaw::ResetIgnored, |w| {
+        watched(w);
+        w.ask(A, &put("/store", b"2"));
+        let mid = w.last_mid();
+        w.reset(B, mid);
+        w.pass(Duration::from_secs(10));
+    }),
+    (Flaw::ObservesUnasked, |w| {
+        w.ask(A, &get("/time"));
+        raw(w);
+    }),
+    (Flaw::DeletedGoesOn, |w| {
+        watched(w);
+        w.ask(A, &delete("/store"));
+        let mid = w.last_mid();
+        w.ack(B, mid);
+        w.ask(A, &put("/store", b"2"));
+    }),
+    (Flaw::DeletedUntold, |w| {
+        watched(w);
+        w.ask(B, &delete("/store"));
+    }),
+    (Flaw::ErrorHasObserve, |w| {
+        watched(w);
+        w.ask(B, &delete("/store"));
+        raw(w);
+    }),
+    (Flaw::BlockLargerThanAsked, paged),
+    (Flaw::BlockSizesChange, paged),
+    (Flaw::BlockWithoutEtag, paged),
+    (Flaw::BlockShort, paged),
+    (Flaw::BlockElsewhere, paged),
+    (Flaw::ContinueHasBlock2, |w| {
+        w.ask(A, &put("/store", &[1; 16]).block1("0/1/16"));
+        raw(w);
+    }),
+    (Flaw::Block1IsOff, |w| {
+        w.ask(A, &put("/store", &[1; 16]).block1("0/1/16"));
+        raw(w);
+    }),
 ];
+
+/// Every byte of what came last.
+fn raw(w: &mut World) {
+    let last = format!("{:02x?}", w.heard.last());
+    w.log.push(last);
+}
+
+fn delete(path: &'static str) -> Req {
+    Req { code: Some(Code::DELETE), ..get(path) }
+}
+
+/// Each content is put, and then got.
+fn stored(w: &mut World, contents: &[&[u8]]) {
+    for content in contents {
+        w.ask(A, &put("/store", content));
+        w.ask(A, &get("/store"));
+        let etag = w.last_option(4);
+        w.log.push(format!("{etag:?}"));
+    }
+}
+
+fn deleted(w: &mut World) {
+    stored(w, &[b"1"]);
+    w.ask(A, &delete("/store"));
+    w.ask(A, &get("/store"));
+}
+
+fn slow(w: &mut World) {
+    w.ask(A, &get("/slow"));
+    w.pass(Duration::from_secs(1));
+    raw(w);
+    let mid = w.last_mid();
+    w.ack(A, mid);
+    w.pass(Duration::from_secs(5));
+}
+
+fn listed(w: &mut World) {
+    w.ask(A, &get("/.well-known/core").token(b"12345678"));
+    let list = w.last_payload();
+    w.log.push(String::from_utf8(list).unwrap());
+}
+
+/// Two observe what is stored.
+fn watched(w: &mut World) {
+    w.validate(A);
+    w.validate(B);
+    w.ask(A, &put("/store", b"1"));
+    for conn in [A, B] {
+        w.ask(conn, &get("/store").observe(0));
+    }
+}
+
+/// Two changes, shortly after each other.
+fn observed(w: &mut World) {
+    watched(w);
+    for content in [b"2", b"3"] {
+        w.ask(A, &put("/store", content));
+        w.pass(Duration::from_millis(100));
+        let (numbers, state) = (w.last_option(6), w.last_payload());
+        w.log.push(format!("{numbers:?} {state:?} {:?}", w.last_option(12)));
+    }
+}
+
+fn paged(w: &mut World) {
+    w.validate(A);
+    for block in ["0/0/64", "1/0/64", "2/0/64"] {
+        w.ask(A, &get("/large").block2(block));
+        let len = w.last_payload().len();
+        w.log.push(format!("{len} bytes, {:?} {:?}", w.last_option(23), w.last_option(4)));
+    }
+}
 
 #[test]
 fn a_long_token_is_echoed_whole_and_a_token_that_is_cut_is_not_taken() {

@@ -39,7 +39,7 @@ fn every_resource_does_what_its_methods_say() {
 
 #[test]
 fn discovery_lists_what_is_public_and_is_no_larger_than_three_requests() {
-    let list = r#"0 ack 2.05 "</time>;obs,</counter>,</actuator>,</large>,</store>""#;
+    let list = r#"0 ack 2.05 "</time>;obs,</counter>,</actuator>,</large>,</store>;obs""#;
     assert_eq!(ask(&get("/.well-known/core")), list);
     assert_eq!(ask(&get("/.well-known/core").token(b"")), list);
 }
