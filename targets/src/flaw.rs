@@ -220,7 +220,7 @@ flaws! {
     NoticeIsChanged = "notice-is-changed", "RFC 7641 §4.2-2", "Notifications have the code 2.04.";
     NoticesPileUp = "notices-pile-up", "RFC 7641 §4.5.1-1", "A notification does not wait for the acknowledgement of the one before.";
     DeregisterIgnored = "deregister-ignored", "RFC 7641 §4.1-5", "An observation goes on after it was taken back.";
-    ResetIgnored = "reset-ignored", "RFC 7641 §4.5-4", "An observation goes on whatever is reset.";
+    ResetIgnored = "reset-ignored", "RFC 7641 §4.5-4", "A reset counts as an acknowledgement: the observation goes on.";
     ObservesUnasked = "observes-unasked", "RFC 7641 §4.1-4", "The response to a plain GET has an Observe option.";
     DeletedUntold = "deleted-untold", "RFC 7641 §4.2-3", "Who observes the store is not told when it is deleted.";
     DeletedGoesOn = "deleted-goes-on", "RFC 7641 §4.2-3", "Who observes what was deleted is told an error, and then of what comes in its place.";

@@ -96,12 +96,14 @@ impl CoapServer {
                 None => {}
             }
         }
-        let unheeded = match message.kind() {
-            Kind::Ack => Flaw::AckUnheeded,
-            _ => Flaw::ResetIgnored,
-        };
-        if self.flaws.has(unheeded) {
+        if message.kind() == Kind::Ack && self.flaws.has(Flaw::AckUnheeded) {
             return;
+        }
+        if message.kind() == Kind::Rst && self.flaws.has(Flaw::ResetIgnored) {
+            if let Some(own) = self.peers.get(conn).and_then(|peer| peer.own.as_mut()) {
+                own.outgoing.stop();
+            }
+            return self.go_on(conn, now, out);
         }
         let own = self.peers.get(conn).and_then(|peer| peer.own.as_mut());
         let known = own.and_then(|own| own.outgoing.hear(message).map(|confirmed| (confirmed, own.topic)));
@@ -178,12 +180,16 @@ impl CoapServer {
         self.go_on(conn, now, out);
     }
 
-    /// A notification is not repeated but brought up to date: the newer one takes its place, its timer and its count
+    /// A notification that is out of date is not repeated but brought up to date: the newer one takes its place, its timer and its count
     /// \[RFC 7641 §4.5.2\].
     fn renew(&mut self, conn: Conn, token: Token, now: Time, out: &mut Outbox) {
         let Some(resource) = self.observers.get(conn, token).map(|observer| observer.resource) else {
             return self.resend(conn, out);
         };
+        let own = self.peers.get(conn).and_then(|peer| peer.own.as_ref());
+        if !own.is_some_and(|own| own.watched.get(&token) == Some(&true)) {
+            return self.resend(conn, out);
+        }
         let Some(mid) = self.fresh_id(conn, now) else { return self.resend(conn, out) };
         let answer = self.notice(resource, now);
         self.write_own(&answer, Kind::Con, mid, token);

@@ -93,7 +93,7 @@ impl CoapServer {
     /// What a flaw says after a refusal.
     pub(super) fn grant_under(&mut self, token: Token, ask: &Ask, now: Time, out: &mut Outbox) {
         let Some(mid) = self.fresh_id(ask.conn, now) else { return };
-        self.write_own(&self.site.read(Resource::Protected, now), Kind::Non, mid, token);
+        self.write_own(&self.site.read(Resource::Protected, now, self.flaws), Kind::Non, mid, token);
         let wire = core::mem::take(&mut self.wire);
         self.say(ask.conn, &wire, out);
         self.wire = wire;

@@ -103,7 +103,7 @@ fn created_says_where(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// Codes 0.08 to 0.31: no method has them (RFC 7252 §12.1.1, RFC 8132: 0.05 to 0.07).
+/// Codes 0.08 to 0.31: no method has them (0.05 to 0.07 are those of RFC 8132).
 fn unknown_method_refused(facts: &Facts<'_>, tally: &mut Tally) {
     for (_, request, seen) in answered(facts).filter(|(_, request, _)| request.text("method").is_none()) {
         let right = seen.code() == "4.05" && (request.message() != "con" || seen.message() == "ack");

@@ -1,4 +1,4 @@
-//! Notifications: their form, how many are on their way, and that the latest comes (RFC 7641 §4).
+//! Notifications: their form, how many are on their way, and that the latest comes (RFC 7641 §4.2 to §4.5).
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -130,7 +130,8 @@ fn one_notification_at_a_time(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         let mut last: Option<&Seen<'_>> = None;
         for (_, seen) in assoc.heard().filter(|(_, seen)| is_notification(seen) && seen.message() == "con") {
-            let Some(before) = last.replace(seen).filter(|before| before.mid() != seen.mid()) else { continue };
+            let is_copy = assoc.heard_with(seen.mid()).any(|other| other.id() < seen.id() && other.message() == "con");
+            let Some(before) = (if is_copy { None } else { last.replace(seen) }) else { continue };
             let answers = |said: &&Seen<'_>| said.id() > before.id() && (said.is("ack") || said.is("rst"));
             let answered = assoc.said_with(before.mid()).find(answers).is_some_and(|said| said.id() < seen.id());
             let apart = seen.moment.at.since(before.moment.at);

@@ -1,5 +1,5 @@
 //! Observing resources (RFC 7641).
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -82,10 +82,13 @@ pub(super) fn told<'f, 'a>(assoc: &'f Assoc<'a>, exchange: &'f Exchange) -> impl
 fn notifications_rise(facts: &Facts<'_>, tally: &mut Tally) {
     for (assoc, exchange, _) in observations(facts) {
         let mut before: Option<&Seen<'_>> = None;
+        let mut known: BTreeSet<(&str, i64)> = BTreeSet::new();
         for seen in told(assoc, exchange).filter(|seen| seen.has("observe")) {
-            if let Some(last) = before
-                && last.mid() != seen.mid()
-            {
+            // A copy of a message may come after those that followed it.
+            if !known.insert((seen.message(), seen.mid())) {
+                continue;
+            }
+            if let Some(last) = before {
                 let (old, new) = (last.int("observe").unwrap_or(0), seen.int("observe").unwrap_or(0));
                 // Serial numbers of 24 bits (RFC 7641 §3.4); after 128 s any is fresher.
                 let fresh = (new - old).rem_euclid(1 << 24) != 0 && (new - old).rem_euclid(1 << 24) < 1 << 23;

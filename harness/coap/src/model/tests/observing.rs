@@ -20,6 +20,13 @@ fn notifications_rise_have_one_format_and_only_success_has_observe() {
         observe(film, 0, 1);
         told(film, 0, "non", 9, if wrong { 1 } else { 2 }, "second");
     });
+    // A copy that comes late is no news, and no step back.
+    check("notifications-rise", |film, wrong| {
+        observe(film, 0, 1);
+        told(film, 0, "non", 8, 2, "second");
+        told(film, 0, "non", 9, 3, "third");
+        told(film, 0, "non", if wrong { 10 } else { 8 }, 2, "second");
+    });
     check("one-format", |film, wrong| {
         observe(film, 0, 1);
         let mut says = with("non", 9, Some("0b"), &[("code", "2.05".into()), ("observe", Value::Int(2))]);

@@ -111,6 +111,7 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         w.pass(Duration::from_secs(1));
         let mid = w.last_mid();
         w.reset(B, mid);
+        w.ask(A, &put("/store", b"3"));
         w.pass(Duration::from_secs(60));
     }),
     (Flaw::RstMatchedLater, |w| {
@@ -119,6 +120,7 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         w.pass(Duration::from_secs(1));
         let mid = w.last_mid();
         w.reset(B, mid);
+        w.ask(A, &put("/store", b"3"));
         w.pass(Duration::from_secs(60));
     }),
     (Flaw::MalformedClears, |w| {
@@ -241,6 +243,7 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
         w.ask(A, &put("/store", b"2"));
         let mid = w.last_mid();
         w.reset(B, mid);
+        w.ask(A, &put("/store", b"3"));
         w.pass(Duration::from_secs(10));
     }),
     (Flaw::ObservesUnasked, |w| {
