@@ -187,7 +187,7 @@ impl CoapServer {
             return self.resend(conn, out);
         };
         let own = self.peers.get(conn).and_then(|peer| peer.own.as_ref());
-        if !own.is_some_and(|own| own.watched.get(&token) == Some(&true)) {
+        if own.is_none_or(|own| own.watched.get(&token) != Some(&true)) {
             return self.resend(conn, out);
         }
         let Some(mid) = self.fresh_id(conn, now) else { return self.resend(conn, out) };
