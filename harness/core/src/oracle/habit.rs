@@ -25,8 +25,10 @@ pub(super) fn habit(record: &Record<'_>, conn: u32) -> Option<String> {
     let (what, twin, measured) = measures.into_iter().find_map(|(what, measure)| {
         let measured = measure(own).filter(|measured| *measured >= LEAST)?;
         let slack = slack(measured);
-        let lasted = |life: &Life| (if what == "age" { life.age() } else { life.longest }) > measured + slack;
-        let twin = lives.iter().find(|life| is_twin(record, own, life, measure))?;
+        let lasted =
+            |life: &Life| life.answered && (if what == "age" { life.age() } else { life.longest }) > measured + slack;
+        let twin =
+            lives.iter().find(|life| is_twin(record, own, life, measure)).or_else(|| third(&lives, own, measure))?;
         (!lives.iter().any(lasted)).then_some((what, twin, measured))
     })?;
     let other = &record.connections[&twin.conn];
@@ -56,6 +58,20 @@ fn is_twin(record: &Record<'_>, own: &Life, other: &Life, measure: Measure) -> b
     alike && (beside || aside)
 }
 
+/// The third connection that was ended like this one to the clock's precision, at a third time: no attack that is made again comes so
+/// exactly as long after each client has connected anew, the first included.
+fn third<'l>(lives: &'l [Life], own: &Life, measure: Measure) -> Option<&'l Life> {
+    let measured = measure(own)?;
+    let exact = (measured / 200).max(Duration::from_millis(20));
+    let alike = |life: &&Life| {
+        let differ = measure(life).map(|other| other.max(measured) - other.min(measured));
+        life.conn != own.conn && life.by_target && differ.is_some_and(|differ| differ <= exact)
+    };
+    let apart = |a: &Life, b: &Life| a.ended.max(b.ended).since(a.ended.min(b.ended)) > APART;
+    let second = lives.iter().filter(alike).find(|life| apart(life, own))?;
+    lives.iter().filter(alike).find(|life| apart(life, own) && apart(life, second))
+}
+
 /// What is known of how long a connection lasted.
 struct Life {
     conn: u32,
@@ -63,6 +79,8 @@ struct Life {
     ended: Time,
     /// The target ended it, and its owner had not said goodbye.
     by_target: bool,
+    /// The target has ever said something on it: who was never let in may be left standing longer.
+    answered: bool,
     /// When its owner said something last.
     said: Option<Time>,
     /// The longest time in which its owner said nothing.
@@ -76,13 +94,14 @@ impl Life {
         let peer = connection.closed.is_some_and(|(_, by, _)| by == By::Peer);
         let by_target = (peer || was_told_to_go(record, conn, connection)) && !said_goodbye(record, conn);
         let entries = record.bytes_of(conn).iter().map(|id| &record.transcript.entries[id.0 as usize]);
+        let answered = entries.clone().any(|entry| matches!(entry.event, Event::Received(_)));
         let (mut said, mut longest) = (None, Duration::ZERO);
         for entry in entries.filter(|entry| matches!(entry.event, Event::Sent(_)) && entry.at <= ended) {
             longest = longest.max(entry.at.since(said.unwrap_or(opened)));
             said = Some(entry.at);
         }
         let longest = said.map_or(longest, |said| longest.max(ended.since(said)));
-        Some(Life { conn, opened, ended, by_target, said, longest })
+        Some(Life { conn, opened, ended, by_target, answered, said, longest })
     }
 
     fn age(&self) -> Duration {

@@ -14,9 +14,14 @@ const LEAVES: fn(&mut Film, u32) = |film, conn| _ = film.close(conn, By::Us);
 fn film(attacked: u64, acts: &[Act]) -> Film {
     let rules = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n";
     let mut film = Film::new(plan(&format!("{TWO}{rules}")));
-    film.at(0).open("witness", 0, 90).open("honest", 0, 1).got(1, "welcome", &[]).met("honest", 0, 0, 1);
+    film.at(0)
+        .open("witness", 0, 90)
+        .got(90, "welcome", &[])
+        .open("honest", 0, 1)
+        .got(1, "welcome", &[])
+        .met("honest", 0, 0, 1);
     film.at(100).open("foe", 0, 2).sent(2, "hello", &[]).at(500).served();
-    film.at(600).open("honest", 0, 3).sent(3, "hello", &[]);
+    film.at(600).open("honest", 0, 3).sent(3, "hello", &[]).got(3, "welcome", &[]);
     let attack: fn(&mut Film, u32) =
         |film, _| _ = film.step("foe", 0, 1, Some(2), StepState::Started).sent(2, "say", &[]);
     let over: fn(&mut Film, u32) = |film, _| _ = film.step("foe", 0, 1, Some(2), StepState::Met);
@@ -49,8 +54,9 @@ fn a_witness_that_is_ended_at_the_age_of_others_was_not_thrown_out_by_the_attack
 
 #[test]
 fn an_age_that_another_connection_outlived_is_no_habit() {
+    // 1 was welcomed; 2, which the target has never answered, stands to the end.
     for (leaves, verdict) in [(4_150, Verdict::Inconclusive), (4_250, Verdict::Fail)] {
-        let acts = [(1_050, 2, LEAVES), (4_000, 90, IS_LOST), (leaves, 1, LEAVES), (4_600, 3, IS_ENDED)];
+        let acts = [(4_000, 90, IS_LOST), (leaves, 1, LEAVES), (4_600, 3, IS_ENDED)];
         assert_says(&film(1_001, &acts).judge(&no_hang::ORACLE), verdict, "");
     }
 }
@@ -86,5 +92,24 @@ fn a_silence_that_the_target_bore_before_is_no_habit() {
             (3_500, 3, IS_ENDED),
         ];
         assert_says(&film(1_001, &acts).judge(&fleet_undisturbed::ORACLE), verdict, "");
+    }
+}
+
+#[test]
+fn a_witness_that_is_ended_three_times_at_one_age_was_not_thrown_out_however_long_the_attack() {
+    let comes: fn(&mut Film, u32) = |film, conn| _ = film.open("witness", 0, conn).got(conn, "welcome", &[]).served();
+    for (third, verdict) in [(6_210, Verdict::Inconclusive), (6_250, Verdict::Fail)] {
+        let acts = [
+            (1_400, 1, LEAVES),
+            (1_400, 3, LEAVES),
+            (2_000, 90, IS_LOST),
+            (2_100, 91, comes),
+            (4_100, 91, IS_LOST),
+            (4_200, 92, comes),
+            (third, 92, IS_LOST),
+        ];
+        let mut film = film(6_200, &acts);
+        film.at(6_500).served();
+        assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
     }
 }
