@@ -229,6 +229,9 @@ flaws! {
     BlockSizesChange = "block-sizes-change", "RFC 7959 §2.4-6", "From its third block on a transfer goes on in blocks of half the size.";
     BlockWithoutEtag = "block-without-etag", "RFC 7959 §2.4-7", "Blocks have no ETag.";
     BlockShort = "block-short", "RFC 7959 §2.3-1", "A block that more follow lacks its last byte.";
+    BlockRepeats = "block-repeats", "RFC 7959 §2.4-7", "Every block after the second has the bytes of the first.";
+    UploadLosesEnd = "upload-loses-end", "RFC 7252 §5.8.3-1", "The last block of a body is acknowledged and thrown away.";
+    KeepsFirstPut = "keeps-first-put", "RFC 7252 §5.8.3-1", "Every PUT after the first is acknowledged and thrown away.";
     BlockElsewhere = "block-elsewhere", "RFC 7959 §2.4", "The block after the one that was asked for comes.";
     ContinueHasBlock2 = "continue-has-block2", "RFC 7959 §2.3-4", "2.31 has a Block2 option.";
     Block1IsOff = "block1-is-off", "RFC 7959 §2.3", "The response to a block names the one after it.";

@@ -73,7 +73,7 @@ pub struct Client {
     heard: Recent,
     due: VecDeque<Vec<u8>>,
     /// Confirmations that are late on purpose, each with its moment.
-    late: VecDeque<(Time, Vec<u8>)>,
+    late: VecDeque<(Time, u16)>,
     last_con: Option<u16>,
     chosen: VecDeque<Chosen>,
 }
@@ -267,7 +267,10 @@ impl Client {
 
     /// Writes one datagram that is due, and yields the next moment at which one will be.
     pub fn tick(&mut self, now: Time, out: &mut Vec<u8>) -> Option<Time> {
-        if let Some((_, ack)) = self.late.pop_front_if(|(at, _)| *at <= now) {
+        if let Some((_, mid)) = self.late.pop_front_if(|(at, _)| *at <= now) {
+            let mut ack = Vec::new();
+            Message::ack(mid).encode(&mut ack);
+            self.heard.keep(mid, &ack);
             self.due.push_back(ack);
         }
         match self.due.pop_front() {
@@ -346,13 +349,11 @@ impl Client {
     /// Acknowledges or resets what answers an exchange, in its manner.
     fn confirm(&mut self, now: Time, at: usize, message: &Message<'_>, reply: &mut Vec<u8>) {
         let (exchange, mid) = (&self.exchanges[at], message.mid());
-        let mut ack = Vec::new();
         match (exchange.manners.confirm, message.kind()) {
             _ if self.mute => {}
             (Confirm::Reset, Kind::Con | Kind::Non) if exchange.observing => Message::rst(mid).encode(reply),
             (Confirm::Late, Kind::Con) => {
-                Message::ack(mid).encode(&mut ack);
-                self.late.push_back((now + LATE, ack));
+                self.late.push_back((now + LATE, mid));
             }
             (_, Kind::Con) => Message::ack(mid).encode(reply),
             _ => {}

@@ -76,6 +76,12 @@ impl Breach {
         Breach { clause: Some(clause.into()), ..self }
     }
 
+    /// No clause demands it as it stands: a number that may be set, a duty that is described and not laid down.
+    #[must_use]
+    pub fn lesser(self) -> Breach {
+        Breach { our_time: true, ..self }
+    }
+
     /// It came wrong only if what was acknowledged long before had been handled by then: the text names no time.
     #[must_use]
     pub fn by_our_time(self) -> Breach {

@@ -295,6 +295,8 @@ fn store(
         asked.store(out)?;
         return Ok(asked);
     }
+    // Another run may have begun there while this one waited for its turn.
+    vacant(out)?;
     out.create()?;
     asked.versions = versions.clone();
     asked.scenes = selected.jobs.iter().map(|job| (job.scenario.id.clone(), documents::scene(&job.scenario))).collect();

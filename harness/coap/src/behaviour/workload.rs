@@ -155,6 +155,10 @@ impl Client<'_> {
             }
             5 | 6 => {
                 self.get("creatable", &[]);
+                if what == 5 {
+                    // Longer than a tag that is made of the second lasts.
+                    self.wait(1_200);
+                }
                 self.put(&[]);
                 self.get("creatable", &[("revalidate", true.into())]);
                 self.get("creatable", &[("revalidate", true.into())]);
@@ -191,7 +195,7 @@ impl Client<'_> {
         self.request("put", "creatable", &keys);
     }
 
-    /// A body in blocks: whole, then what would be its end if it had begun.
+    /// A body in blocks.
     fn upload(&mut self) {
         let size = [16_i64, 32, 64][self.rng.below(3) as usize];
         let content = self.content(300);

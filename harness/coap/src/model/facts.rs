@@ -1,5 +1,7 @@
 //! What we know of a trial: every association of ours with the target, the requests on it, and what they were answered with.
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use proofhouse_core::ids::EntryId;
@@ -8,6 +10,10 @@ use proofhouse_core::plan::{Network, Plan};
 use proofhouse_core::time::{Duration, Time};
 use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
+use proofhouse_core::witness::is_witness;
+
+use crate::names::BlockWords;
+use crate::protocol::is_challenge;
 
 /// How long we wait for what the text demands without a time, before we call it missed. A server may take its time for an acknowledgement
 /// up to PROCESSING_DELAY, which is as long as ACK_TIMEOUT: 2 s (RFC 7252 §4.8.2).
@@ -67,6 +73,18 @@ impl<'a> Seen<'a> {
             && !self.has("option_cut")
             && !self.has("raw")
     }
+    /// Every ETag that it names.
+    pub fn etags(&self) -> &'a [Value] {
+        self.packet.fields.find("etag").map_or(&[], Value::as_slice)
+    }
+    /// Number, whether more follow, and size of a block option.
+    pub fn block(&self, option: &str) -> Option<BlockWords> {
+        BlockWords::parse(self.text(option)?).ok()
+    }
+    /// It has everything that there is, and not one block of several.
+    pub fn is_whole(&self) -> bool {
+        self.block("block2").is_none_or(|block| block.num == 0 && !block.more)
+    }
     /// Of a success class.
     pub fn succeeds(&self) -> bool {
         self.code().starts_with("2.")
@@ -92,8 +110,7 @@ pub(super) struct Exchange {
 impl Exchange {
     /// It was answered by nothing but a challenge.
     fn is_challenged(&self, packets: &[Seen<'_>]) -> bool {
-        let challenge = |at: &usize| packets[*at].code() == "4.01" && packets[*at].has("echo");
-        !self.responses.is_empty() && self.responses.iter().all(challenge)
+        !self.responses.is_empty() && self.responses.iter().all(|at| is_challenge(packets[*at].packet))
     }
 }
 
@@ -110,6 +127,10 @@ pub(super) struct Assoc<'a> {
     heard: BTreeMap<i64, Vec<usize>>,
     /// The first place at which each token was sent.
     tokens: BTreeMap<&'a str, usize>,
+    /// How often each token was sent.
+    uses: BTreeMap<&'a str, usize>,
+    /// We have taken an observation back, or reset something.
+    pub gives_up: bool,
     /// Tokens of the requests that had Observe, and the last place at which each of them registered.
     observing: BTreeSet<&'a str>,
     registered: BTreeMap<&'a str, usize>,
@@ -120,13 +141,14 @@ pub(super) struct Assoc<'a> {
 impl<'a> Assoc<'a> {
     fn new(who: (&'a str, u32), packets: Vec<Seen<'a>>, closed: Option<Moment>, clean: bool) -> Assoc<'a> {
         let (mut said, mut heard) = (BTreeMap::<i64, Vec<usize>>::new(), BTreeMap::<i64, Vec<usize>>::new());
-        let mut tokens = BTreeMap::new();
+        let (mut tokens, mut uses) = (BTreeMap::new(), BTreeMap::new());
         let (mut observing, mut registered) = (BTreeSet::new(), BTreeMap::new());
         for (at, seen) in packets.iter().enumerate() {
             let places = if seen.sent { &mut said } else { &mut heard };
             places.entry(seen.mid()).or_default().push(at);
             if seen.sent && !["ack", "rst", "ping"].contains(&seen.packet.kind.as_str()) {
                 tokens.entry(seen.token()).or_insert(at);
+                *uses.entry(seen.token()).or_default() += 1;
             }
             if seen.sent && seen.has("observe") {
                 observing.insert(seen.token());
@@ -137,7 +159,23 @@ impl<'a> Assoc<'a> {
         }
         let odd = packets.iter().position(|seen| seen.sent && !seen.is_legal());
         let exchanges = exchanges(&packets);
-        Assoc { who, exchanges, packets, closed, clean, said, heard, tokens, observing, registered, odd }
+        let ends = |seen: &Seen<'_>| seen.sent && (seen.is("rst") || seen.int("observe") == Some(1));
+        let gives_up = packets.iter().any(ends);
+        Assoc {
+            who,
+            exchanges,
+            packets,
+            closed,
+            clean,
+            said,
+            heard,
+            tokens,
+            uses,
+            gives_up,
+            observing,
+            registered,
+            odd,
+        }
     }
 
     /// What we sent with a message id, in order.
@@ -151,6 +189,10 @@ impl<'a> Assoc<'a> {
     /// Whether a token had left us before a place.
     pub fn token_before(&self, token: &str, at: usize) -> bool {
         self.tokens.get(token).is_some_and(|first| *first < at)
+    }
+    /// How often a token was sent.
+    pub fn uses(&self, token: &str) -> usize {
+        self.uses.get(token).copied().unwrap_or(0)
     }
     /// Whether any request with a token had Observe.
     pub fn observes(&self, token: &str) -> bool {
@@ -189,8 +231,12 @@ impl<'a> Assoc<'a> {
 pub(super) struct Facts<'a> {
     pub record: &'a Record<'a>,
     pub assocs: Vec<Assoc<'a>>,
-    /// Somebody asked for something to be deleted.
+    /// Somebody asked for something that may remove what is there.
     pub deletes: bool,
+    /// Paths at which nothing was found at some time.
+    pub vanished: BTreeSet<&'a str>,
+    /// Nobody else observes anything, or waits for an answer.
+    pub alone: bool,
     until: Moment,
 }
 
@@ -209,9 +255,55 @@ impl<'a> Facts<'a> {
             let who = (connection.fleet, connection.member);
             assocs.push(Assoc::new(who, packets, connection.closed.map(|(moment, ..)| moment), clean));
         }
-        let deletes = |assoc: &Assoc<'_>| assoc.said().any(|(_, said)| said.text("method") == Some("delete"));
-        let deletes = assocs.iter().any(deletes);
-        Facts { record, assocs, deletes, until }
+        let removes = |said: &Seen<'_>| matches!(said.text("method"), Some("delete" | "post" | "patch" | "ipatch"));
+        let deletes = assocs.iter().any(|assoc| assoc.said().any(|(_, said)| removes(said)));
+        let answers = assocs.iter().flat_map(|assoc| {
+            let of = |exchange: &Exchange| Some((exchange.request, *exchange.responses.first()?));
+            assoc.exchanges.iter().filter_map(of).map(|(asked, told)| (&assoc.packets[asked], &assoc.packets[told]))
+        });
+        let nothing = answers.filter(|(_, told)| told.code() == "4.04");
+        let vanished = nothing.filter_map(|(asked, _)| asked.text("path")).collect();
+        Facts { record, assocs, deletes, vanished, alone: !record.is_used(), until }
+    }
+
+    /// Every response that came over a link of ours that damages nothing.
+    pub fn responses(&self) -> impl Iterator<Item = &Seen<'a>> {
+        let clean = self.assocs.iter().filter(|assoc| assoc.clean);
+        clean.flat_map(|assoc| assoc.heard().map(|(_, seen)| seen)).filter(|seen| seen.is("response"))
+    }
+
+    /// Why the trial does not show how requests are served: a good part of those that had been served before were refused, and nothing that
+    /// anybody did explains it.
+    pub fn unserved(&self) -> Option<String> {
+        let mut all: Vec<(&Seen<'a>, &Seen<'a>)> = Vec::new();
+        for assoc in self.assocs.iter().filter(|assoc| !is_witness(assoc.who.0)) {
+            let own = |exchange: &Exchange| exchange.responses.first().map(|at| &assoc.packets[*at]);
+            all.extend(assoc.legal().filter_map(|(exchange, asked)| Some((asked, own(exchange)?))));
+        }
+        all.retain(|(_, told)| !is_challenge(told.packet));
+        all.sort_by_key(|(_, told)| told.id());
+        let mut served = BTreeSet::new();
+        let (mut refused, mut last) = (0_usize, "");
+        for (asked, told) in &all {
+            let same = (asked.text("method"), asked.text("path"));
+            let explained = match told.code() {
+                "4.04" => self.deletes,
+                "4.02" | "4.06" | "4.08" | "4.12" | "4.13" | "5.05" => true,
+                _ => told.succeeds(),
+            };
+            if told.succeeds() {
+                served.insert(same);
+            } else if !explained && (served.contains(&same) || told.code() == "4.29" || told.code().starts_with("5.")) {
+                (refused, last) = (refused + 1, told.code());
+            }
+        }
+        (refused * 4 > all.len())
+            .then(|| format!("{refused} of {} requests were refused, the last with {last}", all.len()))
+    }
+
+    /// Whether what was seen at a path once is there still, for all that was said and heard.
+    pub fn is_steady(&self, path: Option<&str>) -> bool {
+        !self.deletes && path.is_none_or(|path| !self.vanished.contains(path))
     }
 
     /// Whether nothing can come any more by `by` that was on its way, or being built, when something of ours left at `since`: the target

@@ -14,7 +14,7 @@ use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::Transcript;
-use proofhouse_core::verdict::Judgement;
+use proofhouse_core::verdict::{Judgement, Verdict};
 
 use facts::Facts;
 
@@ -36,5 +36,11 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     let record = Record::new(plan, transcript);
     let facts = Facts::of(plan, &record);
-    model::judge(ORACLE.id, rules::all(), "RFC", |judge, tally| judge(&facts, tally))
+    let judgement = model::judge(ORACLE.id, rules::all(), "RFC", |judge, tally| judge(&facts, tally));
+    // Where a scenario asks for nothing but this, a target that refuses what it has just served passes nothing.
+    let asked = plan.expects.iter().any(|expect| expect.oracle == ORACLE.id);
+    match facts.unserved().filter(|_| asked && judgement.verdict == Verdict::Pass) {
+        Some(why) => Judgement { armed: judgement.armed, ..Judgement::inconclusive(ORACLE.id, why) },
+        None => judgement,
+    }
 }

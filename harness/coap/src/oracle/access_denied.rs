@@ -9,9 +9,8 @@ use proofhouse_core::oracle::record::{Moment, Record, ids};
 use proofhouse_core::oracle::{CLAUSE, Needs, Oracle};
 use proofhouse_core::part::Part;
 use proofhouse_core::plan::{Expect, Plan};
-use proofhouse_core::recorder::ROUNDS_BEFORE;
 use proofhouse_core::severity::FindingKind;
-use proofhouse_core::transcript::{Event, Packet, Transcript};
+use proofhouse_core::transcript::{Packet, Transcript};
 use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Violation};
 
@@ -144,7 +143,7 @@ impl<'a> Strays<'a> {
         for (at, exchange) in all.iter().enumerate() {
             by_conn.entry(exchange.conn).or_default().push(at);
         }
-        let used = is_used(record);
+        let used = record.is_used();
         for stray in grants {
             let before = by_conn.get(&stray.conn).into_iter().flatten().filter(|at| all[**at].asked < stray.moment);
             let before: Vec<usize> = stray.of.map_or_else(|| before.copied().collect(), |of| alloc::vec![of]);
@@ -166,12 +165,6 @@ impl<'a> Strays<'a> {
         }
         strays
     }
-}
-
-/// Whether the target was spoken to before this trial: it may still be telling those who were there, and a port of theirs may be ours now.
-fn is_used(record: &Record<'_>) -> bool {
-    let used = |event: &Event| matches!(event, Event::Gauge { name, .. } if name == ROUNDS_BEFORE);
-    record.transcript.entries.iter().any(|entry| used(&entry.event))
 }
 
 /// A request of the attack: of these fleets, and no control.

@@ -14,6 +14,7 @@ use crate::grammar::Grammar;
 use crate::ids::EntryId;
 use crate::part::Part;
 use crate::plan::{Plan, StepPlan};
+use crate::recorder::ROUNDS_BEFORE;
 use crate::recorder::{LISTEN_OVERFLOWS, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT};
 use crate::time::{Duration, Time};
 use crate::transcript::{By, Entry, Event, Life, Packet, StepState, Transcript, Who, WitnessState};
@@ -260,6 +261,16 @@ impl<'a> Record<'a> {
         };
         let first = self.transcript.iter().find(|(_, entry)| over(&entry.event));
         first.map_or(Moment { at: Time::NEVER, id: EntryId(u32::MAX) }, |(id, entry)| Moment { at: entry.at, id })
+    }
+
+    /// Whether somebody may have spoken to the target before this trial: it was played in, or ran already. It may still be telling those who
+    /// were there, and a port of theirs may be ours now.
+    #[must_use]
+    pub fn is_used(&self) -> bool {
+        let has = |wanted: fn(&Event) -> bool| self.transcript.entries.iter().any(|entry| wanted(&entry.event));
+        let started = has(|event| matches!(event, Event::Life(Life::Started { .. })));
+        let ran_already = self.transcript.header.clock == "live" && !started;
+        ran_already || has(|event| matches!(event, Event::Gauge { name, .. } if name == ROUNDS_BEFORE))
     }
 
     /// The first moment from which the record is not whole, or the target was not itself any more. Where a limit of ours cut the record,

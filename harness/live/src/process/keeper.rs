@@ -116,7 +116,12 @@ impl Keeper {
         }
         drop(state.sampler.take());
         drop(state);
-        let signal = if let Some(Ended::Signal(signal)) = self.child.end(GRACE) { Some(signal) } else { None };
+        let signal = match self.child.end(GRACE) {
+            Some(Ended::Signal(signal)) => Some(signal),
+            // What a shell says of a command that died of a signal.
+            Some(Ended::Code(code)) => Some(code - 128),
+            None => None,
+        };
         let crashed = signal.filter(|signal| CRASHES.contains(signal));
         let mut state = lock(&self.state);
         match (state.ended, crashed) {

@@ -69,6 +69,10 @@ impl CoapServer {
         if bent.block2.is_some() && has(Flaw::BlockWithoutEtag) {
             bent.etag = None;
         }
+        if bent.block2.is_some_and(|block| block.num() > 1) && has(Flaw::BlockRepeats) {
+            let len = bent.body.len();
+            bent.body = Cow::Owned(core::iter::repeat_n(b'a', len).collect());
+        }
         if bent.block2.is_some_and(Block::more) && has(Flaw::BlockShort) {
             bent.body.to_mut().pop();
         }

@@ -264,6 +264,10 @@ impl CoapServer {
         let part = Part { block, payload: message.payload(), sort: Sort::of_request(&options), announced };
         let answer = match self.uploads.push(ask.conn, resource, part, now, &self.limits, self.flaws) {
             Ok(None) => Answer::of(Code::CONTINUE),
+            Ok(Some(mut body)) if self.flaws.has(Flaw::UploadLosesEnd) => {
+                body.truncate(body.len() - message.payload().len());
+                self.site.serve(resource, method, &options, &body, self.flaws, now)
+            }
             Ok(Some(body)) => self.site.serve(resource, method, &options, &body, self.flaws, now),
             Err(refusal) if refusal.code == Code::REQUEST_ENTITY_TOO_LARGE => return self.too_large(Some(block)),
             Err(refusal) => Answer::refused(refusal),

@@ -58,9 +58,14 @@ impl CoapServer {
         self.settle(conn);
     }
 
+    /// Everybody who observes something, and under which token.
+    fn observed_by(&self) -> impl Iterator<Item = (Conn, Token)> {
+        [TIME, STORE].into_iter().flat_map(|of| self.observers.of(of)).map(|(conn, token, _)| (conn, token))
+    }
+
     /// What a flaw does for a malformed datagram: nobody observes any more.
     pub(super) fn unobserve_all(&mut self) {
-        let all: Vec<(Conn, Token)> = self.observers.of(TIME).map(|(conn, token, _)| (conn, token)).collect();
+        let all: Vec<(Conn, Token)> = self.observed_by().collect();
         all.into_iter().for_each(|(conn, token)| self.unobserve(conn, token));
     }
 
@@ -87,9 +92,10 @@ impl CoapServer {
         let (at_once, later) = (self.flaws.has(Flaw::RstMatchedByMidOnly), self.flaws.has(Flaw::RstMatchedLater));
         if message.kind() == Kind::Rst && (at_once || later) {
             let mid = Some(message.mid());
-            let mut all = self.observers.of(TIME).chain(self.observers.of(STORE));
-            let named = all.find(|(_, _, observer)| observer.mid == mid).map(|(conn, token, _)| (conn, token));
-            drop(all);
+            let named = |(conn, token): &(Conn, Token)| {
+                self.observers.get(*conn, *token).is_some_and(|observer| observer.mid == mid)
+            };
+            let named = self.observed_by().find(named);
             match named {
                 Some((conn, token)) if at_once => return self.unobserve(conn, token),
                 Some((conn, token)) => return self.ending.push((now + LATER, conn, token)),

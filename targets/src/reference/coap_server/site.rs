@@ -94,7 +94,9 @@ impl Site {
             (Resource::Store, Code::PUT) => {
                 let code = if self.store.is_some() { Code::CHANGED } else { Code::CREATED };
                 self.puts += 1;
-                if !(flaws.has(Flaw::LosesEveryThirdPut) && self.puts.is_multiple_of(3)) {
+                let lost = flaws.has(Flaw::LosesEveryThirdPut) && self.puts.is_multiple_of(3)
+                    || flaws.has(Flaw::KeepsFirstPut) && self.store.is_some();
+                if !lost {
                     self.before = self.store.replace(body.to_vec());
                 }
                 Answer::of(code)

@@ -1,10 +1,13 @@
 //! Block-wise transfer (RFC 7959).
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
+use alloc::vec::Vec;
 
-use super::content::answered;
+use proofhouse_core::ids::EntryId;
+
+use super::content::{CONTINUE, answered};
 use super::messages::is_notification;
 use super::{Assoc, Breach, Facts, Row, Seen, Tally};
-use crate::names::BlockWords;
 
 pub(super) const RULES: &[Row] = &[
     Row {
@@ -50,6 +53,12 @@ pub(super) const RULES: &[Row] = &[
         judge: block_has_etag,
     },
     Row {
+        id: "blocks-of-one-etag-agree",
+        clauses: &["RFC 7959 §2.4-7"],
+        doc: "blocks with one ETag are parts of one representation",
+        judge: blocks_of_one_etag_agree,
+    },
+    Row {
         id: "gap-is-refused",
         clauses: &["RFC 7959 §2.5-2"],
         doc: "the last block of a body whose earlier blocks are missing is refused",
@@ -65,7 +74,7 @@ pub(super) const RULES: &[Row] = &[
 
 /// Number, whether more follow, and size of a block option.
 fn block(seen: &Seen<'_>, option: &str) -> Option<(u64, bool, u64)> {
-    let block = BlockWords::parse(seen.text(option)?).ok()?;
+    let block = seen.block(option)?;
     Some((u64::from(block.num), block.more, block.size() as u64))
 }
 
@@ -123,7 +132,7 @@ fn block_asked_for(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn collecting_has_no_block2(facts: &Facts<'_>, tally: &mut Tally) {
-    for (_, request, seen) in answered(facts).filter(|(_, _, seen)| seen.code() == "2.31") {
+    for (_, request, seen) in answered(facts).filter(|(_, _, seen)| seen.code() == CONTINUE) {
         let breach = seen.has("block2").then(|| Breach::seen("2.31", "2.31 has a Block2", &[request.id(), seen.id()]));
         tally.must_not(seen.id(), breach);
     }
@@ -161,7 +170,8 @@ fn block_sizes_agree(facts: &Facts<'_>, tally: &mut Tally) {
         else {
             continue;
         };
-        let follows = number > 0 && asked == number + 1 && same == wanted && more;
+        // Who asks on in another size than was given asks for a change.
+        let follows = number > 0 && asked == number + 1 && same == wanted && same == size_before && more;
         if follows && asked_before.text("path") == request.text("path") {
             let what = || format!("a block of size {size} after one of {size_before}");
             let breach = (size != size_before).then(|| Breach::seen("block2", what(), &[seen_before.id(), seen.id()]));
@@ -183,10 +193,58 @@ fn block_has_etag(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// A server that has never asked for more (2.31) may take each block for itself (RFC 7959 §2.3).
+/// What is known of one version of a resource: each byte that some block has shown, and where the last block ended.
+#[derive(Default)]
+struct Version {
+    bytes: Vec<Option<u8>>,
+    end: Option<usize>,
+}
+
+impl Version {
+    /// More than this of a representation is not held against anything.
+    const MAX: usize = 1 << 20;
+
+    /// Adds a block; `false`: it contradicts what is known. `true` also where nothing was known of it.
+    fn add(&mut self, at: usize, payload: &[u8], more: bool) -> bool {
+        let until = at + payload.len();
+        if until > Version::MAX {
+            return true;
+        }
+        self.bytes.resize(self.bytes.len().max(until), None);
+        let own = self.bytes[at..until].iter_mut().zip(payload);
+        let mut agrees = true;
+        for (known, byte) in own {
+            agrees &= known.is_none_or(|known| known == *byte);
+            *known = known.or(Some(*byte));
+        }
+        let ends = if more { None } else { Some(until) };
+        agrees &= self.end.is_none_or(|end| if more { until <= end } else { until == end });
+        agrees &= ends.is_none_or(|end| self.bytes[end..].iter().all(Option::is_none));
+        self.end = self.end.or(ends);
+        agrees
+    }
+}
+
+fn blocks_of_one_etag_agree(facts: &Facts<'_>, tally: &mut Tally) {
+    let mut known: BTreeMap<(&str, &str), (Version, EntryId)> = BTreeMap::new();
+    let shown = answered(facts).filter(|(_, request, seen)| seen.code() == "2.05" && !request.has("query"));
+    for (_, request, seen) in shown.filter(|(_, request, _)| !request.has("accept")) {
+        let (Some(path), Some(tag)) = (request.text("path"), seen.text("etag")) else { continue };
+        let Some((number, more, size)) = block(seen, "block2") else { continue };
+        let (version, first) = known.entry((path, tag)).or_insert_with(|| (Version::default(), seen.id()));
+        let agrees = version.add((number * size) as usize, seen.payload(), more);
+        if *first != seen.id() {
+            let what = "a block contradicts another with the same ETag";
+            tally.must(seen.id(), (!agrees).then(|| Breach::seen("block2", what, &[*first, seen.id()])));
+        }
+    }
+}
+
+/// A resource that has never asked for more (2.31) may take each block for itself (RFC 7959 §2.3).
 fn gap_is_refused(facts: &Facts<'_>, tally: &mut Tally) {
-    let collects = facts.assocs.iter().any(|assoc| assoc.heard().any(|(_, seen)| seen.code() == "2.31"));
-    for (assoc, request, seen) in answered(facts).filter(|_| collects) {
+    let more = answered(facts).filter(|(_, _, seen)| seen.code() == CONTINUE);
+    let collects: BTreeSet<Option<&str>> = more.map(|(_, request, _)| request.text("path")).collect();
+    for (assoc, request, seen) in answered(facts).filter(|(_, request, _)| collects.contains(&request.text("path"))) {
         let Some((number, false, size)) = block(request, "block1") else { continue };
         let part_of = |said: &Seen<'_>| {
             said.id() < request.id() && said.text("path") == request.text("path") && said.has("block1")

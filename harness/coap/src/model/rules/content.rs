@@ -7,6 +7,7 @@ use proofhouse_core::value::Value;
 
 use super::{Assoc, Breach, Facts, Row, Seen, Tally};
 use crate::codec::rules::OPTION_UNKNOWN;
+use crate::protocol::busy;
 
 /// Code of a response to a block that more are to follow.
 pub(super) const CONTINUE: &str = "2.31";
@@ -65,7 +66,7 @@ pub(super) const RULES: &[Row] = &[
     },
     Row {
         id: "failed-condition",
-        clauses: &["RFC 7252 §5.10.8-1", "RFC 7252 §5.10.8-2"],
+        clauses: &["RFC 7252 §5.10.8-2"],
         doc: "If-None-Match on a resource that is there, and If-Match with a tag that none has, give 4.12",
         judge: failed_condition,
     },
@@ -96,17 +97,14 @@ pub(super) fn answered<'f, 'a>(
     facts.assocs.iter().filter(|assoc| assoc.clean).flat_map(|assoc| {
         assoc.legal().flat_map(move |(exchange, request)| {
             let sure = exchange.responses.iter().filter(move |at| assoc.is_for(exchange, **at));
-            sure.map(move |at| (assoc, request, &assoc.packets[*at]))
+            // Who had no time, or asked for a proof first, has answered nothing yet.
+            sure.map(move |at| (assoc, request, &assoc.packets[*at])).filter(|(_, _, seen)| !busy(seen.packet))
         })
     })
 }
 
-fn responses<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = &'f Seen<'a>> {
-    facts.assocs.iter().flat_map(|assoc| assoc.heard().map(|(_, seen)| seen)).filter(|seen| seen.is("response"))
-}
-
 fn valid_has_etag(facts: &Facts<'_>, tally: &mut Tally) {
-    for seen in responses(facts).filter(|seen| seen.code() == "2.03") {
+    for seen in facts.responses().filter(|seen| seen.code() == "2.03") {
         let wrong = if !seen.has("etag") {
             Some("2.03 has no ETag")
         } else if !seen.payload().is_empty() {
@@ -122,18 +120,17 @@ fn valid_is_asked_for(facts: &Facts<'_>, tally: &mut Tally) {
     for (_, request, seen) in
         answered(facts).filter(|(_, request, seen)| seen.code() == "2.03" && !request.has("observe"))
     {
-        let asked = request.packet.fields.find("etag").map_or(&[][..], Value::as_slice);
-        let given = seen.packet.fields.find("etag").map_or(&[][..], Value::as_slice);
-        let breach = given
-            .iter()
-            .any(|one| !asked.contains(one))
-            .then(|| Breach::seen("2.03", "2.03 with an ETag that was not asked about", &[request.id(), seen.id()]));
+        let asked = request.etags();
+        let breach =
+            seen.etags().iter().any(|one| !asked.contains(one)).then(|| {
+                Breach::seen("2.03", "2.03 with an ETag that was not asked about", &[request.id(), seen.id()])
+            });
         tally.must(seen.id(), breach);
     }
 }
 
 fn one_etag(facts: &Facts<'_>, tally: &mut Tally) {
-    for seen in responses(facts).filter(|seen| seen.has("etag")) {
+    for seen in facts.responses().filter(|seen| seen.has("etag")) {
         let several = seen.packet.fields.find("etag").is_some_and(|value| value.as_slice().len() > 1);
         tally.must_not(seen.id(), several.then(|| Breach::seen("response", "it has several ETags", &[seen.id()])));
     }
@@ -197,8 +194,10 @@ fn bad_option_says_which(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn too_large_says_size(facts: &Facts<'_>, tally: &mut Tally) {
-    for seen in responses(facts).filter(|seen| seen.code() == "4.13") {
-        let breach = (!seen.has("size1")).then(|| Breach::seen("4.13", "4.13 without Size1", &[seen.id()]));
+    for seen in facts.responses().filter(|seen| seen.code() == "4.13") {
+        // The Block1 of a refused block may say as much (RFC 7959 §2.9.3).
+        let says = seen.has("size1") || seen.has("block1");
+        let breach = (!says).then(|| Breach::seen("4.13", "4.13 without Size1", &[seen.id()]));
         tally.must(seen.id(), breach);
     }
 }
@@ -214,13 +213,13 @@ fn elective_option_ignored(facts: &Facts<'_>, tally: &mut Tally) {
 /// A PUT with If-None-Match where the same association has just seen the resource, and nobody has deleted anything; and any request with
 /// an If-Match that no ETag of the target is, and that does not ask for mere existence.
 fn failed_condition(facts: &Facts<'_>, tally: &mut Tally) {
-    let tags: BTreeSet<&str> = responses(facts).filter_map(|seen| seen.text("etag")).collect();
+    let tags: BTreeSet<&str> = facts.responses().filter_map(|seen| seen.text("etag")).collect();
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         let there = there(assoc);
         for (exchange, request) in assoc.legal() {
             let known = || there.get(&request.text("path")).is_some_and(|first| *first < request.id());
             let fails = if request.has("if_none_match") {
-                request.text("method") == Some("put") && !facts.deletes && known()
+                request.text("method") == Some("put") && facts.is_steady(request.text("path")) && known()
             } else {
                 request.text("if_match").is_some_and(|tag| !tag.is_empty() && !tags.contains(tag))
             };
@@ -260,7 +259,7 @@ pub(super) fn there<'a>(assoc: &Assoc<'a>) -> BTreeMap<Option<&'a str>, EntryId>
 }
 
 fn location_is_plain(facts: &Facts<'_>, tally: &mut Tally) {
-    for seen in responses(facts) {
+    for seen in facts.responses() {
         let Some(path) = seen.text("location_path") else { continue };
         let dots = path.split('/').any(|segment| segment == "." || segment == "..");
         tally.must_not(
@@ -271,7 +270,7 @@ fn location_is_plain(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn no_payload_where_none(facts: &Facts<'_>, tally: &mut Tally) {
-    for assoc in &facts.assocs {
+    for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (_, seen) in assoc.heard().filter(|(_, seen)| ["ack", "rst"].contains(&seen.packet.kind.as_str())) {
             let more = seen.has("raw") || !seen.payload().is_empty();
             tally.must_not(
@@ -284,7 +283,7 @@ fn no_payload_where_none(facts: &Facts<'_>, tally: &mut Tally) {
 
 fn diagnostic_is_text(facts: &Facts<'_>, tally: &mut Tally) {
     for seen in
-        responses(facts).filter(|seen| !seen.succeeds() && !seen.has("content_format") && !seen.payload().is_empty())
+        facts.responses().filter(|seen| !seen.succeeds() && !seen.has("content_format") && !seen.payload().is_empty())
     {
         let breach = core::str::from_utf8(seen.payload())
             .is_err()

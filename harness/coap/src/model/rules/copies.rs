@@ -2,6 +2,7 @@
 use alloc::format;
 
 use super::{Assoc, Breach, Exchange, Facts, Row, Seen, Tally};
+use crate::protocol::busy;
 
 pub(super) const RULES: &[Row] = &[
     Row {
@@ -37,8 +38,10 @@ fn copy_gets_the_same(facts: &Facts<'_>, tally: &mut Tally) {
             let mut answers = answers.filter(|seen| seen.id() > request.id());
             let Some(first) = answers.next() else { continue };
             for seen in answers {
-                // A response that was still to come may come in an ACK of its own kind; that is another rule's.
-                if first.is("ack") != seen.is("ack") {
+                // A response that was still to come may come in an ACK of its own kind, which is another rule's; who had no time for the
+                // first, or asked for a proof, has processed nothing; and of two requests with one message id nobody can say whose it is.
+                let open = first.is("ack") != seen.is("ack") || busy(first.packet) || busy(seen.packet);
+                if open || !is_alone(assoc, request) {
                     tally.may();
                     continue;
                 }
@@ -49,6 +52,11 @@ fn copy_gets_the_same(facts: &Facts<'_>, tally: &mut Tally) {
             }
         }
     }
+}
+
+/// Nothing else was said under the message id of a request.
+fn is_alone(assoc: &Assoc<'_>, request: &Seen<'_>) -> bool {
+    assoc.said_with(request.mid()).all(|said| said.packet.fields == request.packet.fields)
 }
 
 fn told(seen: &Seen<'_>) -> &'static str {
@@ -64,7 +72,7 @@ fn non_copy_is_ignored(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (exchange, request) in posts(assoc, "non").filter(|(exchange, _)| exchange.is_only) {
             let mut responses = exchange.responses.iter().map(|at| &assoc.packets[*at]);
-            let Some(first) = responses.next() else { continue };
+            let Some(first) = responses.next().filter(|first| !busy(first.packet)) else { continue };
             let other = responses.find(|seen| seen.payload() != first.payload() || seen.code() != first.code());
             let breach = other.map(|seen| {
                 Breach::seen("post", "a copy of a NON was answered anew", &[request.id(), first.id(), seen.id()])
@@ -78,7 +86,7 @@ fn non_copy_is_ignored(facts: &Facts<'_>, tally: &mut Tally) {
 fn copy_while_waiting_gets_empty_ack(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (exchange, request) in assoc.legal() {
-            let Some(ack) = exchange.ack else { continue };
+            let Some(ack) = exchange.ack.filter(|_| is_alone(assoc, request)) else { continue };
             for copy in exchange.copies.iter().filter(|copy| **copy > ack) {
                 if exchange.responses.first().is_some_and(|at| at < copy) {
                     continue;

@@ -31,9 +31,8 @@ pub(super) const RULES: &[Row] = &[
 
 /// Every list that came whole in one response.
 fn lists<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = (&'f Seen<'a>, Result<&'f str, Vec<u8>>)> {
-    let whole = |seen: &Seen<'_>| seen.text("block2").is_none_or(|block| block.starts_with("0/0/"));
     let asked = answered(facts).filter(|(_, request, _)| request.text("path") == Some(WELL_KNOWN));
-    asked.filter(move |(_, _, seen)| seen.code() == "2.05" && whole(seen)).map(|(_, _, seen)| {
+    asked.filter(|(_, _, seen)| seen.code() == "2.05" && seen.is_whole()).map(|(_, _, seen)| {
         let text = core::str::from_utf8(seen.payload()).map_err(|_| seen.payload().to_vec());
         (seen, text)
     })
@@ -68,7 +67,9 @@ fn ct_is_a_number(facts: &Facts<'_>, tally: &mut Tally) {
     each_link(facts, tally, "ct", |link| {
         let value = link.attribute("ct").and_then(|ct| ct.value);
         let text = value.map(|value| value.text().into_owned()).unwrap_or_default();
-        let numbers = !text.is_empty() && text.split(' ').all(|number| number.parse::<u16>().is_ok());
+        let is_number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit()) && word.parse::<u16>().is_ok();
+        let mut words = text.split(' ').filter(|word| !word.is_empty()).peekable();
+        let numbers = words.peek().is_some() && words.all(is_number);
         (!numbers).then(|| format!("<{}> has ct={text:?}", link.target))
     });
 }

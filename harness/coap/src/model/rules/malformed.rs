@@ -1,5 +1,6 @@
 //! What a server makes of a message that is none: it rejects it or leaves it alone, and never obeys it (RFC 7252 §3, §4.1 to §4.3).
 use alloc::format;
+use alloc::vec::Vec;
 
 use proofhouse_core::time::Duration;
 
@@ -68,15 +69,15 @@ pub(super) const RULES: &[Row] = &[
 
 /// What may be an answer to the datagram at a place: an Empty message or a response in an ACK by its message id, another by its token. Of a
 /// message id or a token that we have used twice nobody can say whose answer it is.
-fn answers<'f, 'a>(assoc: &'f Assoc<'a>, at: usize) -> Option<impl Iterator<Item = &'f Seen<'a>> + use<'f, 'a>> {
+fn answers<'f, 'a>(assoc: &'f Assoc<'a>, at: usize) -> Option<Vec<&'f Seen<'a>>> {
     let said = &assoc.packets[at];
-    let once = |other: usize| assoc.packets[other].mid() == said.mid() || assoc.packets[other].token() == said.token();
-    let alone = assoc.said().filter(|(other, _)| once(*other)).count() == 1;
-    let bound = move |seen: &&Seen<'_>| match seen.message() {
-        "ack" | "rst" => seen.mid() == said.mid(),
-        _ => seen.is("response") && seen.token() == said.token() && !said.token().is_empty(),
-    };
-    alone.then(|| assoc.packets[at..].iter().filter(|seen| !seen.sent).filter(bound))
+    let alone = assoc.said_with(said.mid()).count() == 1 && (said.token().is_empty() || assoc.uses(said.token()) == 1);
+    let own = |seen: &&Seen<'_>| seen.id() > said.id() && matches!(seen.message(), "ack" | "rst");
+    let by_token = assoc.exchanges.iter().find(|exchange| exchange.request == at);
+    let separate = by_token.into_iter().flat_map(|exchange| exchange.responses.iter()).map(|at| &assoc.packets[*at]);
+    alone.then(|| {
+        assoc.heard_with(said.mid()).filter(own).chain(separate.filter(|seen| seen.message() != "ack")).collect()
+    })
 }
 
 /// Of the datagrams that `which` picks, none has an answer that is `wrong`.
@@ -89,11 +90,11 @@ fn judge(
 ) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (at, said) in assoc.said().filter(|(_, said)| which(said)) {
-            let Some(mut answers) = answers(assoc, at) else {
+            let Some(answers) = answers(assoc, at) else {
                 tally.may();
                 continue;
             };
-            match answers.find(|seen| wrong(seen)) {
+            match answers.into_iter().find(|seen| wrong(seen)) {
                 Some(seen) => {
                     let actual = format!("{} {}, {what}", seen.packet.kind, seen.code());
                     let place = seen.packet.kind.as_str();
@@ -114,7 +115,9 @@ fn other_version_ignored(facts: &Facts<'_>, tally: &mut Tally) {
 fn not_obeyed(facts: &Facts<'_>, tally: &mut Tally, refused_by: &[&Rule]) {
     let which = |said: &Seen<'_>| {
         let because = |rule: &&Rule| said.packet.malformed.contains(rule.what);
-        !said.has("version") && refused_by.iter().any(because)
+        // Token lengths of 13 and 14 say something else where longer tokens are spoken (RFC 8974).
+        let longer = matches!(said.int("tkl"), Some(13 | 14)) || matches!(said.token().len() / 2, 13 | 14);
+        !said.has("version") && !longer && refused_by.iter().any(because)
     };
     judge(facts, tally, which, |seen| seen.is("response") && seen.succeeds(), "for what is to be refused");
 }

@@ -8,7 +8,7 @@ use proofhouse_core::time::Duration;
 use super::{Breach, EXCHANGE_LIFETIME, Facts, PATIENCE, Row, Seen, Tally};
 
 /// The least that ACK_TIMEOUT should be set to (1 s, RFC 7252 §4.8.1; 2 s where nobody sets it), less what two clocks may differ by.
-pub(super) const ACK_TIMEOUT_MIN: Duration = Duration::from_millis(900);
+const ACK_TIMEOUT_MIN: Duration = Duration::from_millis(900);
 
 pub(super) const RULES: &[Row] = &[
     Row {
@@ -80,7 +80,7 @@ pub(super) const RULES: &[Row] = &[
 ];
 
 fn well_formed(facts: &Facts<'_>, tally: &mut Tally) {
-    for assoc in &facts.assocs {
+    for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (_, seen) in assoc.heard() {
             let packet = seen.packet;
             let breach = (!packet.malformed.is_empty()).then(|| {
@@ -100,7 +100,8 @@ fn token_is_echoed(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (at, seen) in assoc.heard().filter(|(_, seen)| seen.is("response") && !is_notification(seen)) {
             let known = assoc.token_before(seen.token(), at);
-            if !known && assoc.odd_before(at) {
+            // Who was there before us on this port may still be told something.
+            if !known && (assoc.odd_before(at) || !facts.alone) {
                 tally.may();
                 continue;
             }

@@ -2,7 +2,7 @@
 use alloc::format;
 
 use super::content::{CONTINUE, answered, there};
-use super::{Breach, Facts, Row, Seen, Tally};
+use super::{Breach, Facts, Row, Tally};
 
 pub(super) const RULES: &[Row] = &[
     Row {
@@ -81,8 +81,8 @@ fn put_is_done(facts: &Facts<'_>, tally: &mut Tally) {
         for (exchange, request) in assoc.legal().filter(|(_, request)| request.text("method") == Some("put")) {
             let sure = exchange.responses.iter().filter(|at| assoc.is_for(exchange, **at));
             for seen in sure.map(|at| &assoc.packets[*at]).filter(|seen| seen.succeeds() && seen.code() != CONTINUE) {
-                let known =
-                    !facts.deletes && there.get(&request.text("path")).is_some_and(|first| *first < request.id());
+                let known = facts.is_steady(request.text("path"))
+                    && there.get(&request.text("path")).is_some_and(|first| *first < request.id());
                 let right = seen.code() == "2.04" || (seen.code() == "2.01" && !known);
                 let what = || format!("{} for put{}", seen.code(), if known { " on what is there" } else { "" });
                 let breach = (!right).then(|| Breach::seen(seen.code(), what(), &[request.id(), seen.id()]));
@@ -137,7 +137,7 @@ fn non_for_non(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn non_is_not_empty(facts: &Facts<'_>, tally: &mut Tally) {
-    for assoc in &facts.assocs {
+    for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (_, seen) in assoc.heard().filter(|(_, seen)| seen.message() == "non") {
             let breach = seen.is("empty").then(|| Breach::seen("empty", "a NON that says nothing", &[seen.id()]));
             tally.must_not(seen.id(), breach);
@@ -145,14 +145,10 @@ fn non_is_not_empty(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-fn responses<'f, 'a>(facts: &'f Facts<'a>) -> impl Iterator<Item = &'f Seen<'a>> {
-    facts.assocs.iter().flat_map(|assoc| assoc.heard().map(|(_, seen)| seen)).filter(|seen| seen.is("response"))
-}
-
 /// Several ETags are a rule of their own.
 fn option_stands_once(facts: &Facts<'_>, tally: &mut Tally) {
     const ONCE: [&str; 7] = ["content_format", "max_age", "observe", "block1", "block2", "size1", "size2"];
-    for seen in responses(facts) {
+    for seen in facts.responses() {
         let mut there = ONCE.iter().filter_map(|option| Some((option, seen.packet.fields.find(option)?))).peekable();
         if there.peek().is_none() {
             continue;
@@ -167,7 +163,7 @@ fn option_stands_once(facts: &Facts<'_>, tally: &mut Tally) {
 fn option_belongs_there(facts: &Facts<'_>, tally: &mut Tally) {
     const ASKED: [&str; 9] =
         ["path", "query", "accept", "if_match", "if_none_match", "uri_host", "uri_port", "proxy_uri", "proxy_scheme"];
-    for seen in responses(facts) {
+    for seen in facts.responses() {
         let odd = ASKED.iter().find(|option| seen.has(option));
         let breach = odd.map(|option| Breach::seen(*option, format!("a {} has {option}", seen.code()), &[seen.id()]));
         tally.must_not(seen.id(), breach);

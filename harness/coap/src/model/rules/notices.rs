@@ -1,12 +1,20 @@
 //! Notifications: their form, how many are on their way, and that the latest comes (RFC 7641 §4.2 to §4.5).
+use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::vec::Vec;
 
-use super::messages::{ACK_TIMEOUT_MIN, is_notification};
+use proofhouse_core::ids::EntryId;
+use proofhouse_core::time::Duration;
+
+use super::messages::is_notification;
 use super::observing::{CHANGE, observations, told};
 use super::stored::left;
 use super::{Breach, Facts, Row, Seen, Tally};
-use crate::names::BlockWords;
+use crate::protocol::busy;
+
+/// After how long a notification on its way may have been replaced: the least ACK_TIMEOUT, less what two clocks and a late reading of ours
+/// may make of it.
+const REPLACED: Duration = Duration::from_millis(700);
 
 pub(super) const RULES: &[Row] = &[
     Row {
@@ -68,11 +76,12 @@ pub(super) const RULES: &[Row] = &[
 fn notification_has_its_token(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (at, seen) in assoc.heard().filter(|(_, seen)| is_notification(seen)) {
-            if assoc.odd_before(at) {
+            let known = assoc.token_before(seen.token(), at);
+            // Who was there before us on this port may still be told something.
+            if !known && (assoc.odd_before(at) || !facts.alone) {
                 tally.may();
                 continue;
             }
-            let known = assoc.token_before(seen.token(), at);
             let what = "a notification has a token that no request had";
             tally.must(seen.id(), (!known).then(|| Breach::seen("notification", what, &[seen.id()])));
         }
@@ -108,39 +117,49 @@ fn notification_has_number(facts: &Facts<'_>, tally: &mut Tally) {
     }
 }
 
-/// What was on its way beside the error may come; it has to be new long after.
+/// What was on its way beside the error may come: a NON is new long after it, and so is the second CON; one may have been lost before.
 fn error_ends_observation(facts: &Facts<'_>, tally: &mut Tally) {
     for (assoc, exchange, asked) in observations(facts).filter(|(_, exchange, _)| exchange.is_only) {
-        let all: Vec<&Seen<'_>> = told(assoc, exchange).skip(1).filter(|seen| seen.message() != "ack").collect();
+        let own = told(assoc, exchange).skip(1).filter(|seen| seen.message() != "ack" && !busy(seen.packet));
+        let all: Vec<&Seen<'_>> = own.collect();
         let Some(at) = all.iter().position(|seen| !seen.succeeds()) else { continue };
         let error = all[at];
-        let known = |seen: &Seen<'_>| all[..=at].iter().any(|before| before.mid() == seen.mid());
-        let mut after = all[at + 1..].iter();
-        let again = after.find(|seen| !known(seen) && facts.settled(assoc, error.moment.at, seen.moment.at));
+        let known = |seen: &Seen<'_>| assoc.heard_with(seen.mid()).any(|before| before.id() <= error.id());
+        let mut waiting: Option<i64> = None;
+        let again = all[at + 1..].iter().find(|seen| {
+            let new = !known(seen) && facts.settled(assoc, error.moment.at, seen.moment.at);
+            new && (seen.message() == "non" || waiting.replace(seen.mid()).is_some_and(|mid| mid != seen.mid()))
+        });
         let what = "a notification after an error";
-        tally.must_not(
-            error.id(),
-            again.map(|seen| Breach::seen("notification", what, &[asked.id(), error.id(), seen.id()])),
-        );
+        let breach = again.map(|seen| Breach::seen("notification", what, &[asked.id(), error.id(), seen.id()]));
+        tally.must_not(error.id(), breach);
     }
 }
 
-/// A newer one may take the place of the one on its way, when that would be sent again (RFC 7641 §4.5.2).
+/// A newer one may take the place of the one on its way, when that would be sent again (RFC 7641 §4.5.2). The number is NSTART, which is one
+/// where nobody sets it.
 fn one_notification_at_a_time(facts: &Facts<'_>, tally: &mut Tally) {
     for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
+        let registered: BTreeSet<EntryId> =
+            assoc.exchanges.iter().filter_map(|one| one.responses.first()).map(|at| assoc.packets[*at].id()).collect();
         let mut last: Option<&Seen<'_>> = None;
         for (_, seen) in assoc.heard().filter(|(_, seen)| is_notification(seen) && seen.message() == "con") {
             let is_copy = assoc.heard_with(seen.mid()).any(|other| other.id() < seen.id() && other.message() == "con");
-            let Some(before) = (if is_copy { None } else { last.replace(seen) }) else { continue };
+            if is_copy || registered.contains(&seen.id()) {
+                continue;
+            }
+            let Some(before) = last.replace(seen) else { continue };
             let answers = |said: &&Seen<'_>| said.id() > before.id() && (said.is("ack") || said.is("rst"));
             let answered = assoc.said_with(before.mid()).find(answers).is_some_and(|said| said.id() < seen.id());
             let apart = seen.moment.at.since(before.moment.at);
-            if !answered && apart >= ACK_TIMEOUT_MIN {
+            // What waited for us in the kernel looks closer together than it was sent.
+            let late = facts.record.lateness.between(assoc.who.0, before.moment.at, seen.moment.at);
+            if !answered && (apart >= REPLACED || !late.is_zero() || !facts.alone) {
                 tally.may();
                 continue;
             }
             let what = "a second CON notification, and the first was not acknowledged";
-            let breach = (!answered).then(|| Breach::seen("con", what, &[before.id(), seen.id()]));
+            let breach = (!answered).then(|| Breach::seen("con", what, &[before.id(), seen.id()]).lesser());
             tally.must_not(seen.id(), breach);
         }
     }
@@ -168,10 +187,16 @@ fn left_with(facts: &Facts<'_>, tally: &mut Tally, deleted: bool, what: &str) {
         if state.deleted.is_some_and(|gone| gone.id() > first.id()) != deleted {
             continue;
         }
-        let ends = |said: &Seen<'_>| said.is("rst") || said.int("observe") == Some(1);
-        let over = assoc.said().any(|(_, said)| ends(said)) || !exchange.is_only;
-        let whole = !all.iter().any(|seen| seen.has("block2"));
-        if over || !whole || first.id() > state.write.id() || !facts.had_patience(assoc, state.done.moment.at, CHANGE) {
+        // Who was told an error is off the list, and knows it.
+        let ended = !deleted && all.iter().any(|seen| !seen.succeeds());
+        let over = ended || assoc.gives_up || !exchange.is_only || all.iter().any(|seen| seen.has("block2"));
+        // One that need not be sent again may be lost, and one that we have not acknowledged keeps the next from coming.
+        let news = all.iter().skip(1).filter(|seen| seen.message() != "ack");
+        let heeded =
+            |seen: &&Seen<'_>| seen.message() == "con" && assoc.said_with(seen.mid()).any(|said| said.is("ack"));
+        let sure = all.len() > 1 && news.clone().all(|seen| heeded(seen) || state.is_told_by(seen));
+        let patient = facts.had_patience(assoc, state.done.moment.at, CHANGE);
+        if over || !sure || first.id() > state.write.id() || !patient {
             tally.may();
             continue;
         }
@@ -181,14 +206,9 @@ fn left_with(facts: &Facts<'_>, tally: &mut Tally, deleted: bool, what: &str) {
     }
 }
 
-/// Number, whether more follow, and size of the block of a notification.
-fn block(seen: &Seen<'_>) -> Option<BlockWords> {
-    BlockWords::parse(seen.text("block2")?).ok()
-}
-
 fn notification_block_within_size(facts: &Facts<'_>, tally: &mut Tally) {
     for (asked, seen) in later(facts) {
-        let (Some(wanted), Some(given)) = (block(asked), block(seen)) else { continue };
+        let (Some(wanted), Some(given)) = (asked.block("block2"), seen.block("block2")) else { continue };
         let what = || format!("a block size of {} where {} was asked for", given.size(), wanted.size());
         let breach = (given.szx > wanted.szx).then(|| Breach::seen("block2", what(), &[asked.id(), seen.id()]));
         tally.must(seen.id(), breach);
@@ -197,7 +217,7 @@ fn notification_block_within_size(facts: &Facts<'_>, tally: &mut Tally) {
 
 fn observed_block_has_etag(facts: &Facts<'_>, tally: &mut Tally) {
     for (asked, seen) in later(facts) {
-        if block(seen).is_some_and(|block| block.more || block.num > 0) {
+        if !seen.is_whole() {
             let what = "one of several blocks, without an ETag";
             let breach = (!seen.has("etag")).then(|| Breach::seen("block2", what, &[asked.id(), seen.id()]));
             tally.must(seen.id(), breach);

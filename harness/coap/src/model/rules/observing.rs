@@ -11,6 +11,9 @@ use super::{Assoc, Breach, Exchange, Facts, Row, Seen, Tally};
 /// How long an observer waits for the notification of a change when another has had his.
 pub(super) const CHANGE: Duration = Duration::from_secs(6);
 
+/// Within this time of each other two NONs may have crossed.
+const CROSSED: Duration = Duration::from_secs(1);
+
 pub(super) const RULES: &[Row] = &[
     Row {
         id: "notifications-rise",
@@ -88,7 +91,12 @@ fn notifications_rise(facts: &Facts<'_>, tally: &mut Tally) {
             if !known.insert((seen.message(), seen.mid())) {
                 continue;
             }
-            if let Some(last) = before {
+            // What need not be acknowledged may be overtaken on its way: the number is there for that.
+            let crossed = |last: &&Seen<'_>| {
+                let apart = seen.moment.at.since(last.moment.at) <= CROSSED;
+                apart && (last.message() == "non" || seen.message() == "non")
+            };
+            if let Some(last) = before.filter(|last| !crossed(last)) {
                 let (old, new) = (last.int("observe").unwrap_or(0), seen.int("observe").unwrap_or(0));
                 // Serial numbers of 24 bits (RFC 7641 §3.4); after 128 s any is fresher.
                 let fresh = (new - old).rem_euclid(1 << 24) != 0 && (new - old).rem_euclid(1 << 24) < 1 << 23;
@@ -104,7 +112,7 @@ fn notifications_rise(facts: &Facts<'_>, tally: &mut Tally) {
 }
 
 fn only_success_has_observe(facts: &Facts<'_>, tally: &mut Tally) {
-    for assoc in &facts.assocs {
+    for assoc in facts.assocs.iter().filter(|assoc| assoc.clean) {
         for (_, seen) in assoc.heard().filter(|(_, seen)| seen.is("response") && !seen.succeeds()) {
             let breach = seen
                 .has("observe")

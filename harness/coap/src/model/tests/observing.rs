@@ -18,13 +18,23 @@ fn told(film: &mut Film, conn: u32, message: &str, mid: i64, number: i64, state:
 fn notifications_rise_have_one_format_and_only_success_has_observe() {
     check("notifications-rise", |film, wrong| {
         observe(film, 0, 1);
+        film.at(1_100);
         told(film, 0, "non", 9, if wrong { 1 } else { 2 }, "second");
+    });
+    // Two that need not be acknowledged may cross.
+    check("notifications-rise", |film, wrong| {
+        observe(film, 0, 1);
+        let message = if wrong { "con" } else { "non" };
+        told(film, 0, message, 8, 3, "third");
+        empty(film, true, "ack", 8);
+        told(film, 0, message, 9, 2, "second");
     });
     // A copy that comes late is no news, and no step back.
     check("notifications-rise", |film, wrong| {
         observe(film, 0, 1);
         told(film, 0, "non", 8, 2, "second");
         told(film, 0, "non", 9, 3, "third");
+        film.at(1_100);
         told(film, 0, "non", if wrong { 10 } else { 8 }, 2, "second");
     });
     check("one-format", |film, wrong| {

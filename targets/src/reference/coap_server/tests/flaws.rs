@@ -271,6 +271,17 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     (Flaw::BlockWithoutEtag, paged),
     (Flaw::BlockShort, paged),
     (Flaw::BlockElsewhere, paged),
+    (Flaw::BlockRepeats, |w| {
+        paged(w);
+        raw(w);
+    }),
+    (Flaw::UploadLosesEnd, |w| {
+        w.ask(A, &put("/store", &[1; 16]).block1("0/1/16"));
+        w.ask(A, &put("/store", &[1; 1]).block1("1/0/16"));
+        w.ask(A, &get("/store"));
+        raw(w);
+    }),
+    (Flaw::KeepsFirstPut, |w| stored(w, &[b"1", b"2"])),
     (Flaw::ContinueHasBlock2, |w| {
         w.ask(A, &put("/store", &[1; 16]).block1("0/1/16"));
         raw(w);
