@@ -67,6 +67,8 @@ pub const LATE: Duration = Duration::from_millis(850);
 pub struct Client {
     /// Nothing is repeated, acknowledged or reset: who forges an address never hears.
     pub mute: bool,
+    /// It gives no message id below this by itself: those are for whoever chooses his own.
+    pub floor: u16,
     rng: Rng,
     mid: u16,
     exchanges: Vec<Exchange>,
@@ -123,6 +125,7 @@ impl Client {
     pub fn new(rng: Rng, mid: u16) -> Client {
         Client {
             mute: false,
+            floor: 0,
             rng,
             mid,
             exchanges: Vec::new(),
@@ -148,7 +151,7 @@ impl Client {
 
     /// A message id that was not used lately.
     pub fn fresh_mid(&mut self) -> u16 {
-        self.mid = self.mid.wrapping_add(1);
+        self.mid = self.mid.wrapping_add(1).max(self.floor);
         self.mid
     }
 

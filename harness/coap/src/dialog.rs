@@ -20,6 +20,9 @@ use crate::steps;
 mod asked;
 use asked::Asked;
 
+/// Message ids from here on are given by themselves; a step that chooses its own takes one below, so that no two messages share one.
+const OWN_MIDS: u16 = 5_000;
+
 /// One scripted association.
 struct Script {
     client: Client,
@@ -62,6 +65,7 @@ pub fn dialog(fleet: &FleetPlan, plan: &Plan, member: u32) -> Box<dyn Dialog> {
     let raw = 1 + plan.seed.stream(&format!("mid/{}", fleet.name), u64::from(member)).below(0xff00) as u16;
     let offset = rng.below(0x1000) as u16;
     let mut client = Client::new(rng, raw.wrapping_add(0x8000).wrapping_add(offset));
+    client.floor = OWN_MIDS;
     client.mute = fleet.manual || fleet.plays_server;
     Box::new(Script { client, asked: Asked::default(), more: Vec::new(), tags: Tags::default() })
 }

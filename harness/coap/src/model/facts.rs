@@ -102,6 +102,8 @@ pub(super) struct Exchange {
     pub reset: Option<usize>,
     /// Responses with its token, in order.
     pub responses: Vec<usize>,
+    /// Its message id was another message's of ours before: what a server makes of that is its own affair.
+    pub reuses: bool,
     /// No request before it, and no other at all, has its token: whatever comes with that is for this one.
     pub is_first: bool,
     pub is_only: bool,
@@ -214,12 +216,12 @@ impl<'a> Assoc<'a> {
     pub fn said(&self) -> impl Iterator<Item = (usize, &Seen<'a>)> {
         self.packets.iter().enumerate().filter(|(_, seen)| seen.sent)
     }
-    /// The exchanges whose request is legal, with the request.
+    /// The exchanges whose request is legal, with the request: as a message, and in its message id.
     pub fn legal(&self) -> impl Iterator<Item = (&Exchange, &Seen<'a>)> {
         self.exchanges
             .iter()
             .map(|exchange| (exchange, &self.packets[exchange.request]))
-            .filter(|(_, request)| request.is_legal())
+            .filter(|(exchange, request)| request.is_legal() && !exchange.reuses)
     }
     /// Whether the answer to an odd datagram of ours may come from this place on.
     pub fn odd_before(&self, at: usize) -> bool {
@@ -336,7 +338,10 @@ fn exchanges(packets: &[Seen<'_>]) -> Vec<Exchange> {
                     all[of].copies.push(at);
                     continue;
                 }
-                by_mid.insert(seen.mid(), all.len());
+                let reuses = by_mid.insert(seen.mid(), all.len()).is_some_and(|of| {
+                    let first = &packets[all[of].request];
+                    seen.moment.at.since(first.moment.at) <= EXCHANGE_LIFETIME
+                });
                 let before = by_token.insert(seen.token(), all.len());
                 let (mut is_first, mut is_only) = (before.is_none(), before.is_none());
                 if let Some(before) = before.map(|before| &mut all[before]) {
@@ -347,7 +352,16 @@ fn exchanges(packets: &[Seen<'_>]) -> Vec<Exchange> {
                     }
                 }
                 let (copies, responses) = (Vec::new(), Vec::new());
-                all.push(Exchange { request: at, copies, ack: None, reset: None, responses, is_first, is_only });
+                all.push(Exchange {
+                    request: at,
+                    copies,
+                    ack: None,
+                    reset: None,
+                    responses,
+                    reuses,
+                    is_first,
+                    is_only,
+                });
             }
             (false, "ack" | "rst") => {
                 let Some(of) = by_mid.get(&seen.mid()) else { continue };

@@ -22,9 +22,11 @@ use proofhouse_core::oracle::{Needs, Oracle};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::{StepState, Transcript};
+use proofhouse_core::value::Value;
 use proofhouse_core::verdict::{Judgement, Verdict};
+use proofhouse_core::witness::is_witness;
 
-use facts::{Facts, speaks};
+use facts::{Conn, Facts, speaks};
 
 /// The model as a rule of every trial whose record is full.
 pub const ORACLE: Oracle = Oracle {
@@ -52,13 +54,29 @@ fn judge(_: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         .map(|(facts, document)| model::judge(ORACLE.id, rules::all(), document, |judge, tally| judge(facts, tally)));
     let judgement = judgements.reduce(model::both);
     let legal = |conn: u32| judged.iter().any(|(facts, _)| facts.conns.get(&conn).is_some_and(|conn| conn.is_legal()));
-    match (judgement, unserved(&record, legal)) {
+    // Where a scenario asks for nothing but this, a target that refuses a good part of what it is asked for passes nothing.
+    let asked = plan.expects.iter().any(|expect| expect.oracle == ORACLE.id);
+    let refused = || refused(judged.iter().flat_map(|(facts, _)| facts.conns.values())).filter(|_| asked);
+    match (judgement, unserved(&record, legal).or_else(refused)) {
         (Some(judgement), Some(why)) if judgement.verdict == Verdict::Pass => {
             Judgement { armed: judgement.armed, ..Judgement::inconclusive(ORACLE.id, why) }
         }
         (Some(judgement), _) => judgement,
         (None, _) => Judgement::not_applicable(ORACLE.id, alloc::vec![], "no client of MQTT took part"),
     }
+}
+
+/// How many of the subscriptions and messages of legal clients were refused; `None` where it is less than a quarter.
+fn refused<'f>(conns: impl Iterator<Item = &'f Conn<'f>>) -> Option<String> {
+    let clients = conns.filter(|conn| conn.is_legal() && !is_witness(conn.who.0));
+    let answers = clients.flat_map(|conn| conn.heard()).map(|(_, seen)| seen);
+    let answers = answers.filter(|seen| matches!(seen.packet.kind.as_str(), "suback" | "puback" | "pubrec"));
+    let codes: Vec<i64> = answers
+        .flat_map(|seen| seen.packet.fields.find("reason").map_or(&[Value::Int(0)][..], Value::as_slice))
+        .filter_map(Value::as_int)
+        .collect();
+    let refused = codes.iter().filter(|code| **code >= 0x80).count();
+    (refused * 4 > codes.len()).then(|| format!("{refused} of {} subscriptions and messages were refused", codes.len()))
 }
 
 /// Legal use that the target let nobody say: nothing shows how it would have served that. Where we had broken the standard ourselves, it

@@ -158,7 +158,7 @@ fn paths<'f, 'a>(facts: &'f Facts<'a>) -> BTreeMap<&'a str, Path<'f, 'a>> {
             let own = exchange.responses.iter().find(|at| assoc.is_for(exchange, **at)).map(|at| &assoc.packets[*at]);
             let plain =
                 !["query", "uri_host", "uri_port", "proxy_uri", "proxy_scheme"].iter().any(|key| asked.has(key));
-            let sure = assoc.clean && asked.is_legal() && exchange.copies.is_empty() && plain;
+            let sure = assoc.clean && asked.is_legal() && !exchange.reuses && exchange.copies.is_empty() && plain;
             let content = content(asked, bodies.entry(path).or_default());
             all.entry(path).or_default().push(Act { asked, told: own.filter(|_| sure), content });
         }
