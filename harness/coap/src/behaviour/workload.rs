@@ -198,8 +198,10 @@ impl Client<'_> {
     /// A body in blocks.
     fn upload(&mut self) {
         let size = [16_i64, 32, 64][self.rng.below(3) as usize];
-        let content = self.content(300);
-        let blocks = [("payload", content), ("blockwise", true.into()), ("block_size", size.into())];
+        self.count += 1;
+        // More than a block, whatever its size.
+        let content = format!("{}-{}:{}", self.nth, self.count, "x".repeat(80 + self.rng.below(220) as usize));
+        let blocks = [("payload", content.into()), ("blockwise", true.into()), ("block_size", size.into())];
         self.request("put", "creatable", &blocks);
         self.get("creatable", &[]);
     }
