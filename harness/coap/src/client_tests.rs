@@ -324,3 +324,37 @@ fn a_small_request_goes_whole() {
     let said = desk.ask(&[("code", "put".into()), ("payload", "0123456789abcdef".into())], BLOCKS);
     assert!(said.ends_with("payload=0123456789abcdef") && !said.contains("block1"), "{said}");
 }
+
+#[test]
+fn a_late_client_acknowledges_after_its_pause_and_a_copy_at_once() {
+    let late = Manners { confirm: Confirm::Late, ..Manners::default() };
+    let mut desk = Desk::new();
+    desk.ask(&[], late);
+    let (reply, told) = desk.at(100).hear(&plain(Kind::Con, Code::CONTENT, 9));
+    assert_eq!((reply.as_str(), told.len()), ("", 1), "nothing shows yet that it came");
+    assert_eq!(desk.at(949).tick(), (Vec::new(), Some(950)));
+    assert_eq!(desk.at(950).tick().0, ["ack message=ack mid=9"]);
+    let (reply, told) = desk.at(2_000).hear(&plain(Kind::Con, Code::CONTENT, 9));
+    assert_eq!((reply.as_str(), told.len()), ("ack message=ack mid=9", 0));
+}
+
+#[test]
+fn a_client_resets_news_and_never_the_first_answer() {
+    let reset = Manners { confirm: Confirm::Reset, ..Manners::default() };
+    let told = |kind, mid, number| message(kind, Code::CONTENT, mid, |to| to.uint(OptionNumber::OBSERVE, number), b"");
+    let mut desk = Desk::new();
+    desk.ask(&[("observe", Value::Int(0))], reset);
+    assert_eq!(desk.hear(&told(Kind::Con, 8, 1)).0, "ack message=ack mid=8");
+    assert_eq!(desk.hear(&told(Kind::Con, 9, 2)).0, "rst message=rst mid=9");
+    assert_eq!(desk.hear(&told(Kind::Non, 10, 3)).0, "rst message=rst mid=10");
+}
+
+#[test]
+fn whoever_always_confirms_does_so_after_the_last_answer_too() {
+    for (confirm, reply) in [(Confirm::Always, "ack message=ack mid=9"), (Confirm::AtOnce, "rst message=rst mid=9")] {
+        let mut desk = Desk::new();
+        desk.ask(&[], Manners { confirm, ..Manners::default() });
+        desk.hear(&plain(Kind::Ack, Code::CONTENT, 257));
+        assert_eq!(desk.hear(&plain(Kind::Con, Code::CONTENT, 9)).0, reply);
+    }
+}

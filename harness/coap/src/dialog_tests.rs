@@ -164,3 +164,32 @@ fn the_same_message_said_again_takes_the_answer_and_a_notification_is_news() {
     assert_eq!(answers(&mut *dialog, Kind::Ack, Code::CONTENT, 9, &[0xdd]), [Answers::Step(3)]);
     assert_eq!(answers(&mut *dialog, Kind::Con, Code::CONTENT, 77, &[0xdd]), [Answers::Message]);
 }
+
+#[test]
+fn a_step_asks_again_with_the_tag_that_its_path_had_last_and_takes_no_message_id_of_a_script() {
+    let mut dialog = open(false);
+    let get = |path: &str, again: bool| step("get", &[("path", path.into()), ("revalidate", again.into())]);
+    let (first, _) = say(&mut *dialog, &get("/a", true));
+    assert!(!first.contains("etag"), "it has none yet: {first}");
+    let fields = |said: &str, key: &str| {
+        said.split(&format!("{key}=")).nth(1).and_then(|rest| rest.split(' ').next()).map(String::from)
+    };
+    let (mid, token) = (fields(&first, "mid").unwrap(), fields(&first, "token").unwrap());
+    assert!(mid.parse::<u16>().unwrap() >= OWN_MIDS, "{mid}");
+    let answer = Fields(
+        [
+            ("type".to_string(), Value::from("ack")),
+            ("code".to_string(), "2.05".into()),
+            ("mid".to_string(), Value::Int(mid.parse().unwrap())),
+            ("token".to_string(), token.as_str().into()),
+            ("etag".to_string(), "0102".into()),
+        ]
+        .into(),
+    );
+    let (mut datagram, mut packets, mut reply) = (Vec::new(), Vec::new(), Vec::new());
+    frames::build(&answer, &mut datagram).unwrap();
+    dialog.hear(&datagram, Time::ZERO, &mut packets, &mut reply);
+    for (path, again, tagged) in [("/a", true, true), ("/a", false, false), ("/b", true, false)] {
+        assert_eq!(say(&mut *dialog, &get(path, again)).0.contains("etag=0102"), tagged, "{path} {again}");
+    }
+}

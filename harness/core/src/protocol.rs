@@ -1,7 +1,9 @@
 //! What a protocol gives the engine: rows and plain functions, so that `core` can stay ignorant of every protocol.
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::ops::RangeInclusive;
 
 use crate::actor::Crowd;
 use crate::grammar::Grammar;
@@ -64,6 +66,34 @@ pub struct WrittenOut<'a> {
 }
 
 impl WrittenOut<'_> {
+    /// A number of its own that the fleet names, or this default.
+    ///
+    /// # Errors
+    /// The key, where it is no whole number in this range.
+    pub fn number(&self, key: &str, default: u64, fits: RangeInclusive<u64>) -> Result<u64, (String, String)> {
+        let Some(said) = self.keys.find(key) else { return Ok(default) };
+        let number = said.as_int().and_then(|n| u64::try_from(n).ok()).filter(|n| fits.contains(n));
+        let range = || format!("{key} is a whole number from {} to {}", fits.start(), fits.end());
+        number.ok_or_else(|| (key.to_string(), range()))
+    }
+
+    /// The keys of each script: those of the fleet, without those that say what is to be written.
+    ///
+    /// # Errors
+    /// A key that scripts have themselves.
+    pub fn of_scripts(&self, own: &[Key]) -> Result<Fields, (String, String)> {
+        if let Some(key) = ["count", "step", "session"].into_iter().find(|key| self.keys.find(key).is_some()) {
+            let what = format!("{key}: a workload writes its scripts itself; say how many by `parties`");
+            return Err((key.to_string(), what));
+        }
+        let mut keys = self.keys.clone();
+        for key in own {
+            keys.remove(key.name);
+        }
+        keys.set("behaviour", "script");
+        Ok(keys)
+    }
+
     /// Whether the target has this resource: `creatable`.
     #[must_use]
     pub fn has(&self, resource: &str) -> bool {

@@ -80,6 +80,12 @@ impl Fields {
 }
 
 impl Value {
+    /// A table of these keys, in this order.
+    #[must_use]
+    pub fn table(keys: &[(&str, Value)]) -> Value {
+        Value::Table(Fields(keys.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect()))
+    }
+
     /// The number, where it is a whole one.
     #[must_use]
     pub fn as_int(&self) -> Option<i64> {

@@ -18,7 +18,7 @@ mod serve;
 mod strays;
 mod words;
 
-use self::serve::{Reach, serve};
+use self::serve::{GRACES, Reach, serve};
 pub(crate) use self::words::Order;
 use self::words::{Ask, Told, hear, say};
 use crate::clock::Stopwatch;
@@ -263,13 +263,13 @@ impl Supervised {
     /// SIGTERM, `grace`, SIGKILL, to the whole group and to whoever has left it. Returns when nothing of it is left, with how the leader ended. A second call
     /// does nothing more.
     pub(crate) fn end(&self, grace: Duration) -> Option<Ended> {
-        /// What killing and a busy machine may take beyond the grace.
+        /// What killing and a busy machine may take beyond every grace.
         const REST: Duration = Duration::from_secs(10);
         let grace_ms = u32::try_from(grace.as_millis()).unwrap_or(u32::MAX);
         if !lock(&self.slot.state).gone && say(&*self.socket, &Ask::End { id: self.id, grace_ms }, &[]).is_err() {
             self.slot.change(|state| state.gone = true);
         }
-        let gone = self.slot.wait(Some(grace + REST), |state| state.gone.then_some(state.ended));
+        let gone = self.slot.wait(Some(grace * GRACES + REST), |state| state.gone.then_some(state.ended));
         let lost = self.started.lost.load(Ordering::Relaxed);
         if lock(&self.slot.state).is_left_to_us(lost) {
             let _ = kill_process_group(self.pid, Signal::KILL);

@@ -3,7 +3,7 @@
 //! One writes, up to three watch what it writes, the others ask for whatever the target has. Who does what is random; that it is legal, or is to be
 //! refused in a way that the text names, is not. What comes of it is judged by the model, so that no script says what it expects.
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -28,30 +28,13 @@ const ELSEWHERE: &str = "coap://127.0.0.1:9/";
 /// # Errors
 /// A number out of its range, and keys that the scripts have themselves.
 pub(super) fn written_out(fleet: &WrittenOut<'_>) -> Result<Vec<(String, Fields)>, (String, String)> {
-    for own in ["count", "step", "session"] {
-        if fleet.keys.find(own).is_some() {
-            let what = format!("{own}: a workload writes its scripts itself; say how many by `parties`");
-            return Err((own.to_string(), what));
-        }
-    }
-    let parties = number(fleet, "parties", 5, 2, 8)?;
-    let steps = number(fleet, "steps", 10, 1, 60)?;
-    Ok((0..parties).map(|nth| script(fleet, nth, steps)).collect())
-}
-
-fn number(fleet: &WrittenOut<'_>, key: &str, default: u64, least: u64, most: u64) -> Result<u64, (String, String)> {
-    let said = fleet.keys.find(key).map(|value| value.as_int().and_then(|n| u64::try_from(n).ok()));
-    let fits = said.unwrap_or(Some(default)).filter(|n| (least..=most).contains(n));
-    fits.ok_or_else(|| (key.to_string(), format!("{key} is a whole number from {least} to {most}")))
+    let (keys, parties) = (fleet.of_scripts(KEYS)?, fleet.number("parties", 5, 2..=8)?);
+    let steps = fleet.number("steps", 10, 1..=60)?;
+    Ok((0..parties).map(|nth| script(fleet, keys.clone(), nth, steps)).collect())
 }
 
 /// One client as a fleet of its own.
-fn script(fleet: &WrittenOut<'_>, nth: u64, steps: u64) -> (String, Fields) {
-    let mut keys = fleet.keys.clone();
-    for own in KEYS {
-        keys.remove(own.name);
-    }
-    keys.set("behaviour", "script");
+fn script(fleet: &WrittenOut<'_>, mut keys: Fields, nth: u64, steps: u64) -> (String, Fields) {
     let mut client = Client { rng: fleet.seed.stream("client", nth), nth, fleet, count: 0, steps: Vec::new() };
     client.begin();
     match nth {
@@ -110,12 +93,12 @@ struct Client<'f> {
 impl Client<'_> {
     /// Everybody shows first that it is served.
     fn begin(&mut self) {
-        let served = ("expect", table(&[("code", "ok".into())]));
+        let served = ("expect", Value::table(&[("code", "ok".into())]));
         self.step(&[("do", "get".into()), ("path", resource("readable")), ("part", "control".into()), served]);
     }
 
     fn write(&mut self, steps: u64) {
-        let made = ("expect", table(&[("code", "ok".into())]));
+        let made = ("expect", Value::table(&[("code", "ok".into())]));
         let content = self.content(10);
         self.step(&[
             ("do", "put".into()),
@@ -343,7 +326,7 @@ impl Client<'_> {
 
     /// Says a message as it is, and leaves time for what may come of it.
     fn send(&mut self, frame: &[(&str, Value)]) {
-        self.step(&[("do", "send".into()), ("frame", table(frame)), ("part", "stimulus".into())]);
+        self.step(&[("do", "send".into()), ("frame", Value::table(frame)), ("part", "stimulus".into())]);
         self.wait(400);
     }
 
@@ -380,7 +363,7 @@ impl Client<'_> {
     }
 
     fn step(&mut self, keys: &[(&str, Value)]) {
-        self.steps.push(table(keys));
+        self.steps.push(Value::table(keys));
     }
 
     fn one_in(&mut self, n: u64) -> bool {
@@ -394,9 +377,5 @@ fn resource(name: &str) -> Value {
 
 /// An option of the experimental range, which means nothing to anybody \[RFC 7252 §12.2\].
 fn odd_option(number: i64) -> Value {
-    Value::List(vec![table(&[("number", number.into()), ("value", "01".into())])])
-}
-
-fn table(keys: &[(&str, Value)]) -> Value {
-    Value::Table(Fields(keys.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect()))
+    Value::List(vec![Value::table(&[("number", number.into()), ("value", "01".into())])])
 }

@@ -233,10 +233,10 @@ impl<'a> Assoc<'a> {
 pub(super) struct Facts<'a> {
     pub record: &'a Record<'a>,
     pub assocs: Vec<Assoc<'a>>,
-    /// Somebody asked for something that may remove what is there.
-    pub deletes: bool,
+    /// Paths at which somebody asked for something that may remove what is there.
+    removed: BTreeSet<&'a str>,
     /// Paths at which nothing was found at some time.
-    pub vanished: BTreeSet<&'a str>,
+    vanished: BTreeSet<&'a str>,
     /// Nobody else observes anything, or waits for an answer.
     pub alone: bool,
     until: Moment,
@@ -257,15 +257,16 @@ impl<'a> Facts<'a> {
             let who = (connection.fleet, connection.member);
             assocs.push(Assoc::new(who, packets, connection.closed.map(|(moment, ..)| moment), clean));
         }
-        let removes = |said: &Seen<'_>| matches!(said.text("method"), Some("delete" | "post" | "patch" | "ipatch"));
-        let deletes = assocs.iter().any(|assoc| assoc.said().any(|(_, said)| removes(said)));
+        let removes = |said: &&Seen<'_>| matches!(said.text("method"), Some("delete" | "post" | "patch" | "ipatch"));
+        let said = assocs.iter().flat_map(|assoc| assoc.said().map(|(_, said)| said));
+        let removed = said.filter(removes).filter_map(|said| said.text("path")).collect();
         let answers = assocs.iter().flat_map(|assoc| {
             let of = |exchange: &Exchange| Some((exchange.request, *exchange.responses.first()?));
             assoc.exchanges.iter().filter_map(of).map(|(asked, told)| (&assoc.packets[asked], &assoc.packets[told]))
         });
         let nothing = answers.filter(|(_, told)| told.code() == "4.04");
         let vanished = nothing.filter_map(|(asked, _)| asked.text("path")).collect();
-        Facts { record, assocs, deletes, vanished, alone: !record.is_used(), until }
+        Facts { record, assocs, removed, vanished, alone: !record.is_used(), until }
     }
 
     /// Every response that came over a link of ours that damages nothing.
@@ -289,7 +290,7 @@ impl<'a> Facts<'a> {
         for (asked, told) in &all {
             let same = (asked.text("method"), asked.text("path"));
             let explained = match told.code() {
-                "4.04" => self.deletes,
+                "4.04" => asked.text("path").is_some_and(|path| self.may_be_gone(path)),
                 "4.02" | "4.06" | "4.08" | "4.12" | "4.13" | "5.05" => true,
                 _ => told.succeeds(),
             };
@@ -305,7 +306,14 @@ impl<'a> Facts<'a> {
 
     /// Whether what was seen at a path once is there still, for all that was said and heard.
     pub fn is_steady(&self, path: Option<&str>) -> bool {
-        !self.deletes && path.is_none_or(|path| !self.vanished.contains(path))
+        path.is_none_or(|path| !self.may_be_gone(path) && !self.vanished.contains(path))
+    }
+
+    /// Whether somebody asked for something that may have removed this, or what it is a part of.
+    pub fn may_be_gone(&self, path: &str) -> bool {
+        let covers =
+            |gone: &&str| path.strip_prefix(*gone).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        self.removed.contains("/") || self.removed.iter().any(|gone| covers(gone))
     }
 
     /// Whether nothing can come any more by `by` that was on its way, or being built, when something of ours left at `since`: the target

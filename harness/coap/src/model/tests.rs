@@ -304,6 +304,21 @@ fn a_body_is_collected_block_by_block() {
     answered("reserved-size-refused", "get", &[("block2", "0/0/szx7".into())], ("4.00", &[]), ("2.05", &[]));
 }
 
+/// Where the films are.
+const FILMS: [&str; 4] = [
+    include_str!("tests.rs"),
+    include_str!("tests/methods.rs"),
+    include_str!("tests/observing.rs"),
+    include_str!("tests/stored.rs"),
+];
+
+#[test]
+fn every_rule_has_a_film_that_breaks_it() {
+    let shown = |rule: &str| FILMS.iter().any(|film| film.contains(&alloc::format!("\"{rule}\"")));
+    let without: Vec<&str> = super::rules::all().map(|rule| rule.id).filter(|rule| !shown(rule)).collect();
+    assert!(without.is_empty(), "{without:?}");
+}
+
 #[test]
 fn every_rule_has_a_name_of_its_own_a_line_and_clauses() {
     let mut known = BTreeSet::new();

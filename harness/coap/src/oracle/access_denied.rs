@@ -60,7 +60,6 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     let strays = Strays::new(&all, &astray, &record, is_protected);
     violations.extend(strays.leaks.iter().map(|leak| violation(&all[leak.of], leak.moment, leak.packet, leak.how)));
     let asked: Vec<&Exchange<'_>> = all.iter().filter(|exchange| is_protected(exchange)).collect();
-    let is_busy = |exchange: &&&Exchange<'_>| exchange.responses.iter().any(|(_, packet)| busy(packet));
     for exchange in asked.iter().copied() {
         evidence.push(exchange.asked);
         match exchange.responses.iter().find(|(_, packet)| is_success(packet) || is_failure(packet)) {
@@ -81,11 +80,8 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     if let Some(why) = strays.open.or_else(|| asked.iter().copied().find_map(unheard)) {
         return Judgement::inconclusive(ORACLE.id, why);
     }
-    if let Some(put_off) = asked.iter().find(is_busy) {
-        let challenged = put_off.responses.iter().any(|(_, packet)| is_challenge(packet));
-        let why =
-            if challenged { "was answered with an Echo challenge" } else { "came to a server without time for it" };
-        return Judgement::inconclusive(ORACLE.id, format!("{} {} {why}", put_off.method(), put_off.path()));
+    if let Some(why) = asked.iter().copied().find_map(put_off) {
+        return Judgement::inconclusive(ORACLE.id, why);
     }
     // Silence is a refusal only where the request is known to have arrived at somebody who still answers.
     if let Some(moment) = silent
@@ -96,20 +92,35 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             "a request was not answered, and the witness was not served after it",
         );
     }
-    if let Some(missing) = missing(&asked, protected.as_deref().unwrap_or_default()) {
-        return Judgement::inconclusive(ORACLE.id, format!("nobody asked for {missing}"));
+    if let Some(why) = unshown(&asked, protected.as_deref().unwrap_or_default()) {
+        return Judgement::inconclusive(ORACLE.id, why);
+    }
+    let refused = asked.len();
+    Judgement::pass(ORACLE.id, ids(evidence), format!("{refused} requests were refused or not answered"))
+}
+
+/// Why a request was neither granted nor refused: the target puts it off.
+fn put_off(exchange: &Exchange<'_>) -> Option<String> {
+    let (_, packet) = exchange.responses.iter().find(|(_, packet)| busy(packet))?;
+    let why = if is_challenge(packet) {
+        "was answered with an Echo challenge"
+    } else {
+        "came to a server without time for it"
+    };
+    Some(format!("{} {} {why}", exchange.method(), exchange.path()))
+}
+
+/// Why what was asked for shows nothing of a path that is to be protected: nobody asked for it, or nothing shows that it is there.
+fn unshown(asked: &[&Exchange<'_>], protected: &[&str]) -> Option<String> {
+    if let Some(missing) = missing(asked, protected) {
+        return Some(format!("nobody asked for {missing}"));
     }
     let absent = |path: &&&str| {
         let mut of = asked.iter().filter(|exchange| is_listed(&exchange.path(), &[**path])).peekable();
         of.peek().is_some() && of.all(|exchange| is_nowhere(exchange))
     };
-    if let Some(path) = protected.as_deref().unwrap_or_default().iter().find(absent) {
-        let why =
-            format!("every method on {path} was answered with 4.04: nothing shows that it is there to be protected");
-        return Judgement::inconclusive(ORACLE.id, why);
-    }
-    let refused = asked.len();
-    Judgement::pass(ORACLE.id, ids(evidence), format!("{refused} requests were refused or not answered"))
+    let path = protected.iter().find(absent)?;
+    Some(format!("every method on {path} was answered with 4.04: nothing shows that it is there to be protected"))
 }
 
 /// What a client may not take for an answer was on the wire all the same: the grants among it.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use super::habit::habit;
+use super::habit::Habits;
 use super::record::{Connection, Record, StepRun, ids};
 use super::rule::{Needs, Oracle};
 use crate::grammar::Grammar;
@@ -40,8 +40,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
     let gone: BTreeSet<u32> = thrown.iter().map(|one| one.conn).collect();
     let (mut violations, mut habitual) = (Vec::new(), None);
+    let habits = Habits::of(&record);
     for one in thrown {
-        match habit(&record, one.conn).filter(|_| one.stood) {
+        match habits.why(one.conn).filter(|_| one.stood) {
             Some(why) => habitual = habitual.or(Some(why)),
             None => violations.push(one.violation),
         }

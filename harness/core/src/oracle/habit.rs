@@ -16,11 +16,31 @@ const APART: Duration = Duration::from_millis(250);
 /// From when on after the last byte of an attack an end is none of its doing.
 const OVER: Duration = Duration::from_secs(1);
 
-/// Why the end of a connection is a habit of the target: others were ended at the same age, or after the same silence, at other times and
-/// without the attack having a part, and none lasted longer. `None`: nothing shows one.
-pub(super) fn habit(record: &Record<'_>, conn: u32) -> Option<String> {
-    let lives: Vec<Life> = record.connections.iter().filter_map(|(conn, one)| Life::of(record, *conn, one)).collect();
-    let own = lives.iter().find(|life| life.conn == conn && life.by_target)?;
+/// How long every connection of a trial lasted.
+pub(super) struct Habits<'r, 'a> {
+    record: &'r Record<'a>,
+    /// By number.
+    lives: Vec<Life>,
+}
+
+impl<'r, 'a> Habits<'r, 'a> {
+    pub(super) fn of(record: &'r Record<'a>) -> Habits<'r, 'a> {
+        let lives = record.connections.iter().filter_map(|(conn, one)| Life::of(record, *conn, one));
+        Habits { record, lives: lives.collect() }
+    }
+
+    /// Why the end of a connection is a habit of the target: others were ended at the same age, or after the same silence, at other times
+    /// and without the attack having a part, and none lasted longer. `None`: nothing shows one.
+    pub(super) fn why(&self, conn: u32) -> Option<String> {
+        let own = self.lives.binary_search_by_key(&conn, |life| life.conn).ok()?;
+        habit(self.record, &self.lives, &self.lives[own])
+    }
+}
+
+fn habit(record: &Record<'_>, lives: &[Life], own: &Life) -> Option<String> {
+    if !own.by_target {
+        return None;
+    }
     let measures: [(&str, Measure); 2] = [("age", |life| Some(life.age())), ("silence", |life| life.silence())];
     let (what, twin, measured) = measures.into_iter().find_map(|(what, measure)| {
         let measured = measure(own).filter(|measured| *measured >= LEAST)?;
@@ -28,7 +48,7 @@ pub(super) fn habit(record: &Record<'_>, conn: u32) -> Option<String> {
         let lasted =
             |life: &Life| life.answered && (if what == "age" { life.age() } else { life.longest }) > measured + slack;
         let twin =
-            lives.iter().find(|life| is_twin(record, own, life, measure)).or_else(|| third(&lives, own, measure))?;
+            lives.iter().find(|life| is_twin(record, own, life, measure)).or_else(|| third(lives, own, measure))?;
         (!lives.iter().any(lasted)).then_some((what, twin, measured))
     })?;
     let other = &record.connections[&twin.conn];

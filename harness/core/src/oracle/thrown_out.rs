@@ -3,7 +3,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::habit::habit;
+use super::habit::Habits;
 use super::lateness::STOPPED_MIN;
 use super::record::{Crossing, Moment, Record};
 use crate::admin::Order;
@@ -62,7 +62,7 @@ fn loss(plan: &Plan, record: &Record<'_>, witness: &str, served: Moment, lost: M
         Some(format!("the {witness} was thrown out once a newcomer of ours had come with its account"))
     } else if is_restart(record, served, lost) {
         Some(format!("the {witness} was thrown out by a restart that the scenario orders"))
-    } else if let Some(why) = habit(record, conn) {
+    } else if let Some(why) = Habits::of(record).why(conn) {
         Some(format!("the {witness} was thrown out, and {why}"))
     } else {
         late(record, witness, served, lost)

@@ -20,7 +20,7 @@ use crate::clock::Stopwatch;
 use crate::process::Ended;
 use crate::process::command::command;
 use crate::process::cpu_wait::CpuWait;
-use crate::process::group::{children, exiting, usage};
+use crate::process::group::{ProcessId, children, exiting, usage};
 use crate::process::observed::lock;
 use crate::process::workplace::DIR_PREFIX;
 
@@ -36,7 +36,7 @@ pub(super) enum Reach {
 /// How long a group may take to go after a SIGKILL, which is not immediate. A busy machine needs far less.
 const KILL: Duration = Duration::from_secs(2);
 /// How often a group that is at work as its time to end runs out gets as much again, the first included.
-const GRACES: u32 = 5;
+pub(super) const GRACES: u32 = 5;
 /// Most groups have ended by then, and nobody need look at what they do.
 const EASY: Duration = Duration::from_millis(50);
 /// Between two looks.
@@ -146,11 +146,11 @@ fn end_group(group: &Group, grace: Duration, groups: &Groups) -> Ended {
         let mut work = None;
         while ending.left() && !watch.left(grace).is_zero() {
             if work.is_none() && watch.elapsed() >= EASY {
-                work = Some(Work::begin(group.leader));
+                work = Some(Work::begin(group.leader, ending.strays.all()));
             }
             thread::sleep(NAP);
         }
-        if !ending.left() || !work.is_some_and(|work| work.goes_on()) {
+        if !ending.left() || !work.is_some_and(|work| work.goes_on(ending.strays.all())) {
             break;
         }
     }
@@ -206,7 +206,7 @@ impl<'a> Ending<'a> {
     }
 }
 
-/// What a group does while it is asked to end.
+/// What a start does while it is asked to end, with whoever of it has left the group.
 struct Work {
     group: i32,
     began: Stopwatch,
@@ -215,16 +215,16 @@ struct Work {
 }
 
 impl Work {
-    fn begin(group: Pid) -> Work {
+    fn begin(group: Pid, strays: &[ProcessId]) -> Work {
         let group = group.as_raw_nonzero().get();
         let mut wait = CpuWait::new(group);
         wait.look();
-        Work { group, began: Stopwatch::start(), cpu_ms: usage(group, &[]).cpu_ms, wait }
+        Work { group, began: Stopwatch::start(), cpu_ms: usage(group, strays).cpu_ms, wait }
     }
 
     /// Whether it is at work still: it is dying, or it had a good part of a processor, or would have had it but for others.
-    fn goes_on(mut self) -> bool {
-        let used = Duration::from_millis(usage(self.group, &[]).cpu_ms.saturating_sub(self.cpu_ms));
+    fn goes_on(mut self, strays: &[ProcessId]) -> bool {
+        let used = Duration::from_millis(usage(self.group, strays).cpu_ms.saturating_sub(self.cpu_ms));
         let waited = self.wait.look().unwrap_or_default();
         exiting(self.group) || used + waited >= self.began.elapsed() / 4
     }

@@ -38,6 +38,11 @@ impl Strays {
         }
     }
 
+    /// Those that were found and are not gone.
+    pub(super) fn all(&self) -> &[ProcessId] {
+        &self.found
+    }
+
     pub(super) fn signal(&self, signal: Signal) {
         for one in self.found.iter().filter(|one| one.lives()) {
             // Gone meanwhile is as good.

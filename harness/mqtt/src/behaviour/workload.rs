@@ -2,7 +2,7 @@
 //!
 //! Who does what is random; that it is legal is not. What comes of it is judged by the model, so that no script says what it expects.
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
 
@@ -33,32 +33,13 @@ const STAYS: &str = "3500ms";
 /// # Errors
 /// A number out of its range, and keys that the scripts have themselves.
 pub(super) fn written_out(fleet: &WrittenOut<'_>) -> Result<Vec<(String, Fields)>, (String, String)> {
-    for own in ["count", "step", "session"] {
-        if fleet.keys.find(own).is_some() {
-            return Err((
-                own.to_string(),
-                format!("{own}: a workload writes its scripts itself; say how many by `parties`"),
-            ));
-        }
-    }
-    let parties = number(fleet, "parties", 4, 2, 8)?;
-    let steps = number(fleet, "steps", 10, 1, 100)?;
-    Ok((0..parties).map(|nth| script(fleet, nth, steps)).collect())
-}
-
-fn number(fleet: &WrittenOut<'_>, key: &str, default: u64, least: u64, most: u64) -> Result<u64, (String, String)> {
-    let said = fleet.keys.find(key).map(|value| value.as_int().and_then(|n| u64::try_from(n).ok()));
-    let fits = said.unwrap_or(Some(default)).filter(|n| (least..=most).contains(n));
-    fits.ok_or_else(|| (key.to_string(), format!("{key} is a whole number from {least} to {most}")))
+    let (keys, parties) = (fleet.of_scripts(KEYS)?, fleet.number("parties", 4, 2..=8)?);
+    let steps = fleet.number("steps", 10, 1..=100)?;
+    Ok((0..parties).map(|nth| script(fleet, keys.clone(), nth, steps)).collect())
 }
 
 /// One client as a fleet of its own.
-fn script(fleet: &WrittenOut<'_>, nth: u64, steps: u64) -> (String, Fields) {
-    let mut keys = fleet.keys.clone();
-    for own in KEYS {
-        keys.remove(own.name);
-    }
-    keys.set("behaviour", "script");
+fn script(fleet: &WrittenOut<'_>, mut keys: Fields, nth: u64, steps: u64) -> (String, Fields) {
     let rng = fleet.seed.stream("client", nth);
     let role = Role::of(nth, fleet.seed.stream("roles", 0).below(ROLES.len() as u64));
     let mut client = Client { rng, nth, role, fleet, count: 0, steps: Vec::new(), filters: Vec::new() };
@@ -347,7 +328,7 @@ impl Client<'_> {
         // One that comes back has been served: that it does not get so far is the target's affair.
         if self.steps.is_empty() {
             step.push(("part", "control".into()));
-            step.push(("expect", table(&[("type", "connack".into()), ("reason", 0_i64.into())])));
+            step.push(("expect", Value::table(&[("type", "connack".into()), ("reason", 0_i64.into())])));
         }
         if v5 && durable {
             step.push(("session_expiry", 300_i64.into()));
@@ -479,7 +460,7 @@ impl Client<'_> {
     }
 
     fn step(&mut self, keys: &[(&str, Value)]) {
-        self.steps.push(table(keys));
+        self.steps.push(Value::table(keys));
     }
 
     fn topic(&self, below: &str) -> String {
@@ -489,8 +470,4 @@ impl Client<'_> {
     fn one_in(&mut self, n: u64) -> bool {
         self.rng.below(n) == 0
     }
-}
-
-fn table(keys: &[(&str, Value)]) -> Value {
-    Value::Table(Fields(keys.iter().map(|(key, value)| ((*key).to_string(), value.clone())).collect()))
 }

@@ -230,7 +230,8 @@ fn blocks_of_one_etag_agree(facts: &Facts<'_>, tally: &mut Tally) {
     let shown = answered(facts).filter(|(_, request, seen)| seen.code() == "2.05" && !request.has("query"));
     for (_, request, seen) in shown.filter(|(_, request, _)| !request.has("accept")) {
         let (Some(path), Some(tag)) = (request.text("path"), seen.text("etag")) else { continue };
-        let Some((number, more, size)) = block(seen, "block2") else { continue };
+        // What is made anew is another resource, and its tags may begin anew.
+        let Some((number, more, size)) = block(seen, "block2").filter(|_| !facts.may_be_gone(path)) else { continue };
         let (version, first) = known.entry((path, tag)).or_insert_with(|| (Version::default(), seen.id()));
         let agrees = version.add((number * size) as usize, seen.payload(), more);
         if *first != seen.id() {

@@ -73,7 +73,8 @@ fn answers<'f, 'a>(assoc: &'f Assoc<'a>, at: usize) -> Option<Vec<&'f Seen<'a>>>
     let said = &assoc.packets[at];
     let alone = assoc.said_with(said.mid()).count() == 1 && (said.token().is_empty() || assoc.uses(said.token()) == 1);
     let own = |seen: &&Seen<'_>| seen.id() > said.id() && matches!(seen.message(), "ack" | "rst");
-    let by_token = assoc.exchanges.iter().find(|exchange| exchange.request == at);
+    let by_token = assoc.exchanges.binary_search_by_key(&at, |exchange| exchange.request);
+    let by_token = by_token.ok().map(|found| &assoc.exchanges[found]);
     let separate = by_token.into_iter().flat_map(|exchange| exchange.responses.iter()).map(|at| &assoc.packets[*at]);
     alone.then(|| {
         assoc.heard_with(said.mid()).filter(own).chain(separate.filter(|seen| seen.message() != "ack")).collect()
