@@ -313,7 +313,7 @@ impl<'a> Facts<'a> {
     pub fn may_be_gone(&self, path: &str) -> bool {
         let covers =
             |gone: &&str| path.strip_prefix(*gone).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        self.removed.contains("/") || self.removed.iter().any(|gone| covers(gone))
+        self.removed.contains("/") || self.removed.iter().any(covers)
     }
 
     /// Whether nothing can come any more by `by` that was on its way, or being built, when something of ours left at `since`: the target

@@ -96,10 +96,12 @@ struct Path<'f, 'a> {
     /// Places of what may have written, and until when those up to each of them lasted at most.
     writes: Vec<usize>,
     lasted: Vec<EntryId>,
+    /// Nobody but us writes there.
+    ours: bool,
 }
 
 impl<'f, 'a> Path<'f, 'a> {
-    fn new(mut acts: Vec<Act<'f, 'a>>) -> Path<'f, 'a> {
+    fn new(mut acts: Vec<Act<'f, 'a>>, ours: bool) -> Path<'f, 'a> {
         acts.sort_by_key(|act| act.asked.id());
         let writes: Vec<usize> = (0..acts.len()).filter(|at| acts[*at].writes()).collect();
         let never = EntryId(u32::MAX);
@@ -109,7 +111,7 @@ impl<'f, 'a> Path<'f, 'a> {
             Some(*most)
         });
         let lasted = lasted.collect();
-        Path { acts, writes, lasted }
+        Path { acts, writes, lasted, ours }
     }
 
     /// The write that decides what is there when an act was said: the last one, where its answer had come by then, and nothing else was
@@ -133,12 +135,14 @@ impl<'f, 'a> Path<'f, 'a> {
         })
     }
 
-    /// It changes by itself: it has shown what nobody put there and what is no damaged form of it, or nothing where something had been put.
+    /// It changes by itself, or by others: it has shown what nobody of us put there and what is no damaged form of it, or nothing where
+    /// something had been put.
     fn is_fickle(&self) -> bool {
         let puts: BTreeSet<&[u8]> = self.acts.iter().filter_map(Act::put).collect();
-        let alien = |shown: &[u8], put: &[u8]| {
-            !puts.contains(shown) && shown.len() != put.len() && (shown.is_empty() || !put.starts_with(shown))
+        let damaged = |shown: &[u8], put: &[u8]| {
+            self.ours && (shown.len() == put.len() || (!shown.is_empty() && put.starts_with(shown)))
         };
+        let alien = |shown: &[u8], put: &[u8]| !puts.contains(shown) && !damaged(shown, put);
         let vanished = |act: &Act<'f, 'a>| {
             let gone = act.is("get") && act.told.is_some_and(|told| told.code() == "4.04");
             gone && self.decided_by(act).is_some_and(|write| write.is("put"))
@@ -163,7 +167,7 @@ fn paths<'f, 'a>(facts: &'f Facts<'a>) -> BTreeMap<&'a str, Path<'f, 'a>> {
             all.entry(path).or_default().push(Act { asked, told: own.filter(|_| sure), content });
         }
     }
-    all.into_iter().map(|(path, acts)| (path, Path::new(acts))).collect()
+    all.into_iter().map(|(path, acts)| (path, Path::new(acts, facts.alone))).collect()
 }
 
 /// What a request carries; `body` is what came before it of the same body, in blocks.
