@@ -18,6 +18,7 @@ pub(crate) mod no_hang;
 mod no_slowdown;
 pub(crate) mod no_unhandled_exception;
 mod pace;
+mod parting;
 pub mod record;
 pub mod rule;
 pub mod sockets;
@@ -27,6 +28,7 @@ mod traceback;
 pub mod window;
 
 pub use no_crash::servers_ended;
+pub use parting::broke_as_it_ended;
 pub use rule::{CLAUSE, Needs, Oracle};
 
 /// Oracles that know no protocol.

@@ -10,6 +10,7 @@ use crate::severity::{FindingKind, Level};
 use crate::spread::Spread;
 use crate::time::Duration;
 use crate::value::{Fields, Value};
+use crate::witness::is_witness;
 
 mod estimate;
 mod order;
@@ -297,6 +298,17 @@ impl Plan {
             step.skip |= step.mark.is_some_and(|mark| without.contains(&mark));
         }
         Some(arm)
+    }
+
+    /// The same plan with nobody but its witnesses: how the target ends where nothing else was said to it.
+    #[must_use]
+    pub fn untouched(&self) -> Plan {
+        let mut calm = Plan { expects: Vec::new(), control: None, marks: Vec::new(), ..self.clone() };
+        calm.fleets.retain(|fleet| is_witness(&fleet.name));
+        for (at, fleet) in (0..).zip(&mut calm.fleets) {
+            fleet.index = at;
+        }
+        calm
     }
 
     /// The fleet of this name.

@@ -45,6 +45,9 @@ pub const UNHEARD: &str = "datagrams-unheard";
 /// Calibration entry with the connections that the kernel made, or was asked to make, and dropped, since the queue of a process that
 /// listens was full.
 pub const LISTEN_OVERFLOWS: &str = "listen-overflows";
+/// Calibration entry that says, of a target which broke as we ended it, whether it ends in order (1) where nobody but witnesses has
+/// spoken to it.
+pub const UNTOUCHED_END: &str = "ends-in-order-untouched";
 /// Gauge of a round in a target that has been played in before: how many rounds. Sessions and messages of those may still be there.
 pub const ROUNDS_BEFORE: &str = "rounds-before";
 /// Gauge of the target's processes, beside its first, that served when it was ready and have ended since.

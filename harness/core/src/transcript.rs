@@ -208,8 +208,15 @@ pub enum Life {
         /// The line.
         line: String,
     },
-    /// We stopped it at the end of the trial.
+    /// We asked it to end. What it logs from here on are its parting words, and where it takes that badly, how it ended follows.
     Stopped,
+}
+
+/// Whether a program brings this signal upon itself: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. One that dies of them as
+/// it is asked to end did not end because it was asked.
+#[must_use]
+pub fn is_crash(signal: i32) -> bool {
+    [4, 5, 6, 7, 8, 11, 31].contains(&signal)
 }
 
 /// What runtimes and sanitizers print when a program has gone wrong.

@@ -15,6 +15,7 @@ use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, shutdown, so
 use rustix::process::{Pid, Signal, kill_process_group, set_child_subreaper};
 
 mod serve;
+mod served;
 mod strays;
 mod words;
 
@@ -23,6 +24,7 @@ pub(crate) use self::words::Order;
 use self::words::{Ask, Told, hear, say};
 use crate::clock::Stopwatch;
 use crate::process::Ended;
+use crate::process::group::ProcessId;
 use crate::process::observed::lock;
 use crate::process::workplace;
 
@@ -180,11 +182,12 @@ impl Started {
                 let error = number.map_or_else(|| io::Error::other(text), io::Error::from_raw_os_error);
                 (id, Box::new(move |state| state.begun = Some(Err(error))))
             }
-            Told::Ended { id, how } => (id, Box::new(move |state| state.ended = Some(how))),
+            Told::Ended { id, how } => (id, Box::new(move |state| _ = state.ended.get_or_insert(how))),
             Told::Gone { id, how } => (
                 id,
                 Box::new(move |state| {
-                    state.ended.get_or_insert(how);
+                    // Where one that served behind a wrapper broke, that is how it ended, whatever the wrapper said.
+                    state.ended = Some(how);
                     (state.gone, state.reaped) = (true, true);
                 }),
             ),
@@ -260,16 +263,19 @@ impl Supervised {
         self.slot.wait(limit, |state| (state.ended.is_some() || state.gone).then_some(state.ended))?
     }
 
-    /// SIGTERM, `grace`, SIGKILL, to the whole group and to whoever has left it. Returns when nothing of it is left, with how the leader ended. A second call
-    /// does nothing more.
-    pub(crate) fn end(&self, grace: Duration) -> Option<Ended> {
+    /// SIGTERM, `grace`, SIGKILL: to those of `servers` that live, then to the whole group and to whoever has left it. Returns when nothing
+    /// of it is left, with how a server broke, or else how the leader ended. A second call does nothing more.
+    pub(crate) fn end(&self, grace: Duration, servers: Vec<ProcessId>) -> Option<Ended> {
         /// What killing and a busy machine may take beyond every grace.
         const REST: Duration = Duration::from_secs(10);
         let grace_ms = u32::try_from(grace.as_millis()).unwrap_or(u32::MAX);
-        if !lock(&self.slot.state).gone && say(&*self.socket, &Ask::End { id: self.id, grace_ms }, &[]).is_err() {
+        // Those who serve behind a wrapper have their graces first.
+        let graces = if servers.is_empty() { GRACES } else { 2 * GRACES };
+        let ask = Ask::End { id: self.id, grace_ms, servers };
+        if !lock(&self.slot.state).gone && say(&*self.socket, &ask, &[]).is_err() {
             self.slot.change(|state| state.gone = true);
         }
-        let gone = self.slot.wait(Some(grace * GRACES + REST), |state| state.gone.then_some(state.ended));
+        let gone = self.slot.wait(Some(grace * graces + REST), |state| state.gone.then_some(state.ended));
         let lost = self.started.lost.load(Ordering::Relaxed);
         if lock(&self.slot.state).is_left_to_us(lost) {
             let _ = kill_process_group(self.pid, Signal::KILL);
@@ -281,7 +287,7 @@ impl Supervised {
 
 impl Drop for Supervised {
     fn drop(&mut self) {
-        self.end(Duration::ZERO);
+        self.end(Duration::ZERO, Vec::new());
     }
 }
 

@@ -12,7 +12,7 @@ use crate::plan::{Expect, Plan};
 use crate::recorder::SERVERS_ENDED;
 use crate::severity::FindingKind;
 use crate::time::Time;
-use crate::transcript::{Entry, Event, Life, Transcript, Who};
+use crate::transcript::{Entry, Event, Life, Transcript, Who, is_crash};
 use crate::verdict::{Judgement, Violation};
 
 pub(crate) const ORACLE: Oracle = Oracle {
@@ -96,7 +96,7 @@ fn crash(plan: &Plan, transcript: &Transcript) -> Option<Violation> {
     })
 }
 
-/// The first end that nobody asked for: an ordered restart, or our own stop, excuses what follows it at once.
+/// The first end that nobody asked for: an ordered restart, or our own stop, excuses what follows it at once, but for a crash.
 pub(super) fn death(transcript: &Transcript) -> Option<(Moment, String)> {
     let mut asked = false;
     for (id, entry) in transcript.iter() {
@@ -113,7 +113,8 @@ pub(super) fn death(transcript: &Transcript) -> Option<(Moment, String)> {
             Event::Life(Life::Signalled { signal }) => format!("signal {signal}"),
             _ => continue,
         };
-        if !asked {
+        let crashed = matches!(&entry.event, Event::Life(Life::Signalled { signal }) if is_crash(*signal));
+        if crashed || !asked {
             return Some((Moment { at: entry.at, id }, how));
         }
     }

@@ -1,12 +1,13 @@
 //! No exception ends a task, the process or a connection that had a right to an answer. An end of the process belongs to `no-crash`, and
 //! what the log told before the attack began is no effect of it. An exception that the target caught, logged and answered as it should
-//! is a remark, and so is a word of the log with no stack, no death and nobody cut off: how much a server writes about the errors of its peers is its own matter.
+//! is a remark, as is one of a target that is being ended and ends so untouched too, and so is a word of the log with no stack, no death and nobody cut off: how much a server writes about the errors of its peers is its own matter.
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::no_crash::death;
+use super::parting::{self, Partings};
 use super::record::{Moment, Record, StepRun};
 use super::rule::{Needs, Oracle};
 use super::traceback::{self, Traceback};
@@ -38,17 +39,45 @@ fn judge(_expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         return Judgement::inconclusive(ORACLE.id, "the target ended: its last words belong to no-crash");
     }
     let record = Record::new(plan, transcript);
-    let all = Told::sorted(plan, &record, &traceback::all(&traceback::log(transcript)));
-    let remarks: Vec<String> = all.values().filter(|told| told.ended.is_none()).map(Told::remark).collect();
-    let violations: Vec<Violation> = all.into_iter().filter_map(|(place, told)| told.into_violation(place)).collect();
+    let partings = Partings::of(transcript);
+    let mut traces = traceback::all(&traceback::log(transcript));
+    traces.retain(|trace| !partings.have(trace.entries[0]));
+    let all = Told::sorted(plan, &record, &traces);
+    let mut remarks: Vec<String> = all.values().filter(|told| told.ended.is_none()).map(Told::remark).collect();
+    let mut violations: Vec<Violation> =
+        all.into_iter().filter_map(|(place, told)| told.into_violation(place)).collect();
+    let broken = parting::broken(transcript);
+    match (&broken, parting::ends_in_order(transcript)) {
+        (Some(trace), Some(true)) => violations.push(as_it_ended(plan, trace)),
+        (Some(trace), Some(false)) => {
+            remarks
+                .push(format!("asked to end, the target tells of {trace}; it does not end in order untouched either"));
+        }
+        _ => {}
+    }
     if !violations.is_empty() {
         return Judgement::fail(ORACLE.id, violations).remarking(remarks);
+    }
+    if let (Some(trace), None) = (&broken, parting::ends_in_order(transcript)) {
+        let why = format!("asked to end, the target tells of {trace}, and how it ends untouched is not known");
+        return Judgement::inconclusive(ORACLE.id, why).remarking(remarks);
     }
     let quiet = |event: &Event| {
         matches!(event, Event::Life(Life::Log { .. } | Life::Panic { .. } | Life::Started { .. } | Life::Ready))
     };
     let evidence = transcript.iter().filter(|(_, entry)| quiet(&entry.event)).map(|(id, _)| id).collect();
     Judgement::pass(ORACLE.id, evidence, "no line of the log tells of an unhandled exception").remarking(remarks)
+}
+
+/// Untouched, it ends in order.
+fn as_it_ended(plan: &Plan, trace: &Traceback) -> Violation {
+    Violation {
+        expected: "asked to end, the target ends in order, as it does where nobody has attacked it".to_string(),
+        actual: format!("asked to end, it broke over an unhandled {trace}"),
+        clause: String::new(),
+        place: trace.place(&plan.stimulus()),
+        entries: trace.entries.to_vec(),
+    }
 }
 
 /// What the log tells of one place, how often, and what it ended.

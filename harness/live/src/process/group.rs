@@ -2,6 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use procfs::process::{FDTarget, LimitValue, Process, Stat, all_processes};
+use serde::{Deserialize, Serialize};
 
 use super::diag;
 use super::door::Door;
@@ -98,7 +99,7 @@ fn owner(group: i32, found: &BTreeSet<diag::Inode>) -> Listener {
 }
 
 /// A process, told from a later one of the same number by when it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ProcessId {
     pid: i32,
     began: u64,
@@ -131,10 +132,10 @@ impl ProcessId {
     }
 }
 
-/// Who holds the sockets at these doors, in whatever group or session, but for the leader: whoever waits for him learns of his end anyway.
+/// Who holds the sockets at these doors, in whatever group or session.
 pub(super) fn servers(leader: i32, doors: &[Door]) -> Vec<ProcessId> {
     let held: BTreeSet<diag::Inode> = doors.iter().flat_map(|door| door.sockets()).collect();
-    let serves = |process: &Process| process.pid != leader && sockets(process).iter().any(|inode| held.contains(inode));
+    let serves = |process: &Process| sockets(process).iter().any(|inode| held.contains(inode));
     let all = each_once(family(leader).into_iter().chain(members(leader)).chain(inherited(leader)));
     all.filter(serves).filter_map(|process| ProcessId::of(&process)).collect()
 }

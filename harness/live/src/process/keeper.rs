@@ -30,10 +30,6 @@ const USAGE: u32 = 3;
 /// Gauge of the nanoseconds that the target was ready to run while others had the processors, since it was started.
 const CPU_WAIT: &str = "cpu-wait-ns";
 
-/// Signals that a program brings upon itself: SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV, SIGSYS. One that was already dying of
-/// them when we asked it to end did not end because we asked.
-const CRASHES: [i32; 7] = [4, 5, 6, 7, 8, 11, 31];
-
 /// Watches one start of the target.
 pub(super) struct Keeper {
     child: Supervised,
@@ -47,6 +43,8 @@ struct State {
     /// Its other processes that served when it was ready, and how many of them have ended since.
     servers: Vec<ProcessId>,
     gone: usize,
+    /// Its first process serves nobody: it has started those who do.
+    wraps: bool,
     /// We are the ones who end it.
     stopping: bool,
     ended: Option<Ended>,
@@ -62,7 +60,8 @@ impl Keeper {
     ) -> Result<Arc<Keeper>, RunError> {
         let (sampler, bell) = mpsc::channel();
         let state =
-            Mutex::new(State { sampler: Some(sampler), servers: Vec::new(), gone: 0, stopping: false, ended: None });
+            State { sampler: Some(sampler), servers: Vec::new(), gone: 0, wraps: false, stopping: false, ended: None };
+        let state = Mutex::new(state);
         let keeper = Arc::new(Keeper { child, first_line: log.lines(), state });
         for stream in streams {
             read(log, stream)?;
@@ -76,9 +75,13 @@ impl Keeper {
         self.child.pid()
     }
 
-    /// From now on, ends of these are told.
-    pub(super) fn watch(&self, servers: Vec<ProcessId>) {
-        lock(&self.state).servers = servers;
+    /// From now on, ends of these are told. Whoever waits for the leader learns of his anyway.
+    pub(super) fn watch(&self, mut servers: Vec<ProcessId>) {
+        let all = servers.len();
+        servers.retain(|server| server.pid() != self.pid().as_raw_nonzero().get());
+        let mut state = lock(&self.state);
+        state.wraps = servers.len() == all;
+        state.servers = servers;
     }
 
     /// Tells how many of the watched have ended, whenever there are more.
@@ -105,7 +108,7 @@ impl Keeper {
         lock(&self.state).ended
     }
 
-    /// SIGTERM, [`GRACE`], SIGKILL, to the group; then reaps.
+    /// SIGTERM, [`GRACE`], SIGKILL, to the group; then reaps. Those who serve behind a wrapper come first.
     pub(super) fn stop(&self, observed: &Observed) {
         // An end that nobody has noticed yet is the target's own, not ours.
         self.notice(observed, self.settled());
@@ -115,22 +118,27 @@ impl Keeper {
             return;
         }
         drop(state.sampler.take());
+        let servers = if state.wraps { state.servers.clone() } else { Vec::new() };
+        let runs = state.ended.is_none();
         drop(state);
-        let signal = match self.child.end(GRACE) {
-            Some(Ended::Signal(signal)) => Some(signal),
-            // What a shell says of a command that died of a signal.
-            Some(Ended::Code(code)) => Some(code - 128),
-            None => None,
-        };
-        let crashed = signal.filter(|signal| CRASHES.contains(signal));
-        let mut state = lock(&self.state);
-        match (state.ended, crashed) {
-            (Some(_), _) => {}
-            (None, None) => observed.life(Life::Stopped),
-            (None, Some(signal)) => {
-                state.ended = Some(Ended::Signal(signal));
+        if runs {
+            observed.life(Life::Stopped);
+        }
+        let how = self.child.end(GRACE, servers);
+        if let (true, Some(how)) = (runs, how) {
+            self.took_its_end(observed, how);
+        }
+    }
+
+    /// One who was asked to end and breaks over it has not ended because we asked.
+    fn took_its_end(&self, observed: &Observed, how: Ended) {
+        match (how, how.crash()) {
+            (_, Some(signal)) => {
+                lock(&self.state).ended = Some(Ended::Signal(signal));
                 observed.life(Life::Signalled { signal });
             }
+            (Ended::Code(code), None) if how.is_failure() => observed.life(Life::Exited { code }),
+            _ => {}
         }
     }
 

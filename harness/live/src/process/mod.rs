@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use proofhouse_core::target::ProcessSpec;
-use proofhouse_core::transcript::Life;
+use proofhouse_core::transcript::{Life, is_crash};
 use regex_lite::Regex;
 use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,25 @@ pub enum Ended {
     Code(i32),
     /// By this signal.
     Signal(i32),
+}
+
+impl Ended {
+    /// The signal of a crash: its own, or the one that a shell says of its command.
+    pub(crate) fn crash(self) -> Option<i32> {
+        let signal = match self {
+            Ended::Signal(signal) => signal,
+            Ended::Code(code) => code - 128,
+        };
+        Some(signal).filter(|signal| is_crash(*signal))
+    }
+
+    /// Whether this is no end of one who was asked to: a crash, or a code that is neither 0 nor what a shell says of SIGINT or SIGTERM.
+    pub(crate) fn is_failure(self) -> bool {
+        match self {
+            Ended::Signal(_) => self.crash().is_some(),
+            Ended::Code(code) => ![0, 128 + 2, 128 + 15].contains(&code),
+        }
+    }
 }
 
 impl fmt::Display for Ended {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use proofhouse_core::oracle::{GENERIC, servers_ended};
+use proofhouse_core::oracle::{GENERIC, broke_as_it_ended, servers_ended};
 use proofhouse_core::plan::{Expect, Plan};
 use proofhouse_core::severity::FindingKind;
 use proofhouse_core::transcript::{Entry, Transcript};
@@ -86,7 +86,10 @@ fn amiss(plan: &Plan, entries: Vec<Entry>) -> Option<String> {
         let plain = Expect { oracle: oracle.id.to_string(), of: Vec::new(), keys: Fields::default() };
         (oracle.judge)(&plain, plan, &ending)
     });
-    judged.find(|judgement| judgement.verdict == Verdict::Fail).map(|judgement| judgement.reason).or(servers)
+    let failed = judged.find(|judgement| judgement.verdict == Verdict::Fail).map(|judgement| judgement.reason);
+    failed
+        .or(servers)
+        .or_else(|| broke_as_it_ended(&ending).then(|| "it broke over an exception as it was ended".into()))
 }
 
 #[cfg(test)]

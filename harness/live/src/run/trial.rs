@@ -1,17 +1,19 @@
 //! One trial: a plan and a target become transcripts and judgements, in the simulator or over real sockets.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use proofhouse_core::actor::Actor;
 use proofhouse_core::budget::Lease;
 use proofhouse_core::judge::judge_all;
+use proofhouse_core::oracle::broke_as_it_ended;
 use proofhouse_core::plan::Plan;
+use proofhouse_core::recorder::UNTOUCHED_END;
 use proofhouse_core::registry::{BuildPlan, Registry};
 use proofhouse_core::shared;
 use proofhouse_core::sim;
 use proofhouse_core::target::{TargetKind, TargetSpec};
 use proofhouse_core::time::Time;
-use proofhouse_core::transcript::{Header, Transcript};
+use proofhouse_core::transcript::{Entry, Event, Header, Life, Transcript, Who};
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::{Judgement, Verdict};
 
@@ -35,13 +37,22 @@ pub struct Runner<'a> {
     turns: Turns,
     /// What could not be cleared away, by target.
     left: Mutex<BTreeMap<String, Vec<Rest>>>,
+    /// Targets that do not end in order even where nobody has attacked them, by digest of their files.
+    breaks_untouched: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Runner<'a> {
     /// A runner without any target yet.
     #[must_use]
     pub fn new(registry: &'a Registry, live: LiveOptions) -> Runner<'a> {
-        Runner { registry, live, waiting: Waiting::default(), turns: Turns::default(), left: Mutex::default() }
+        Runner {
+            registry,
+            live,
+            waiting: Waiting::default(),
+            turns: Turns::default(),
+            left: Mutex::default(),
+            breaks_untouched: Mutex::default(),
+        }
     }
 
     /// Runs a plan, and its control arm where it has one, and judges. A target with `reuse = "campaign"` may have played rounds
@@ -94,11 +105,13 @@ impl<'a> Runner<'a> {
         if matches!(target.kind, TargetKind::Remote) {
             return self.in_turn(plan, target);
         }
-        let (transcript, held) = self.arm(&plan, target, "main")?;
+        let (mut transcript, held) = self.arm(&plan, target, "main")?;
+        self.compare_end(&plan, target, &mut transcript);
         let mut held = vec![held];
         let control = match plan.control_arm() {
             Some(arm) => {
-                let (control, its) = self.arm(&arm, target, "control")?;
+                let (mut control, its) = self.arm(&arm, target, "control")?;
+                self.compare_end(&plan, target, &mut control);
                 held.push(its);
                 Some(control)
             }
@@ -189,6 +202,7 @@ impl<'a> Runner<'a> {
         let Played { mut outcome, rest, began } = played;
         let last = outcome.control.as_mut().unwrap_or(&mut outcome.transcript);
         last.entries.extend(lab.close_in(began).entries);
+        self.compare_end(&outcome.plan, target, last);
         outcome.judgements = judge_all(&outcome.plan, &outcome.transcript, outcome.control.as_ref(), self.registry);
         if let Some(rest) = rest.filter(|rest| rest.broke) {
             outcome.judgements.push(Judgement::inconclusive(gate::CLEARING, rest.why));
@@ -207,6 +221,30 @@ impl<'a> Runner<'a> {
                 crate::lab::run_held(plan, self.registry, target, header(plan, "live", arm), &self.live)
             }
         }
+    }
+
+    /// Where the target broke over an exception as it was ended, the record says whether it ends in order where nobody but witnesses has
+    /// spoken to it. One that was once seen to break untouched is not asked again.
+    fn compare_end(&self, plan: &Plan, target: &TargetSpec, transcript: &mut Transcript) {
+        if !broke_as_it_ended(transcript) {
+            return;
+        }
+        let known = lock(&self.breaks_untouched).contains(&target.digest);
+        let in_order = if known { Some(false) } else { self.ends_in_order(plan, target) };
+        if in_order == Some(false) {
+            lock(&self.breaks_untouched).insert(target.digest.clone());
+        }
+        let Some(in_order) = in_order else { return };
+        let at = transcript.entries.last().map_or(Time::ZERO, |entry| entry.at);
+        let event = Event::Calibration { name: UNTOUCHED_END.into(), value: u64::from(in_order) };
+        transcript.entries.push(Entry { at, who: Who::Harness, event });
+    }
+
+    /// `None` where it could not be tried, or the target ended by itself.
+    fn ends_in_order(&self, plan: &Plan, target: &TargetSpec) -> Option<bool> {
+        let (untouched, _) = self.arm(&plan.untouched(), target, "untouched").ok()?;
+        let asked = |entry: &Entry| entry.event == Event::Life(Life::Stopped);
+        untouched.entries.iter().any(asked).then(|| !broke_as_it_ended(&untouched))
     }
 
     fn build(

@@ -14,6 +14,7 @@ use rustix::process::{
     test_kill_process_group, wait, waitid, waitpgid,
 };
 
+use super::served::Served;
 use super::strays::Strays;
 use super::words::{Ask, Order, Told, hear, say};
 use crate::clock::Stopwatch;
@@ -62,7 +63,9 @@ pub(super) fn serve(socket: OwnedFd, reach: Reach) {
             Ask::Folders { parent, prefix } => folders = Some((parent, prefix)),
             Ask::Done => folders = None,
             Ask::Start { id, order } => begin(id, &order, fds, &socket, &groups),
-            Ask::End { id, grace_ms } => end(id, Duration::from_millis(grace_ms.into()), &socket, &groups),
+            Ask::End { id, grace_ms, servers } => {
+                end(id, Duration::from_millis(grace_ms.into()), servers, &socket, &groups);
+            }
         }
     }
     for group in lock(&groups).values() {
@@ -120,40 +123,28 @@ fn watch(id: u32, pid: Pid, socket: &Arc<OwnedFd>) {
 }
 
 /// Ends a group, beside everything else.
-fn end(id: u32, grace: Duration, socket: &Arc<OwnedFd>, groups: &Groups) {
+fn end(id: u32, grace: Duration, servers: Vec<ProcessId>, socket: &Arc<OwnedFd>, groups: &Groups) {
     let Some(group) = lock(groups).get(&id).cloned() else { return };
     let (theirs, its, own) = (Arc::clone(socket), Arc::clone(groups), group.clone());
     let end = move || {
-        let how = end_group(&own, grace, &its);
+        let how = end_group(&own, &servers, grace, &its);
         lock(&its).remove(&id);
         tell(&theirs, &Told::Gone { id, how });
     };
     if thread::Builder::new().spawn(end).is_err() {
-        let how = end_group(&group, Duration::ZERO, groups);
+        let how = end_group(&group, &[], Duration::ZERO, groups);
         lock(groups).remove(&id);
         tell(socket, &Told::Gone { id, how });
     }
 }
 
-/// SIGTERM, what is left of `grace`, SIGKILL: to every member of the group and to whoever has left it. Reaps them all, and says how the
-/// leader ended. Whoever is still at work when the grace is over has as much again, a few times: what it would say as it ends, it may only
-/// just be saying.
-fn end_group(group: &Group, grace: Duration, groups: &Groups) -> Ended {
+/// SIGTERM, what is left of `grace`, SIGKILL: to those who serve behind a wrapper, then to every member of the group and to whoever has
+/// left it. Reaps them all, and says how one that served broke, or else how the leader ended.
+fn end_group(group: &Group, servers: &[ProcessId], grace: Duration, groups: &Groups) -> Ended {
     let mut ending = Ending::of(group, groups);
+    let broke = end_served(&mut ending, servers, grace);
     ending.signal(Signal::TERM);
-    for _ in 0..GRACES {
-        let watch = Stopwatch::start();
-        let mut work = None;
-        while ending.left() && !watch.left(grace).is_zero() {
-            if work.is_none() && watch.elapsed() >= EASY {
-                work = Some(Work::begin(group.leader, ending.strays.all()));
-            }
-            thread::sleep(NAP);
-        }
-        if !ending.left() || !work.is_some_and(|work| work.goes_on(ending.strays.all())) {
-            break;
-        }
-    }
+    ending.give(grace, Ending::left);
     let watch = Stopwatch::start();
     loop {
         // Again and again: somebody may have come while we killed, or may be ours to find since its parents are gone.
@@ -164,7 +155,17 @@ fn end_group(group: &Group, grace: Duration, groups: &Groups) -> Ended {
         ending.signal(Signal::KILL);
         thread::sleep(NAP);
     }
-    ending.leader.unwrap_or(Ended::Signal(Signal::KILL.as_raw()))
+    broke.or(ending.leader).unwrap_or(Ended::Signal(Signal::KILL.as_raw()))
+}
+
+/// A wrapper that dies of our SIGTERM before its server does says nothing about that one.
+fn end_served(ending: &mut Ending<'_>, servers: &[ProcessId], grace: Duration) -> Option<Ended> {
+    if servers.is_empty() {
+        return None;
+    }
+    let served = Served::ask(servers);
+    ending.give(grace, |_| served.left());
+    served.broke()
 }
 
 /// A start that is being ended.
@@ -192,6 +193,24 @@ impl<'a> Ending<'a> {
         // An empty group is what we want.
         let _ = kill_process_group(self.group, signal);
         self.strays.signal(signal);
+    }
+
+    /// Waits while somebody is `left`, for the grace. Whoever is still at work when it is over has as much again, a few times: what it would
+    /// say as it ends, it may only just be saying.
+    fn give(&mut self, grace: Duration, mut left: impl FnMut(&mut Self) -> bool) {
+        for _ in 0..GRACES {
+            let watch = Stopwatch::start();
+            let mut work = None;
+            while left(self) && !watch.left(grace).is_zero() {
+                if work.is_none() && watch.elapsed() >= EASY {
+                    work = Some(Work::begin(self.group, self.strays.all()));
+                }
+                thread::sleep(NAP);
+            }
+            if !left(self) || !work.is_some_and(|work| work.goes_on(self.strays.all())) {
+                return;
+            }
+        }
     }
 
     /// Reaps whoever has ended; whether there is anybody else.

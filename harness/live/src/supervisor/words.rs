@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::process::Ended;
+use crate::process::group::ProcessId;
 
 /// What we ask for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -20,8 +21,8 @@ pub(super) enum Ask {
     Folders { parent: PathBuf, prefix: String },
     /// Start this; its output goes to the two descriptors that come along. Answered by `Started` or `Failed`.
     Start { id: u32, order: Order },
-    /// End its group and what has left it, and answer `Gone`.
-    End { id: u32, grace_ms: u32 },
+    /// End its group and what has left it, those who serve behind a wrapper first, and answer `Gone`.
+    End { id: u32, grace_ms: u32, servers: Vec<ProcessId> },
     /// We end in good order, and have removed our folders ourselves.
     Done,
 }
@@ -46,7 +47,7 @@ pub(super) enum Told {
     Failed { id: u32, number: Option<i32>, text: String },
     /// The leader has ended by itself. Its number is kept until `End`.
     Ended { id: u32, how: Ended },
-    /// Nothing of it is left.
+    /// Nothing of it is left. How it took its end: as the leader, but where one that served broke.
     Gone { id: u32, how: Ended },
 }
 

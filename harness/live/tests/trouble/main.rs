@@ -1,6 +1,7 @@
 //! Targets in trouble: each ends in a typed error that says what to do, or in a record that says what happened, and none leaves
 //! anything behind.
 mod accounts;
+mod ends;
 mod kills;
 #[path = "../support/mod.rs"]
 mod support;
@@ -134,13 +135,6 @@ fn a_signal_in_the_middle_is_told_from_ours() {
     assert!(life(&transcript).contains(&Life::Signalled { signal: 11 }), "{:?}", life(&transcript));
     let transcript = run(&plan(vec![patient(50)]), &server(ACCEPTS)).unwrap();
     assert!(!life(&transcript).iter().any(|l| matches!(l, Life::Signalled { .. })), "{:?}", life(&transcript));
-}
-
-#[test]
-fn a_crash_while_it_is_stopped_is_a_crash() {
-    let program = "import os, signal, socket, sys, time\nsignal.signal(15, lambda *_: os.abort())\ns = socket.socket(); s.bind(('127.0.0.1', int(sys.argv[1]))); s.listen(9)\ntime.sleep(99)";
-    let transcript = run(&plan(vec![patient(50)]), &python(program)).unwrap();
-    assert!(life(&transcript).contains(&Life::Signalled { signal: 6 }), "{:?}", life(&transcript));
 }
 
 #[test]

@@ -51,6 +51,10 @@ fn an_end_that_we_asked_for_is_no_crash() {
     film.at(1_200).served();
     film.at(2_000).life(Life::Stopped).life(Life::Exited { code: 0 });
     assert_says(&film.judge(&no_crash::ORACLE), Verdict::Pass, "served");
+    film.life(Life::Signalled { signal: 9 });
+    assert_says(&film.judge(&no_crash::ORACLE), Verdict::Pass, "served");
+    film.life(Life::Signalled { signal: 11 });
+    assert_says(&film.judge(&no_crash::ORACLE), Verdict::Fail, "signal 11");
 }
 
 #[test]

@@ -109,3 +109,42 @@ fn a_peer_that_went_away_is_no_exception_and_a_broken_parser_is_one() {
     assert!(matches!(Life::line("Unhandled exception in reader coro: IndexError('x')"), Life::Panic { .. }));
     assert!(matches!(Life::line("thread panicked at x.rs: ConnectionResetError"), Life::Panic { .. }));
 }
+
+/// A target that is asked to end, tells of this, and ends with the code; untouched, it ends in order or does not, or nobody has tried.
+fn parting(lines: &[&str], code: i32, untouched: Option<u64>) -> Judgement {
+    let mut film = begun("[[expect]]\noracle = \"no-unhandled-exception\"\n");
+    film.at(1_200).served().at(2_000).life(Life::Stopped);
+    for line in lines {
+        film.life(Life::line(line));
+    }
+    if code != 0 {
+        film.life(Life::Exited { code });
+    }
+    if let Some(value) = untouched {
+        film.entry(Who::Harness, Event::Calibration { name: crate::recorder::UNTOUCHED_END.into(), value });
+    }
+    film.judge(&no_unhandled_exception::ORACLE)
+}
+
+const BREAKS: [&str; 3] =
+    ["Traceback (most recent call last):", "  File \"/a/store.py\", line 9, in flush", "KeyError: 'x'"];
+
+#[test]
+fn an_exception_over_which_an_attacked_target_breaks_as_it_is_ended_fails_and_one_of_every_end_does_not() {
+    assert_says(&parting(&BREAKS, 1, Some(1)), Verdict::Fail, "asked to end, it broke over an unhandled KeyError");
+    let usual = parting(&BREAKS, 1, Some(0));
+    assert_says(&usual, Verdict::Pass, "no line");
+    assert!(usual.remarks[0].contains("does not end in order untouched either"), "{:?}", usual.remarks);
+    assert_says(&parting(&BREAKS, 1, None), Verdict::Inconclusive, "how it ends untouched is not known");
+    assert_says(&parting(&BREAKS, 0, None), Verdict::Pass, "no line");
+    let task = [&["Task exception was never retrieved"], &BREAKS[..]].concat();
+    assert_says(&parting(&task, 0, Some(1)), Verdict::Fail, "KeyError");
+    assert_says(&parting(&task, 0, Some(0)), Verdict::Pass, "no line");
+}
+
+#[test]
+fn what_a_program_raises_because_it_is_asked_to_end_breaks_nothing() {
+    for asked in ["KeyboardInterrupt", "SystemExit: 1", "asyncio.exceptions.CancelledError"] {
+        assert_says(&parting(&[BREAKS[0], BREAKS[1], asked], 1, None), Verdict::Pass, "no line");
+    }
+}
