@@ -110,6 +110,7 @@ mod tests {
             clause: clause.clone(),
             place: String::new(),
             entries: vec![crate::ids::EntryId(0)],
+            lesser: false,
         };
         let violations = row.clauses.iter().take(broken as usize).map(violation).collect();
         match broken {

@@ -229,6 +229,7 @@ mod tests {
             clause: "c".into(),
             place: "p".into(),
             entries: alloc::vec![EntryId(1)],
+            lesser: false,
         };
         let id = |violation: &Violation| Signature::of(FindingKind::Crash, "no-crash", violation);
         let words = Violation { expected: "x".into(), actual: "y".into(), entries: Vec::new(), ..base.clone() };

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::clause;
 use crate::ids::EntryId;
 use crate::plan::{Plan, Recording};
-use crate::verdict::{Judgement, Violation};
+use crate::verdict::{Judgement, Verdict, Violation};
 
 /// Breaches of one rule that are kept for one trial: the first ones show it, the others are counted.
 const KEPT: usize = 3;
@@ -196,6 +196,7 @@ fn violation<J>(rule: &Rule<J>, cited: &str, breach: &Breach) -> Violation {
         clause: breach.clause.clone().unwrap_or_else(|| cited.to_string()),
         place: alloc::format!("{}/{}", rule.id, breach.place),
         entries: breach.entries.clone(),
+        lesser: false,
     }
 }
 
@@ -211,14 +212,14 @@ fn count<J>(rule: &Rule<J>, document: &str, tally: &Tally) -> Armed {
     }
 }
 
-/// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed. What weighs less is left out
-/// beside what has its whole weight, as within one judgement.
+/// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed.
 #[must_use]
 pub fn both(a: Judgement, b: Judgement) -> Judgement {
-    let second = a.verdict.and(b.verdict) != a.verdict || (a.verdict == b.verdict && a.lesser && !b.lesser);
+    let second = a.verdict.and(b.verdict) != a.verdict || (a.is_lesser() && b.verdict == Verdict::Fail && !b.is_lesser());
     let (mut worse, other) = if second { (b, a) } else { (a, b) };
-    if (other.verdict, other.lesser) == (worse.verdict, worse.lesser) {
+    if other.verdict == worse.verdict {
         worse.violations.extend(other.violations);
+        worse.violations.sort_by_key(|violation| violation.lesser);
         worse.evidence.extend(other.evidence);
     }
     worse.armed.extend(other.armed);

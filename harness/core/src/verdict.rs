@@ -75,6 +75,10 @@ pub struct Violation {
     pub place: String,
     /// The entries that show it; never empty.
     pub entries: Vec<EntryId>,
+    /// It weighs one step less than its scenario says: it rests on nothing but a time that we chose, where a target that is slow and right
+    /// looks alike, or on a clause that is advice (SHOULD).
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub lesser: bool,
 }
 
 /// Which of a trial's two runs: the attack, or the same without it.
@@ -115,10 +119,6 @@ pub struct Judgement {
     /// What was seen and breaks no rule, yet is worth an eye: exceptions that the target caught and logged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
-    /// The FAIL weighs one step less than its scenario says: it rests on nothing but a time that we chose, where a target that is slow
-    /// and right looks alike, or on a clause that is advice (SHOULD).
-    #[serde(default, alias = "our_time", skip_serializing_if = "core::ops::Not::not")]
-    pub lesser: bool,
     /// For a model: how often each of its rules was armed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub armed: Vec<crate::model::Armed>,
@@ -139,7 +139,6 @@ impl Judgement {
             evidence,
             violations: Vec::new(),
             remarks: Vec::new(),
-            lesser: false,
             armed: Vec::new(),
         }
     }
@@ -165,7 +164,6 @@ impl Judgement {
             evidence: Vec::new(),
             violations,
             remarks: Vec::new(),
-            lesser: false,
             armed: Vec::new(),
         }
     }
@@ -177,15 +175,20 @@ impl Judgement {
         self
     }
 
-    /// FAIL by what has its whole weight; by what weighs less, where nothing has.
+    /// FAIL by what has its whole weight and by what weighs less, in that order.
     ///
     /// # Panics
     /// As [`Judgement::fail`], where both are empty.
     #[must_use]
     pub fn fail_by(oracle: &str, whole: Vec<Violation>, less: Vec<Violation>) -> Judgement {
-        let lesser = whole.is_empty();
-        let violations = if lesser { less } else { whole };
-        Judgement { lesser, ..Judgement::fail(oracle, violations) }
+        let less = less.into_iter().map(|violation| Violation { lesser: true, ..violation });
+        Judgement::fail(oracle, whole.into_iter().chain(less).collect())
+    }
+
+    /// A FAIL, and by nothing that has its whole weight.
+    #[must_use]
+    pub fn is_lesser(&self) -> bool {
+        !self.violations.is_empty() && self.violations.iter().all(|violation| violation.lesser)
     }
 
     /// There is nothing to judge, and the entries show it.
@@ -205,7 +208,6 @@ impl Judgement {
             evidence: Vec::new(),
             violations: Vec::new(),
             remarks: Vec::new(),
-            lesser: false,
             armed: Vec::new(),
         }
     }

@@ -231,7 +231,7 @@ fn a_condition_fails_where_the_resource_is_there_and_is_open_while_it_is_collect
         ask(film, 1, "aa", "put", &[("block1", "0/1/16".into())]);
         say(film, "ack", 1, "aa", if wrong { "2.04" } else { "2.31" }, &[]);
         ask(film, 2, "bb", "put", &condition);
-        say(film, "ack", 2, "bb", "2.01", &[]);
+        say(film, "ack", 2, "bb", "2.04", &[]);
     });
     check("failed-condition", |film, wrong| {
         ask(film, 1, "aa", "get", &[]);

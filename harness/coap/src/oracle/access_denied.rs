@@ -56,6 +56,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         clause: expect.clause(plan),
         place: format!("{} {}/{}", exchange.method(), exchange.path(), class(packet)),
         entries: ids([exchange.asked, moment]),
+        lesser: false,
     };
     let strays = Strays::new(&all, &astray, &record, is_protected);
     violations.extend(strays.leaks.iter().map(|leak| violation(&all[leak.of], leak.moment, leak.packet, leak.how)));

@@ -78,6 +78,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             clause: expect.clause(plan),
             place: format!("discovery{path}"),
             entries: ids(lists[*at].moments.iter().copied()),
+            lesser: false,
         };
         return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }

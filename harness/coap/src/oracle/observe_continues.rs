@@ -72,6 +72,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                     clause: expect.clause(plan),
                     place: format!("observe/{place}"),
                     entries: ids(moments),
+                    lesser: false,
                 });
             }
         }

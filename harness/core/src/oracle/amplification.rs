@@ -145,6 +145,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             clause: expect.clause(plan),
             place: String::from("unvalidated-address"),
             entries: ids(worst.evidence.iter().copied().take(ENTRIES_MAX)),
+            lesser: false,
         };
         return Judgement::fail(ORACLE.id, alloc::vec![violation]);
     }

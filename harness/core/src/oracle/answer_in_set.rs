@@ -146,6 +146,7 @@ fn violation(
         clause: expect.clause(plan),
         place,
         entries: ids(run.started.into_iter().chain(came)),
+        lesser: false,
     }
 }
 

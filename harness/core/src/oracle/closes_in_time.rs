@@ -289,6 +289,7 @@ fn violations(
             clause: expect.clause(plan),
             place,
             entries: ids([*since, *moment]),
+            lesser: false,
         });
     }
     found

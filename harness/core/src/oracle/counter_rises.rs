@@ -147,6 +147,7 @@ fn violation(
         clause: expect.clause(plan),
         place: String::from(if more { "effect/repeated" } else { "effect/missing" }),
         entries: ids(reads.into_iter().chain(between)),
+        lesser: false,
     }
 }
 

@@ -110,6 +110,7 @@ fn thrown_out(expect: &Expect, record: &Record<'_>) -> impl Iterator<Item = Thro
             clause: String::new(),
             place: if stood { "thrown-out".to_string() } else { "not-taken".to_string() },
             entries: ids(connection.opened.into_iter().chain([moment])),
+            lesser: false,
         };
         Some(ThrownOut { conn: *conn, at: moment.at, stood, violation })
     })
@@ -146,6 +147,7 @@ fn unanswered(expect: &Expect, record: &Record<'_>, gone: &BTreeSet<u32>) -> imp
             clause: String::new(),
             place: format!("{}/unanswered", step.verb),
             entries: ids(step.started.into_iter().chain([moment])),
+            lesser: false,
         })
     })
 }

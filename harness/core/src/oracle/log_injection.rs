@@ -91,7 +91,7 @@ fn violation(name: &str, place: String, line: EntryId, clause: String) -> Violat
         false => format!("a control character of {name} stands in the log as it was sent"),
     };
     let expected = format!("the log keeps {name} within one record, with its control characters escaped");
-    Violation { expected, actual, clause, place, entries: alloc::vec![line] }
+    Violation { expected, actual, clause, place, entries: alloc::vec![line], lesser: false }
 }
 
 /// The characters of the canaries that a key names.

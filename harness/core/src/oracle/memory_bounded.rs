@@ -89,6 +89,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 clause: String::new(),
                 place: format!("{gauge}/grows after {}", plan.stimulus()),
                 entries: evidence,
+                lesser: false
             }],
         ),
         Slope::Flat => {
@@ -131,6 +132,7 @@ fn below(
         clause: String::new(),
         place: format!("{gauge}/peak after {}", plan.stimulus()),
         entries: evidence,
+        lesser: false,
     };
     Judgement::fail(ORACLE.id, alloc::vec![violation])
 }

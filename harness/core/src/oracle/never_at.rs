@@ -52,6 +52,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 clause: expect.clause(plan),
                 place: seen.packet.map_or_else(|| String::from("unknown"), seen.grammar.kind),
                 entries: planted.iter().copied().chain(ids([seen.moment])).collect(),
+                lesser: false,
             }),
             Some(false) => {}
             None => unknown = true,

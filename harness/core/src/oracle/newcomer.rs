@@ -167,5 +167,6 @@ fn violation(plan: &Plan, record: &Record<'_>, witness: &str, knock: Moment, unt
         clause: String::new(),
         place: format!("newcomer beside the {witness} not served after {}", plan.stimulus()),
         entries: ids(started.into_iter().chain([knock, until])),
+        lesser: false,
     }
 }

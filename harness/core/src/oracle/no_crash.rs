@@ -93,6 +93,7 @@ fn crash(plan: &Plan, transcript: &Transcript) -> Option<Violation> {
         clause: String::new(),
         place: format!("{how}: {why}"),
         entries,
+        lesser: false,
     })
 }
 

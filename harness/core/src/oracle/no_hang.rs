@@ -197,6 +197,7 @@ fn violation(plan: &Plan, record: &Record<'_>, witness: &str, silence: &Silence,
         clause: String::new(),
         place: format!("{witness} not served after {}", plan.stimulus()),
         entries: super::record::ids(started.into_iter().chain([silence.until])),
+        lesser: false,
     }
 }
 
@@ -209,6 +210,7 @@ fn thrown_out(plan: &Plan, record: &Record<'_>, witness: &str, loss: &Loss) -> V
         clause: String::new(),
         place: format!("{witness} thrown out after {}", plan.stimulus()),
         entries: super::record::ids(started.into_iter().chain([loss.served, loss.ended])),
+        lesser: false,
     }
 }
 

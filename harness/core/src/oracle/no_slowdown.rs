@@ -80,6 +80,7 @@ fn one(expect: &Expect, plan: &Plan, record: &Record<'_>, witness: &str, first: 
             clause: String::new(),
             place: format!("{witness} slow after {}", plan.stimulus()),
             entries: ids([base_at, now_at]),
+            lesser: false
         }],
     )
 }

@@ -126,6 +126,7 @@ impl Told {
             clause: String::new(),
             place,
             entries: self.entries,
+            lesser: false,
         })
     }
 }

@@ -75,6 +75,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 clause: expect.clause(plan),
                 place: format!("{}/{field}", first.answer.packet.kind),
                 entries: ids(moments),
+                lesser: false,
             }),
         }
     }

@@ -94,6 +94,7 @@ pub fn declaration(
                     clause: String::new(),
                     place: format!("declaration/{capability}"),
                     entries,
+                    lesser: false,
                 }],
             ));
         }
@@ -227,7 +228,10 @@ mod tests {
     fn fail(oracle: &str) -> Judgement {
         let (expected, actual) = ("it holds".to_owned(), "it does not".to_owned());
         let (clause, place) = (String::new(), String::from("here"));
-        Judgement::fail(oracle, vec![Violation { expected, actual, clause, place, entries: vec![EntryId(3)] }])
+        Judgement::fail(
+            oracle,
+            vec![Violation { expected, actual, clause, place, entries: vec![EntryId(3)], lesser: false }],
+        )
     }
 
     fn failed(judgements: &[Judgement]) -> Vec<&str> {

@@ -113,7 +113,7 @@ pub fn shown(about_kind: Option<FindingKind>, judgements: &[Judgement], registry
             signature: Signature::of(kind, &judgement.oracle, violation),
             kind,
             oracle: judgement.oracle.clone(),
-            lesser: judgement.lesser,
+            lesser: violation.lesser,
             arm: judgement.arm,
             violation: violation.clone(),
         };
@@ -190,13 +190,14 @@ pub fn fold(run: &str, records: &[JournalEntry]) -> Results {
     }
 }
 
-/// A failing trial is as good as its findings: where none was confirmed, it is inconclusive and keeps the suspicion.
+/// A failing trial is as good as its findings, and says the weightiest: where none was confirmed, it is inconclusive and keeps the suspicion.
 fn settle(mut row: TrialRow, judgements: &[Judgement], findings: &[(TrialNo, Finding)]) -> TrialRow {
     if row.verdict != Verdict::Fail {
         return row;
     }
     let mine: Vec<&Finding> = findings.iter().map(|(_, f)| f).filter(|f| shows(&row, judgements, f)).collect();
-    match mine.iter().find(|finding| finding.verdict == Standing::Confirmed) {
+    let confirmed = mine.iter().filter(|finding| finding.verdict == Standing::Confirmed);
+    match confirmed.min_by_key(|finding| std::cmp::Reverse(finding.level)) {
         Some(confirmed) => row.reason = said_of(confirmed, judgements).unwrap_or(row.reason),
         None => {
             row.verdict = Verdict::Inconclusive;

@@ -147,5 +147,6 @@ fn violation(expect: &Expect, plan: &Plan, asked: &Crossing<'_>, actual: String,
         clause: expect.clause(plan),
         place: format!("{kind}/answer"),
         entries: ids(shown),
+        lesser: false,
     }
 }

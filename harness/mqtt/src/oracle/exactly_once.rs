@@ -310,6 +310,7 @@ fn repeated(expect: &Expect, plan: &Plan, sent: &Sent, deliveries: &[Delivery], 
         clause,
         place: format!("publish/qos{}/{state}/delivered-again", sent.qos),
         entries: ids(sent.copies.iter().copied().chain(deliveries.iter().map(|delivery| delivery.moment))),
+        lesser: false,
     }
 }
 
@@ -322,5 +323,6 @@ fn lost(plan: &Plan, sent: &Sent, word: Moment, canary: &str, fleet: &str) -> Vi
         clause: clause.to_string(),
         place: format!("publish/qos{}/{state}/lost", sent.qos),
         entries: ids(sent.copies.iter().copied().chain([word])),
+        lesser: false,
     }
 }

@@ -50,6 +50,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             clause: expect.clause(plan),
             place,
             entries: ids([arrival.moment]),
+            lesser: false,
         };
         if !violations.iter().any(|same| same.place == violation.place) {
             violations.push(violation);

@@ -257,6 +257,7 @@ impl Breach {
             clause: self.clause.map_or_else(|| expect.clause(plan), ToString::to_string),
             place: self.place,
             entries: ids(self.source.into_iter().chain([seen.moment])),
+            lesser: false,
         }
     }
 }

@@ -69,6 +69,7 @@ pub(super) fn beyond(
                 clause: expect.clause(plan),
                 place,
                 entries: ids([arrival.moment]),
+                lesser: false,
             });
         }
     }

@@ -48,6 +48,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                 clause: expect.clause(plan),
                 place: place.to_string(),
                 entries: ids(moments),
+                lesser: false,
             });
         };
         match answer(&record, conn, since, within) {

@@ -190,6 +190,7 @@ impl Takeover {
             clause: clause.to_string(),
             place: "connect/takeover/newcomer-ended".to_string(),
             entries: ids([self.first, self.second, ended]),
+            lesser: false,
         }
     }
 
@@ -201,6 +202,7 @@ impl Takeover {
             clause: clause.to_string(),
             place: "connect/takeover/first-stays".to_string(),
             entries: ids([self.first, self.second]),
+            lesser: false,
         }
     }
 }

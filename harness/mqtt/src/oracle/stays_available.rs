@@ -120,6 +120,7 @@ fn violation(
         clause: expect.clause(plan),
         place: "connect/unavailable".into(),
         entries: ends,
+        lesser: false,
     }
 }
 

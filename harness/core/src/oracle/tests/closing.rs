@@ -121,9 +121,9 @@ fn who_is_served_after_it_is_not_being_ended_and_who_is_only_left_open_may_be() 
     let (served, silent) = (left_open(words, StepState::Met), left_open(words, StepState::Unmet));
     assert_says(&served, Verdict::Fail, "still open");
     assert_says(&silent, Verdict::Fail, "still open");
-    assert_eq!((served.lesser, silent.lesser), (false, true));
+    assert_eq!((served.is_lesser(), silent.is_lesser()), (false, true));
     let named = format!("{words}named = true\n");
-    assert!(!left_open(&named, StepState::Unmet).lesser, "the clause names the time");
+    assert!(!left_open(&named, StepState::Unmet).is_lesser(), "the clause names the time");
     let only = format!("{words}served_only = true\n");
     assert_says(&left_open(&only, StepState::Unmet), Verdict::Pass, "");
     assert_says(&left_open(&only, StepState::Met), Verdict::Fail, "still open");

@@ -26,6 +26,7 @@ fn failing(places: &[&str]) -> Vec<Judgement> {
         clause: String::new(),
         place: (*place).into(),
         entries: vec![EntryId(0)],
+        lesser: false,
     };
     vec![Judgement::fail("answer-in-set", places.iter().map(violation).collect())]
 }
@@ -80,6 +81,29 @@ fn one_confirmed_finding_makes_the_row_and_gives_its_reason() {
         finding("bb", "second", "fail", "3 of 3"),
     ];
     assert_eq!(folded(&records), (Verdict::Fail, "answer-in-set: broken at second".into()));
+}
+
+#[test]
+fn a_trial_says_the_weightiest_of_what_was_confirmed() {
+    let advice = finding("aa", "advice", "fail", "3 of 3");
+    let JournalEntry::Finding { trial: at, finding: mut lesser } = advice else { unreachable!() };
+    lesser.level = proofhouse_core::severity::Level::Should;
+    let records = [
+        trial(row(1, Verdict::Fail, &["aa", "bb"]), failing(&["advice", "duty"])),
+        JournalEntry::Finding { trial: at, finding: lesser },
+        finding("bb", "duty", "fail", "3 of 3"),
+    ];
+    assert_eq!(folded(&records), (Verdict::Fail, "answer-in-set: broken at duty".into()));
+}
+
+#[test]
+fn advice_beside_a_duty_is_a_finding_of_its_own_that_weighs_less() {
+    let [duty, advice] = ["duty", "advice"].map(|place| failing(&[place]).remove(0).violations.remove(0));
+    let judgement = Judgement::fail_by("answer-in-set", vec![duty.clone()], vec![advice.clone()]);
+    assert!(!judgement.is_lesser() && Judgement::fail_by("answer-in-set", vec![], vec![advice]).is_lesser());
+    let shown = shown(None, &[judgement], &Registry::default());
+    let weights: Vec<(&str, bool)> = shown.iter().map(|s| (s.violation.place.as_str(), s.lesser)).collect();
+    assert_eq!(weights, [("duty", false), ("advice", true)]);
 }
 
 #[test]

@@ -228,7 +228,7 @@ fn in_3_1_1_an_administrator_may_have_discarded_a_session_that_was_away_for_more
         film.close(0, By::Us).at(away);
         login(&mut film, "reader", 1, &asked, &[]);
         check(&film, &["session-present"]);
-        assert_eq!(film.judge(&ORACLE).lesser, by_our_time, "[{version}] after {away} ms");
+        assert_eq!(film.judge(&ORACLE).is_lesser(), by_our_time, "[{version}] after {away} ms");
     }
 }
 
