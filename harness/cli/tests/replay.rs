@@ -1,6 +1,8 @@
 //! A finding is what somebody else can see again.
 mod common;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use common::{code, expect_code, finding_folders, results, run, stdout};
 
 #[test]
@@ -323,4 +325,57 @@ fn closing_port() -> u16 {
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || listener.incoming().for_each(drop));
     port
+}
+
+/// Two clients whose answers are wrong each in its own way, and which stay too long for their failures to be cut down.
+const TWO_FAILURES: &str = r#"
+format   = 1
+title    = "Two failures of one trial"
+attack   = "XX-06"
+level    = "must"
+protocol = "mqtt"
+version  = ["5"]
+limit    = "20s"
+[party.user]
+may = { publish = ["a"], subscribe = ["a"] }
+[fleet.pings]
+as = "user"
+behaviour = "script"
+step = [
+  { do = "connect", client_id = "pings", expect = { type = "connack", reason = 0 }, part = "control" },
+  { do = "send", frame = { type = "pingreq" }, part = "stimulus", expect = { type = "disconnect" }, within = "2500ms" },
+]
+[fleet.subscribes]
+as = "user"
+behaviour = "script"
+step = [
+  { do = "connect", client_id = "subscribes", expect = { type = "connack", reason = 0 }, part = "control" },
+  { do = "send", frame = { type = "subscribe", packet_id = 3, filters = ["a"] }, part = "stimulus", expect = { type = "disconnect" }, within = "2500ms" },
+]
+[[expect]]
+oracle = "answer-in-set"
+of = "pings"
+[[expect]]
+oracle = "answer-in-set"
+of = "subscribes"
+"#;
+
+#[test]
+fn replays_serve_every_failure_of_their_trial() {
+    let temp = tempfile::tempdir().unwrap();
+    std::fs::create_dir(temp.path().join("s")).unwrap();
+    std::fs::write(temp.path().join("s/x.toml"), TWO_FAILURES).unwrap();
+    let words =
+        ["run", "x", "--scenarios", "s", "--target", "reference-live", "--out", "r", "-q", "--fail-on", "should"];
+    expect_code(&run(temp.path(), &words), 100);
+    let text = std::fs::read_to_string(temp.path().join("r/journal.jsonl")).unwrap();
+    let mut replays: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()) {
+        if line["nth"].is_u64() && line["reproduced"] == true {
+            let word = |key: &str| line[key].as_str().unwrap().to_owned();
+            replays.entry(word("signature")).or_default().insert(word("transcript"));
+        }
+    }
+    let each: Vec<&BTreeSet<String>> = replays.values().collect();
+    assert!(matches!(each[..], [a, b] if a == b && a.len() == 3), "{replays:?}");
 }

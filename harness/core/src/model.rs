@@ -215,7 +215,8 @@ fn count<J>(rule: &Rule<J>, document: &str, tally: &Tally) -> Armed {
 /// Two judgements of one model, about clients of two versions, as one: the worse, with what both have armed.
 #[must_use]
 pub fn both(a: Judgement, b: Judgement) -> Judgement {
-    let second = a.verdict.and(b.verdict) != a.verdict || (a.is_lesser() && b.verdict == Verdict::Fail && !b.is_lesser());
+    let second =
+        a.verdict.and(b.verdict) != a.verdict || (a.is_lesser() && b.verdict == Verdict::Fail && !b.is_lesser());
     let (mut worse, other) = if second { (b, a) } else { (a, b) };
     if other.verdict == worse.verdict {
         worse.violations.extend(other.violations);

@@ -3,15 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use proofhouse_core::document::parse;
-use proofhouse_core::finding::Finding;
+use proofhouse_core::finding::{Finding, Signature};
 use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::PlanError;
 use proofhouse_core::seed::Seed;
 use proofhouse_live::digest::sha256;
 use proofhouse_live::run::Runner;
-use proofhouse_live::run::confirm;
 use proofhouse_live::run::journal::{Journal, JournalEntry, JournalError};
+use proofhouse_live::run::replay;
 
 use crate::args::Replay;
 use crate::exit_code::ExitCode;
@@ -135,26 +135,27 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
         if interrupt.load(std::sync::atomic::Ordering::Relaxed) {
             return Ok(ExitCode::Interrupted);
         }
-        let again = match confirm::replay(&runner, &plan, &target.spec, &stored.finding.signature) {
+        let again = match replay::replay(&runner, &plan, &target.spec) {
             Ok(again) => again,
             Err(_) if interrupt.load(std::sync::atomic::Ordering::Relaxed) => return Ok(ExitCode::Interrupted),
             Err(why) => return Err(Failure::new(ExitCode::NoTarget, format!("{}: {why}", target.spec.name))),
         };
-        let shown = again.violation.is_some();
-        undecided += u32::from(!shown && !confirm::was_judged(&again.outcome.judgements, &stored.finding.oracle));
-        if let Some(why) = again.void(&stored.finding.oracle) {
+        let Finding { signature, oracle, .. } = &stored.finding;
+        let shown = again.violation(signature).is_some();
+        undecided += u32::from(!shown && !replay::was_judged(&again.outcome.judgements, oracle));
+        if let Some(why) = again.void(oracle, signature) {
             tell!("{nth:>4}  did not take place, and is not counted: {why}");
             continue;
         }
-        another += u32::from(!shown && again.others.iter().any(|(oracle, _)| *oracle == stored.finding.oracle));
-        let words = in_words(&again, &stored.finding.oracle);
+        another += u32::from(!shown && again.others(signature).any(|other| other.oracle == *oracle));
+        let words = in_words(&again, oracle, signature);
         journal
             .add(JournalEntry::Replay {
-                signature: stored.finding.signature.clone(),
+                signature: signature.clone(),
                 nth,
                 reproduced: shown,
                 exact: false,
-                transcript: again.digest,
+                transcript: again.outcome.transcript.digest(),
                 plan: sha256(stored.scenario.as_bytes()),
             })
             .and_then(|()| journal.sync())
@@ -175,12 +176,12 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
 }
 
 /// What one replay came to. A failure of the same rule is no success, whatever it is; what else failed is said beside it.
-fn in_words(again: &confirm::Replay, oracle: &str) -> String {
-    let same = again.others.iter().find(|(other, _)| other == oracle);
-    match (&again.violation, same, again.others.first()) {
+fn in_words(again: &replay::Replay, oracle: &str, signature: &Signature) -> String {
+    let same = again.others(signature).find(|other| other.oracle == oracle);
+    match (again.violation(signature), same, again.others(signature).next()) {
         (Some(shown), ..) => shown.actual.clone(),
-        (None, Some((_, other)), _) => format!("another failure of {oracle}: {}", other.actual),
-        (None, None, Some((rule, other))) => format!("not seen; but {rule}: {}", other.actual),
+        (None, Some(other), _) => format!("another failure of {oracle}: {}", other.violation.actual),
+        (None, None, Some(other)) => format!("not seen; but {}: {}", other.oracle, other.violation.actual),
         (None, None, None) => "not seen".to_owned(),
     }
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use proofhouse_core::finding::ENTRIES_MAX;
 use proofhouse_live::digest::sha256;
 use proofhouse_live::run::Runner;
-use proofhouse_live::run::confirm;
 use proofhouse_live::run::journal::JournalEntry;
+use proofhouse_live::run::replay;
 
 use super::replay::Stored;
 use crate::args::Shrink;
@@ -27,20 +27,20 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
     let runner = Runner::new(&registry, live);
     let signature = &stored.finding.signature;
     let stop = || interrupt.load(Ordering::Relaxed);
-    let small = confirm::smallest(&runner, &plan, &target.spec, signature, args.budget, &stop);
-    let again = confirm::replay(&runner, &small, &target.spec, signature);
+    let small = replay::smallest(&runner, &plan, &target.spec, signature, args.budget, &stop);
+    let again = replay::replay(&runner, &small, &target.spec);
     let unchanged = |why: &str| {
         let text = format!("{} does not reproduce now{why}: nothing was changed", stored.finding.id);
         Failure::new(ExitCode::Undecided, text)
     };
     let again = again.map_err(|why| unchanged(&format!(" ({why})")))?;
-    if again.violation.is_none() {
+    let Some(violation) = again.violation(signature) else {
         return Err(unchanged(""));
-    }
+    };
     let (before, after) = (plan.to_toml(), small.to_toml());
     let out = proofhouse_live::run::folder::Folder::at(&stored.folder);
     let mut finding = stored.finding.clone();
-    let shown = again.violation.as_ref().map(|violation| violation.entries.as_slice()).unwrap_or_default();
+    let shown = violation.entries.as_slice();
     finding.entries = shown.iter().copied().take(ENTRIES_MAX).collect();
     // The finding's own journal vouches for the scenario that takes the other's place.
     let shown = JournalEntry::Replay {
@@ -48,7 +48,7 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
         nth: 1,
         reproduced: true,
         exact: false,
-        transcript: again.digest,
+        transcript: again.outcome.transcript.digest(),
         plan: sha256(after.as_bytes()),
     };
     let mut journal = super::replay::journal(&stored.folder)?;

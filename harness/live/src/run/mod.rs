@@ -4,12 +4,13 @@
 //! confirms and cuts every failure, and writes all of it through the [`journal`], so that nothing found is lost.
 pub mod campaign;
 mod clearing;
-pub mod confirm;
+mod confirm;
 pub mod folder;
 pub mod gate;
 mod idle;
 pub mod journal;
 pub mod pack;
+pub mod replay;
 pub mod reproduce;
 pub mod resume;
 mod slots;
