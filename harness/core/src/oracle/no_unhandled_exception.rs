@@ -77,6 +77,7 @@ fn as_it_ended(plan: &Plan, trace: &Traceback) -> Violation {
         clause: String::new(),
         place: trace.place(&plan.stimulus()),
         entries: trace.entries.to_vec(),
+        lesser: false,
     }
 }
 
