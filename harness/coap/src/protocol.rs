@@ -44,6 +44,7 @@ static GRAMMAR: Grammar = Grammar {
     covers,
     interim: |packet| packet.kind == "ack",
     answers,
+    keep_alive: |packet| packet.kind == "ping",
     busy,
     ..Grammar::NONE
 };

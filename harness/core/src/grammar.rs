@@ -26,6 +26,8 @@ pub struct Grammar {
     pub interim: fn(&Packet) -> bool,
     /// Whether a packet that was heard answers one that was said, by the identifiers that both carry.
     pub answers: fn(said: &Packet, heard: &Packet) -> bool,
+    /// Keep-alive: asks whether the peer is there, and is no reason for it to say anything else.
+    pub keep_alive: fn(&Packet) -> bool,
     /// Type of the acknowledgement that a packet asks for; `None` where it asks for none.
     pub asks: fn(&Packet) -> Option<&'static str>,
     /// Acknowledgement that says that what it answers was taken, as opposed to refused.
@@ -48,6 +50,7 @@ impl Grammar {
         kind: |packet| packet.kind.clone(),
         interim: |_| false,
         answers: |_, _| false,
+        keep_alive: |_| false,
         asks: |_| None,
         takes: |_| false,
         busy: |_| false,

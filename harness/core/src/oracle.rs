@@ -1,4 +1,5 @@
 //! Test oracles (checkers, properties): pure functions over a stored transcript, the trace. A rule sees entries and nothing else; [`crate::judge`] asks them.
+pub(crate) mod aftermath;
 mod amplification;
 mod answer_in_set;
 mod astray;

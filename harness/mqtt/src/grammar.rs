@@ -21,7 +21,8 @@ pub(crate) static GRAMMAR: Grammar = Grammar {
     kind,
     limit,
     interim: |_| false,
-    answers: |_, _| false,
+    answers,
+    keep_alive: |packet| packet.kind == "pingreq",
     asks,
     takes,
     busy,
@@ -38,6 +39,13 @@ fn asks(packet: &Packet) -> Option<&'static str> {
         ("pingreq", _) => "pingresp",
         _ => return None,
     })
+}
+
+/// Acknowledgements answer by packet id, and where there is none by their type alone; PUBREL goes on with what our PUBREC has answered.
+fn answers(said: &Packet, heard: &Packet) -> bool {
+    let goes_on = said.kind == "pubrec" && heard.kind == "pubrel";
+    let same = said.fields.int("packet_id") == heard.fields.int("packet_id");
+    same && (goes_on || asks(said) == Some(heard.kind.as_str()) || said.kind == "publish" && heard.kind == "pubcomp")
 }
 
 /// Where there is a code, none is an error; UNSUBACK of 3.1.1 and PINGRESP have none.

@@ -6,13 +6,15 @@ use alloc::vec::Vec;
 
 use crate::connection::Close;
 use crate::ids::{CanaryId, EntryId};
-use crate::oracle::canary::{At, carries, sightings};
+use crate::oracle::aftermath::came_later;
+use crate::oracle::canary::{At, sightings};
 use crate::oracle::lateness::tolerance;
 use crate::oracle::record::{Connection, Crossing, Moment, Record, StepRun, ids, writes};
 use crate::part::Part;
 use crate::plan::{Alternative, FleetPlan, Plan, Recording, StepPlan};
 use crate::recorder::{LOG_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
+use crate::script::{Class, Wanted};
 use crate::time::Time;
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
 use crate::value::Value;
@@ -203,7 +205,7 @@ fn told_before<'a>(record: &'a Record<'_>, answer: &Crossing<'_>) -> impl Iterat
 fn check_fleet(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, found: &mut Preconditions) {
     for step in fleet.steps.iter().filter(|step| !step.skip) {
         match step.part.or(fleet.part) {
-            Some(Part::Control) => check_control(record, fleet, step, found),
+            Some(Part::Control) => check_control(plan, record, fleet, step, found),
             Some(Part::Stimulus) => check_stimulus(plan, record, fleet, step, found),
             None => {}
         }
@@ -213,10 +215,14 @@ fn check_fleet(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, found: &mut 
     }
 }
 
-fn check_control(record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found: &mut Preconditions) {
+fn check_control(plan: &Plan, record: &Record<'_>, fleet: &FleetPlan, step: &StepPlan, found: &mut Preconditions) {
     for member in fleet.members() {
         let run = record.steps.get(&(fleet.name.as_str(), member, step.index));
         match run.and_then(|run| run.ended) {
+            Some((_, StepState::Met)) if let Some(why) = run.and_then(|run| came_later(plan, record, run, step)) => {
+                found.controls.push(format!("control {}: {why}", step_name(fleet, member, step)));
+                return;
+            }
             Some((moment, StepState::Met)) => found.evidence.push(moment.id),
             ended => {
                 let why = match (run, ended) {
@@ -421,25 +427,17 @@ fn check_arm(plan: &Plan, control: Option<&Transcript>, registry: &Registry, fou
     check_record(&record, "in the control arm ", found);
 }
 
-/// Whether a packet is what the control arm must show: each field one of its values, or of a class of the protocol; the canary in it.
+/// Whether a packet is what the control arm must show, by the same words as the answer to a step.
 fn is_wanted(plan: &Plan, registry: &Registry, wanted: &Alternative, at: &At<'_>, packet: &Packet) -> bool {
     let Some(fleet) = plan.fleet(at.fleet) else { return false };
-    let class = |name: &str, value: &Value| {
-        let of = registry.protocol(&fleet.protocol).map(|protocol| protocol.class);
-        value.as_text().zip(of).is_some_and(|(word, of)| of(&fleet.version, packet, name, word) == Some(true))
-    };
-    let field = |(name, values): &(String, Vec<Value>)| match name.as_str() {
-        "type" => values.iter().filter_map(Value::as_text).any(|value| packet.is_a(value)),
-        name => {
-            packet.fields.find(name).is_some_and(|value| values.contains(value))
-                || values.iter().any(|value| class(name, value))
-        }
-    };
+    let Some(protocol) = registry.protocol(&fleet.protocol) else { return false };
+    let canary = |id: CanaryId| plan.canaries.get(usize::from(id.0)).map_or("", |(_, text)| text.as_str());
+    let class = Class { version: &fleet.version, of: protocol.class };
+    let words = Wanted { any: core::slice::from_ref(wanted), natural: None, class, canary: &canary };
     let grammar = fleet.grammar;
-    let canary = |id: CanaryId| plan.canaries.get(usize::from(id.0)).is_some_and(|(_, text)| carries(packet, text));
     let covered =
         at.filter.is_none_or(|filter| (grammar.resource)(packet).is_some_and(|name| (grammar.covers)(filter, &name)));
-    wanted.fields.iter().all(field) && wanted.canary.is_none_or(canary) && covered
+    covered && words.fits(wanted, packet)
 }
 
 /// Nothing was cut short by ourselves: no connection that stood, and not the record. (One that never stood is its step's matter.)

@@ -4,6 +4,7 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use super::aftermath::{came_later, was_silent};
 use super::astray::{Astray, astray};
 use super::record::{Moment, Record, StepRun, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
@@ -51,7 +52,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
         for (member, step) in asked(fleet) {
             let run = record.steps.get(&(fleet.name.as_str(), member, step.index));
             match run.and_then(|run| run.ended.map(|(moment, state)| (run, moment, state))) {
-                Some((run, _, StepState::Met)) if let Some(why) = too_short(&record, run, step) => {
+                Some((run, _, StepState::Met))
+                    if let Some(why) =
+                        too_short(&record, run, step).or_else(|| came_later(plan, &record, run, step)) =>
+                {
                     open = open.or(Some(format!("{}: {why}: it", run.name())));
                 }
                 Some((run, moment, StepState::Met)) => {
@@ -104,13 +108,6 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 /// Why the silence that met a step is none: the target may take longer to answer than we have listened.
 fn too_short(record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Option<String> {
     was_silent(run, step).then(|| record.hides_an_answer(record.listened(run)?)).flatten()
-}
-
-/// Whether a step was met by silence. What is met before that was met by a packet.
-fn was_silent(run: &StepRun<'_>, step: &StepPlan) -> bool {
-    let silence = step.any.iter().filter_map(|alternative| alternative.silence).min();
-    let took = run.started.zip(run.ended).map(|(from, (until, _))| until.at.since(from.at));
-    silence.zip(took).is_some_and(|(silence, took)| took >= silence)
 }
 
 /// Another answer than one of the set, or none because the target threw a legal client out. What we cut short ourselves is neither.

@@ -10,9 +10,9 @@ use crate::value::Value;
 
 /// What the protocol's words for groups of values mean, in one version.
 #[derive(Clone, Copy)]
-pub(super) struct Class<'a> {
-    pub(super) version: &'a str,
-    pub(super) of: fn(&str, &Packet, &str, &str) -> Option<bool>,
+pub(crate) struct Class<'a> {
+    pub(crate) version: &'a str,
+    pub(crate) of: fn(&str, &Packet, &str, &str) -> Option<bool>,
 }
 
 /// What a step makes of a packet.
@@ -28,12 +28,12 @@ pub(super) enum Sight {
 
 /// What a step awaits: one of its alternatives, or else the natural answer.
 #[derive(Clone, Copy)]
-pub(super) struct Wanted<'a> {
-    pub(super) any: &'a [Alternative],
-    pub(super) natural: Option<&'a Awaits>,
-    pub(super) class: Class<'a>,
+pub(crate) struct Wanted<'a> {
+    pub(crate) any: &'a [Alternative],
+    pub(crate) natural: Option<&'a Awaits>,
+    pub(crate) class: Class<'a>,
     /// The characters of each alternative's canary.
-    pub(super) canary: &'a dyn Fn(crate::ids::CanaryId) -> &'a str,
+    pub(crate) canary: &'a dyn Fn(crate::ids::CanaryId) -> &'a str,
 }
 
 impl Wanted<'_> {
@@ -72,7 +72,8 @@ impl Wanted<'_> {
         self.any.iter().any(|a| is_about(a, packet) && carried(a))
     }
 
-    fn fits(&self, alternative: &Alternative, packet: &Packet) -> bool {
+    /// Every field of the alternative is one of its values, or of a class of the protocol; the canary stands in the packet.
+    pub(crate) fn fits(&self, alternative: &Alternative, packet: &Packet) -> bool {
         if alternative.closed || alternative.silence.is_some() {
             return false;
         }
@@ -123,7 +124,7 @@ fn names_natural(alternative: &Alternative, natural: Option<&Awaits>) -> bool {
 }
 
 /// The alternative names the packet's type; or no type at all, but only fields that the packet has.
-fn is_about(alternative: &Alternative, packet: &Packet) -> bool {
+pub(crate) fn is_about(alternative: &Alternative, packet: &Packet) -> bool {
     match alternative.fields.iter().find(|(name, _)| name == "type") {
         Some((_, values)) => is_type(packet, values),
         None => {

@@ -25,6 +25,7 @@ use crate::key::{Key, Kind};
 use crate::plan::{FleetPlan, Plan};
 use crate::protocol::{Behaviour, Protocol, Verb};
 
+pub(crate) use matching::{Class, Wanted, is_about};
 use member::Member;
 use program::Program;
 

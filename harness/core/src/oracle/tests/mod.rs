@@ -14,6 +14,7 @@ use crate::transcript::{By, Event, Life, Slipped, StepState, Transcript, Who, Wi
 use crate::value::Fields;
 use crate::verdict::{Judgement, Verdict};
 
+mod aftermath;
 mod closing;
 mod crash;
 mod datagrams;

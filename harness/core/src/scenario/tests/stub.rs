@@ -127,6 +127,7 @@ static GRAMMAR: Grammar = Grammar {
     leaving: &["bye"],
     asks: |packet| (packet.kind == "hello").then_some("welcome"),
     takes: |packet| packet.kind == "welcome",
+    keep_alive: |packet| packet.kind == "ping",
     busy: |packet| packet.kind == "busy",
     own_reason: |packet| packet.fields.truth("own") == Some(true),
     covers: |filter, topic| match filter.strip_suffix("/#") {
