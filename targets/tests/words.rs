@@ -79,3 +79,30 @@ fn an_expectation_in_words_that_no_packet_has_is_refused_with_its_place() {
         assert_eq!(awaits(protocol, expect), Ok(()), "{expect}");
     }
 }
+
+/// A scenario whose control arm must show this to the foe.
+fn arm(expect: &str) -> Result<(), String> {
+    let text = format!(
+        "format = 1\ntitle = \"t\"\nattack = \"XX-01\"\nlevel = \"must\"\nprotocol = \"mqtt\"\nversion = \"5\"\nlimit = \"30s\"\n\
+         [fleet.foe]\nbehaviour = \"script\"\nstep = [\n  {{ do = \"connect\", part = \"stimulus\", mark = \"in\" }},\n]\n\
+         [control]\nwithout = [\"foe.in\"]\nexpect = {expect}\n"
+    );
+    proofhouse_core::scenario::Scenario::load("x", "x.toml", &text, &registry()).map(|_| ()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn a_control_arm_is_read_in_the_words_of_the_protocol_too() {
+    for (expect, said) in [
+        (
+            "{ at = \"foe\", type = \"conack\" }",
+            "x.toml:15:31: unknown type of packet \"conack\"; did you mean \"connack\"?",
+        ),
+        ("{ at = \"foe\", reasn = 0 }", "unknown field of a packet \"reasn\"; did you mean \"reason\"?"),
+        ("{ at = \"foe\", reason = \"okay\" }", "reason: no packet has okay there"),
+        ("{ at = \"foe\", silence = \"1s\" }", "x.toml:15:10: the control arm shows that a packet arrives"),
+    ] {
+        let error = arm(expect).unwrap_err();
+        assert!(error.contains(said), "{expect}: {error}");
+    }
+    assert_eq!(arm("{ at = \"foe\", type = \"connack\", reason = [\"refused\", 0], session_present = false }"), Ok(()));
+}

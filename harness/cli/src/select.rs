@@ -114,7 +114,8 @@ pub fn jobs(
         }
     }
     if jobs.iter().all(|job| job.probe.is_some()) {
-        let text = "nothing is selected: no case is left for these targets (do they speak the protocol and version?)";
+        let speak: Vec<String> = targets.iter().map(endpoints).collect();
+        let text = format!("nothing is selected: no case is left for these targets: {}", speak.join("; "));
         return Err(Failure::new(ExitCode::Nothing, text));
     }
     Ok((jobs, left_out))
@@ -136,6 +137,17 @@ pub fn number(mut jobs: Vec<Job>, shard: Option<(u32, u32)>) -> Result<Vec<Job>,
 /// Scenarios of another protocol are not meant, and nobody wants to read their names.
 pub fn speaks_all(target: &Target, scenario: &Scenario) -> bool {
     scenario.protocols.iter().all(|protocol| target.spec.endpoints.iter().any(|end| end.protocol == *protocol))
+}
+
+/// What a target speaks, in words: `lab declares mqtt 5 at plain`.
+fn endpoints(target: &Target) -> String {
+    let one = |end: &proofhouse_core::target::Endpoint| {
+        let versions = end.versions.iter().map(|version| format!(" {version}")).collect::<String>();
+        let role = if end.client { ", role = \"client\"" } else { "" };
+        format!("{}{versions} at {}{role}", end.protocol, end.name)
+    };
+    let all: Vec<String> = target.spec.endpoints.iter().map(one).collect();
+    format!("{} declares {}", target.spec.name, all.join(" and "))
 }
 
 fn speaks(target: &Target, version: &str) -> bool {

@@ -149,7 +149,13 @@ impl<'a> Place<'a> {
                 && version.is_none_or(|version| endpoint.speaks(version))
         };
         let Some(at) = target.endpoints.iter().position(fits) else {
-            return Err(Stop::Unmet(unmet(protocol, version, &said, listens)));
+            let named = |end: &&Endpoint| said.is_empty() || end.name == said;
+            let other = target
+                .endpoints
+                .iter()
+                .filter(named)
+                .find(|end| end.protocol == protocol.name && end.client != listens);
+            return Err(Stop::Unmet(unmet(protocol, version, &said, listens, other)));
         };
         let endpoint = &target.endpoints[at];
         let newest = protocol.versions.iter().rev().find(|version| endpoint.speaks(version));
@@ -180,11 +186,14 @@ fn own_version<'p>(keys: &mut Keys<'_>, protocol: &'p Protocol, cx: &Context<'_>
     }
 }
 
-fn unmet(protocol: &Protocol, version: Option<&str>, said: &str, listens: bool) -> String {
+/// `other`: an endpoint of the protocol that plays the other side.
+fn unmet(protocol: &Protocol, version: Option<&str>, said: &str, listens: bool, other: Option<&Endpoint>) -> String {
     let version = version.map(|version| format!(" {version}")).unwrap_or_default();
     let said = if said.is_empty() { String::new() } else { format!(" named {said}") };
     let side = if listens { " that connects to us" } else { "" };
-    format!("needs an endpoint{said} for {}{version}{side}", protocol.name)
+    let role = if listens { "server" } else { "client" };
+    let other = other.map(|end| format!(" ({} has role = \"{role}\")", end.name)).unwrap_or_default();
+    format!("needs an endpoint{said} for {}{version}{side}{other}", protocol.name)
 }
 
 fn source(keys: &mut Keys<'_>) -> Result<Source, Mistake> {

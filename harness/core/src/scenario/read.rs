@@ -61,7 +61,7 @@ fn head(tree: &mut Located, names: Names, trial: Trial<'_>) -> Result<Plan, Stop
     party::assign(&mut parties, &fleets, &cx)?;
     let expects = rules::expects(&mut keys, &cx, record)?;
     let twins = rules::twins(&mut keys, &cx, &expects)?;
-    let control = keys.table("control")?.map(|keys| rules::control(keys, &cx)).transpose()?;
+    let control = keys.table("control")?.map(|keys| rules::control(keys, &cx, &fleets)).transpose()?;
     keys.finish()?;
     Ok(Plan {
         tree: Located { span: Span::default(), node: crate::document::Node::Table(Vec::new()) },

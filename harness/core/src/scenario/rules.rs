@@ -10,7 +10,7 @@ use super::step;
 use crate::document::{Keys, Located, Mistake, Pair};
 use crate::key::Kind;
 use crate::oracle::Needs;
-use crate::plan::{ControlArm, Expect, Recording};
+use crate::plan::{Alternative, ControlArm, Expect, FleetPlan, Recording};
 use crate::value::Fields;
 
 /// Rules that hold in every scenario.
@@ -110,11 +110,11 @@ fn caught_by(value: &Located, cx: &Context<'_>, expects: &[Expect]) -> Result<Ve
 }
 
 /// `without = ["fleet.mark"], expect = { canary = "x", at = "fleet" }`.
-pub(super) fn control(mut keys: Keys<'_>, cx: &Context<'_>) -> Result<ControlArm, Stop> {
+pub(super) fn control(mut keys: Keys<'_>, cx: &Context<'_>, fleets: &[FleetPlan]) -> Result<ControlArm, Stop> {
     let without = keys.texts("without")?;
     let without: Vec<_> = without.iter().map(|(name, span)| cx.names.mark(name, *span)).collect::<Result<_, _>>()?;
     keys.need("without", (!without.is_empty()).then_some(()))?;
-    let expect = keys.table("expect")?.map(|keys| seen_at(keys, cx)).transpose()?;
+    let expect = keys.table("expect")?.map(|keys| seen_at(keys, cx, fleets)).transpose()?;
     let (alternative, at) = keys.need("expect", expect)?;
     keys.finish()?;
     // A canary alone is searched in every byte; with fields it must be in that packet.
@@ -125,12 +125,20 @@ pub(super) fn control(mut keys: Keys<'_>, cx: &Context<'_>) -> Result<ControlArm
     Ok(ControlArm { without, canary, packet })
 }
 
-fn seen_at(mut keys: Keys<'_>, cx: &Context<'_>) -> Result<(crate::plan::Alternative, String), Mistake> {
+fn seen_at(mut keys: Keys<'_>, cx: &Context<'_>, fleets: &[FleetPlan]) -> Result<(Alternative, String), Mistake> {
     let at = keys.text("at")?;
     let at = keys.need("at", at)?;
     cx.fleets(&[(place(&at).to_string(), keys.span_of("at"))])?;
-    // Fleets are read after their names: which protocol this one speaks is not known yet.
-    let hears = Hears { fleet: place(&at), protocol: None, version: "" };
+    let fleet = fleets.iter().find(|fleet| fleet.name == place(&at));
+    let protocol = fleet.and_then(|fleet| cx.trial.registry.protocol(&fleet.protocol));
+    let hears = Hears { fleet: place(&at), protocol, version: fleet.map_or("", |fleet| &fleet.version) };
+    let span = keys.span();
     let alternative = alternative::read(keys, &hears, cx)?;
+    if alternative.closed || alternative.silence.is_some() || !alternative.bind.is_empty() {
+        return Err(Mistake::new(
+            span,
+            "the control arm shows that a packet arrives: its type, its fields or its canary",
+        ));
+    }
     Ok((alternative, at))
 }

@@ -45,7 +45,7 @@ fn keys_that_nothing_knows_are_refused_everywhere() {
     refuses_with("[network]\ndely = \"1s\"\n", "unknown key \"dely\"; did you mean \"delay\"?");
     refuses_with("[party.a]\nmay = { pub = [\"x\"] }\n", "unknown key \"pub\"");
     refuses_with(
-        "[control]\nwithout = [\"foe.sent\"]\nexpect = { at = \"foe\", closed = true }\nx = 1\n",
+        "[control]\nwithout = [\"foe.sent\"]\nexpect = { at = \"foe\", type = \"bye\" }\nx = 1\n",
         "unknown key \"x\"",
     );
 }

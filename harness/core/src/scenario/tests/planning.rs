@@ -141,6 +141,11 @@ fn what_the_target_lacks_is_named() {
     let mut one = target();
     one.endpoints.truncate(1);
     assert_eq!(unmet(PLAIN, &one), "needs an endpoint for stub 2");
+    one.endpoints[0].client = true;
+    assert_eq!(
+        unmet(PLAIN, &one),
+        format!("needs an endpoint for stub 2 ({} has role = \"client\")", one.endpoints[0].name)
+    );
     assert_eq!(
         unmet(&PLAIN.replace("behaviour =", "endpoint = \"far\"\nbehaviour ="), &target()),
         "needs an endpoint named far for stub 2"
