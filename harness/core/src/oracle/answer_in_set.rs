@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::aftermath::{came_later, was_silent};
 use super::astray::{Astray, astray};
+use super::habit::Habits;
 use super::record::{Moment, Record, StepRun, ids};
 use super::rule::{CLAUSE, Needs, Oracle};
 use super::sockets::Sockets;
@@ -14,7 +15,7 @@ use crate::part::Part;
 use crate::plan::{Alternative, Expect, FleetPlan, Plan, StepPlan};
 use crate::severity::FindingKind;
 use crate::time::Time;
-use crate::transcript::{StepState, Transcript};
+use crate::transcript::{By, StepState, Transcript};
 use crate::value::Value;
 use crate::verdict::{Judgement, Violation};
 
@@ -81,6 +82,9 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                     open =
                         open.or(Some(format!("{} had no answer in our time, and no clause names one: it", run.name())));
                 }
+                Some((run, moment, StepState::Unmet)) if let Some(why) = habit(&record, run, moment) => {
+                    open = open.or(Some(format!("{}: {why}: it", run.name())));
+                }
                 // What follows a wrong answer follows from it: one violation a member.
                 Some((run, _, state)) if is_wrong(&record, run, state) => {
                     if failed.insert((fleet.name.as_str(), member)) {
@@ -108,6 +112,13 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
 /// Why the silence that met a step is none: the target may take longer to answer than we have listened.
 fn too_short(record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Option<String> {
     was_silent(run, step).then(|| record.hides_an_answer(record.listened(run)?)).flatten()
+}
+
+/// Why the end of the connection that a step had instead of an answer is a habit of the target: it ends every connection so.
+fn habit(record: &Record<'_>, run: &StepRun<'_>, ended: Moment) -> Option<String> {
+    let conn = run.conn?;
+    let (closed, By::Peer, _) = record.connections.get(&conn)?.closed? else { return None };
+    (closed.at == ended.at).then(|| Habits::of(record).why(conn)).flatten()
 }
 
 /// Another answer than one of the set, or none because the target threw a legal client out. What we cut short ourselves is neither.

@@ -47,8 +47,8 @@ fn habit(record: &Record<'_>, lives: &[Life], own: &Life) -> Option<String> {
         let slack = slack(measured);
         let lasted =
             |life: &Life| life.answered && (if what == "age" { life.age() } else { life.longest }) > measured + slack;
-        let twin =
-            lives.iter().find(|life| is_twin(record, own, life, measure)).or_else(|| third(lives, own, measure))?;
+        let twin = lives.iter().find(|life| is_twin(record, own, life, measure));
+        let twin = twin.or_else(|| third(lives, own, measure)).or_else(|| together(record, lives, own, measure))?;
         (!lives.iter().any(lasted)).then_some((what, twin, measured))
     })?;
     let other = &record.connections[&twin.conn];
@@ -81,15 +81,25 @@ fn is_twin(record: &Record<'_>, own: &Life, other: &Life, measure: Measure) -> b
 /// The third connection that was ended like this one to the clock's precision, at a third time: no attack that is made again comes so
 /// exactly as long after each client has connected anew, the first included.
 fn third<'l>(lives: &'l [Life], own: &Life, measure: Measure) -> Option<&'l Life> {
-    let measured = measure(own)?;
-    let exact = (measured / 200).max(Duration::from_millis(20));
-    let alike = |life: &&Life| {
-        let differ = measure(life).map(|other| other.max(measured) - other.min(measured));
-        life.conn != own.conn && life.by_target && differ.is_some_and(|differ| differ <= exact)
-    };
+    let alike = |life: &&Life| is_exact(own, life, measure);
     let apart = |a: &Life, b: &Life| a.ended.max(b.ended).since(a.ended.min(b.ended)) > APART;
     let second = lives.iter().filter(alike).find(|life| apart(life, own))?;
     lives.iter().filter(alike).find(|life| apart(life, own) && apart(life, second))
+}
+
+/// Another connection that was ended like this one to the clock's precision, both long after the attack. Clients that came together reach an
+/// age together, so that their ends are not apart; and whoever falls for an attack does not wait that long, as a rule.
+fn together<'l>(record: &Record<'_>, lives: &'l [Life], own: &Life, measure: Measure) -> Option<&'l Life> {
+    let (_, last) = record.attack()?;
+    let after = |life: &Life| life.ended > last.at && life.ended.since(last.at) > OVER;
+    lives.iter().find(|life| after(own) && after(life) && is_exact(own, life, measure))
+}
+
+/// Whether another connection was ended in the same way, to the clock's precision.
+fn is_exact(own: &Life, other: &Life, measure: Measure) -> bool {
+    let (Some(a), Some(b)) = (measure(own), measure(other)) else { return false };
+    let exact = (a / 200).max(Duration::from_millis(20));
+    other.conn != own.conn && other.by_target && a.max(b) - a.min(b) <= exact
 }
 
 /// What is known of how long a connection lasted.

@@ -1,6 +1,6 @@
 //! A target that ends every connection at an age, or after a silence, shows nothing of an attack by that; one that ends some does.
 use super::*;
-use crate::oracle::{fleet_undisturbed, no_hang};
+use crate::oracle::{answer_in_set, fleet_undisturbed, no_hang};
 
 /// What happens on a connection at a time.
 type Act = (u64, u32, fn(&mut Film, u32));
@@ -112,4 +112,37 @@ fn a_witness_that_is_ended_three_times_at_one_age_was_not_thrown_out_however_lon
         film.at(6_500).served();
         assert_says(&film.judge(&no_hang::ORACLE), verdict, "");
     }
+}
+
+#[test]
+fn clients_that_came_together_and_are_ended_together_at_one_age_long_after_the_attack_were_not_thrown_out_by_it() {
+    // 1 came with the witness, and 3 when it was 600 ms old.
+    for (conn, ended, honest, verdict) in [
+        (1, 4_000, 4_010, Verdict::Inconclusive),
+        (1, 4_000, 4_030, Verdict::Fail),
+        (1, 1_900, 1_905, Verdict::Fail), // within a second of the attack
+        (3, 4_000, 4_010, Verdict::Fail), // at different ages: the target fell
+    ] {
+        let other = if conn == 1 { 3 } else { 1 };
+        let acts = [(1_050, other, LEAVES), (1_050, 2, LEAVES), (ended, 90, IS_LOST), (honest, conn, IS_ENDED)];
+        assert_says(&film(1_001, &acts).judge(&no_hang::ORACLE), verdict, "");
+    }
+}
+
+#[test]
+fn an_end_instead_of_an_answer_is_none_where_every_connection_ends_at_that_age() {
+    let judged = |third: u64| {
+        let mut film = begun("");
+        film.at(2_100)
+            .open("honest", 0, 4)
+            .got(4, "welcome", &[])
+            .at(3_000)
+            .sent(4, "hello", &[])
+            .at(4_100)
+            .close(2, By::Peer);
+        film.step("foe", 0, 2, Some(2), StepState::Unmet).at(third).close(4, By::Peer);
+        film.at(9_000).served().close(90, By::Us).judge(&answer_in_set::ORACLE)
+    };
+    assert_says(&judged(6_100), Verdict::Inconclusive, "every connection at about this age");
+    assert_says(&judged(7_000), Verdict::Fail, "");
 }
