@@ -54,5 +54,6 @@ pub mod trial;
 pub mod value;
 pub mod verdict;
 pub mod vocabulary;
+mod wanted;
 pub mod witness;
 pub mod words;

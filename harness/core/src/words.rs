@@ -7,6 +7,7 @@ use crate::document::{Mistake, Span};
 use crate::protocol::Protocol;
 use crate::transcript::Packet;
 use crate::value::{Fields, Value};
+use crate::wanted;
 
 /// What a field of a packet holds. A truth may be asked of any: whether it is there.
 #[derive(Clone, Copy, Debug)]
@@ -87,14 +88,19 @@ pub(crate) fn check(
     let packet = Packet { kind: kind.unwrap_or_default().into(), fields: Fields::default(), malformed: String::new() };
     let is_class =
         |value: &Value| value.as_text().is_some_and(|word| (protocol.class)(version, &packet, name, word).is_some());
-    let fits =
-        |value: &&Value| !is_open(value) && !matches!(value, Value::Bool(_)) && !holds(form, value) && !is_class(value);
-    match values.iter().find(fits) {
-        Some(value) => {
-            Err(Mistake::new(span, format!("{name}: no packet has {value} there, and it names no group of values")))
+    let odd =
+        |value: &Value| !is_open(value) && !matches!(value, Value::Bool(_)) && !holds(form, value) && !is_class(value);
+    let parts = values.iter().flat_map(wanted::parts);
+    for (value, only_a_number) in parts {
+        if only_a_number && !matches!(form, Form::Number) {
+            return Err(Mistake::new(span, format!("{name}: no number stands there that could be more or less")));
         }
-        None => Ok(()),
+        if odd(value) {
+            let text = format!("{name}: no packet has {value} there, and it names no group of values");
+            return Err(Mistake::new(span, text));
+        }
     }
+    Ok(())
 }
 
 /// Filled in later.

@@ -19,6 +19,7 @@ use crate::time::Time;
 use crate::transcript::{Event, Packet, StepState, Transcript, Who};
 use crate::value::Value;
 use crate::verdict::Judgement;
+use crate::wanted;
 use crate::witness::is_witness;
 
 /// Id under which the preconditions are judged.
@@ -174,16 +175,9 @@ fn limit_in(
 ) -> Option<String> {
     let packet = answer.packet;
     let class = registry.protocol(&fleet.protocol)?.class;
-    let is = |field: &str, word: &str| class(&fleet.version, packet, field, word) == Some(true);
-    let fits = |(name, values): &&(String, Vec<Value>)| match packet.fields.find(name) {
-        _ if *name == "type" => values.iter().filter_map(Value::as_text).any(|kind| packet.is_a(kind)),
-        _ if values.iter().filter_map(Value::as_text).any(|word| is(name, word)) => true,
-        None => values.contains(&Value::Bool(false)),
-        // `true`: it is there, whatever it is.
-        Some(found) => values.contains(found) || values.contains(&Value::Bool(true)),
-    };
-    let wanted = step.any.iter().find(|alternative| !alternative.fields.is_empty())?;
-    let mut amiss = wanted.fields.iter().filter(|field| !fits(field)).peekable();
+    let class = |packet: &Packet, field: &str, word: &str| class(&fleet.version, packet, field, word);
+    let asked = step.any.iter().find(|alternative| !alternative.fields.is_empty())?;
+    let mut amiss = asked.fields.iter().filter(|field| !wanted::has(packet, field, &class)).peekable();
     let first = amiss.peek().map(|(name, _)| name.clone())?;
     let announced = amiss.all(|(name, _)| (fleet.grammar.limit)(&mut told_before(record, answer), packet, name));
     announced.then(|| {

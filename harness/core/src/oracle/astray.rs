@@ -2,14 +2,13 @@
 //! peer was not silent.
 use alloc::format;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use super::record::{Crossing, Moment, Record, StepRun, writes};
 use super::sockets::Sockets;
 use crate::grammar::Grammar;
 use crate::plan::{Alternative, StepPlan};
 use crate::transcript::Packet;
-use crate::value::Value;
+use crate::wanted;
 
 /// What a stranger makes of a silence.
 pub(super) enum Astray {
@@ -53,13 +52,9 @@ fn earlier_answer(record: &Record<'_>, run: &StepRun<'_>) -> Option<Moment> {
     earlier.filter(awaits).filter_map(|step| step.ended).map(|(moment, _)| moment).max()
 }
 
-/// The step would have been met by this, had it come from where it asked.
+/// The step would have been met by this, had it come from where it asked. (Groups of values are their protocol's, and not asked here.)
 fn accepts(alternative: &Alternative, packet: &Packet) -> bool {
-    let holds = |(name, values): &(String, Vec<Value>)| match name.as_str() {
-        "type" => values.iter().filter_map(Value::as_text).any(|word| packet.is_a(word)),
-        name => packet.fields.find(name).is_some_and(|found| values.contains(found)),
-    };
-    !alternative.fields.is_empty() && alternative.fields.iter().all(holds)
+    !alternative.fields.is_empty() && wanted::fits(&alternative.fields, packet, &|_, _, _| None)
 }
 
 fn told(packet: &Packet) -> String {

@@ -4,12 +4,12 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::context::Context;
-use crate::document::{Keys, Located, Mistake, Node, Span};
+use crate::document::{Keys, Mistake, Span};
 use crate::ids::BindId;
 use crate::plan::Alternative;
 use crate::protocol::Protocol;
 use crate::value::Value;
-use crate::words;
+use crate::{wanted, words};
 
 /// Who hears the answer, and in which words.
 pub(super) struct Hears<'a> {
@@ -63,7 +63,7 @@ pub(super) fn read(mut keys: Keys<'_>, hears: &Hears<'_>, cx: &Context<'_>) -> R
     let bind = keys.table("bind")?.map(|keys| bind(keys, hears, cx)).transpose()?.unwrap_or_default();
     let mut fields = Vec::new();
     for key in keys.rest() {
-        let values = keys.value(&key).map(|value| values(&key, value)).transpose()?.unwrap_or_default();
+        let values = keys.value(&key).map(|value| wanted::read(&key, value)).transpose()?.unwrap_or_default();
         fields.push((key, values));
     }
     for (name, values) in &fields {
@@ -81,24 +81,6 @@ pub(super) fn read(mut keys: Keys<'_>, hears: &Hears<'_>, cx: &Context<'_>) -> R
 fn kind_of(fields: &[(String, Vec<Value>)]) -> Option<&str> {
     let (_, kinds) = fields.iter().find(|(name, _)| name == "type")?;
     kinds.first().and_then(Value::as_text)
-}
-
-/// What a field may hold: one value, or one of a list.
-fn values(key: &str, value: &Located) -> Result<Vec<Value>, Mistake> {
-    let scalar = |value: &Located| match value.plain() {
-        Value::Table(_) | Value::List(_) => {
-            let text = format!("{key}: expected a value or a list of values, found {}", value.what());
-            Err(Mistake::new(value.span, text))
-        }
-        plain => Ok(plain),
-    };
-    match &value.node {
-        Node::List(all) if all.is_empty() => {
-            Err(Mistake::new(value.span, format!("{key}: an empty list is never met")))
-        }
-        Node::List(all) => all.iter().map(scalar).collect(),
-        _ => Ok(alloc::vec![scalar(value)?]),
-    }
 }
 
 /// `{ mid = "n1.mid" }`: the answer's field, and the name that it is kept under.

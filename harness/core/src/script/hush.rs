@@ -48,7 +48,7 @@ impl Hush {
                 alloc::format!("{came} came after the silence, and we had not waited for more"),
             ));
         }
-        let instead = matching::wanted(&self.any, None);
+        let instead = matching::in_words(&self.any, None);
         Some((StepState::Unmet, alloc::format!("{came}, after the silence, instead of {instead}")))
     }
 }

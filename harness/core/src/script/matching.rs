@@ -2,11 +2,13 @@
 use alloc::string::{String, ToString};
 
 use crate::connection::Close;
+use crate::oracle::canary::carries;
 use crate::plan::Alternative;
 use crate::protocol::{Answers, Awaits};
 use crate::time::Duration;
 use crate::transcript::Packet;
 use crate::value::Value;
+use crate::wanted;
 
 /// What the protocol's words for groups of values mean, in one version.
 #[derive(Clone, Copy)]
@@ -78,39 +80,8 @@ impl Wanted<'_> {
             return false;
         }
         let carries = alternative.canary.is_none_or(|id| carries(packet, (self.canary)(id)));
-        carries && alternative.fields.iter().all(|(name, values)| self.field(packet, name, values))
-    }
-
-    fn field(&self, packet: &Packet, name: &str, values: &[Value]) -> bool {
-        if name == "type" {
-            return is_type(packet, values);
-        }
-        let class = |value: &Value| {
-            value.as_text().and_then(|word| (self.class.of)(self.class.version, packet, name, word)).unwrap_or(false)
-        };
-        values.iter().any(class) || same(packet.fields.find(name), values)
-    }
-}
-
-/// One of the values stands there; in a list (one code for each filter) each of its items is one of them.
-fn same(found: Option<&Value>, values: &[Value]) -> bool {
-    match found {
-        None => values.contains(&Value::Bool(false)),
-        Some(Value::List(items)) => {
-            values.iter().any(|value| matches!(value, Value::List(all) if all == items))
-                || !items.is_empty() && items.iter().all(|item| values.iter().any(|value| equal(item, value)))
-        }
-        Some(item) => values.iter().any(|value| equal(item, value)),
-    }
-}
-
-fn equal(found: &Value, wanted: &Value) -> bool {
-    match (found, wanted) {
-        (Value::Bool(a), Value::Bool(b)) => a == b,
-        // A truth about a field that is none: whether it is there.
-        (_, Value::Bool(present)) => *present,
-        (Value::Text(_) | Value::Bytes(_), Value::Text(_) | Value::Bytes(_)) => found.as_bytes() == wanted.as_bytes(),
-        _ => found == wanted,
+        let class = |packet: &Packet, name: &str, word: &str| (self.class.of)(self.class.version, packet, name, word);
+        carries && wanted::fits(&alternative.fields, packet, &class)
     }
 }
 
@@ -126,32 +97,12 @@ fn names_natural(alternative: &Alternative, natural: Option<&Awaits>) -> bool {
 /// The alternative names the packet's type; or no type at all, but only fields that the packet has.
 pub(crate) fn is_about(alternative: &Alternative, packet: &Packet) -> bool {
     match alternative.fields.iter().find(|(name, _)| name == "type") {
-        Some((_, values)) => is_type(packet, values),
+        Some((_, values)) => wanted::is_type(packet, values),
         None => {
             let stands = |name: &str| packet.fields.find(name).is_some();
             !alternative.fields.is_empty() && alternative.fields.iter().all(|(name, _)| stands(name))
         }
     }
-}
-
-/// What a packet is: its kind, or what its protocol calls its type beside that.
-fn is_type(packet: &Packet, values: &[Value]) -> bool {
-    values.iter().filter_map(Value::as_text).any(|value| packet.is_a(value))
-}
-
-/// The canary stands in some field.
-fn carries(packet: &Packet, canary: &str) -> bool {
-    fn inside(value: &Value, canary: &[u8]) -> bool {
-        match value {
-            Value::Text(_) | Value::Bytes(_) => {
-                value.as_bytes().is_some_and(|bytes| memchr::memmem::find(bytes, canary).is_some())
-            }
-            Value::List(all) => all.iter().any(|one| inside(one, canary)),
-            Value::Table(fields) => fields.iter().any(|(_, one)| inside(one, canary)),
-            _ => false,
-        }
-    }
-    !canary.is_empty() && packet.fields.iter().any(|(_, value)| inside(value, canary.as_bytes()))
 }
 
 /// A packet in a few words: its type, its numbers, what is true of it, and its short texts.
@@ -178,7 +129,7 @@ pub(super) fn brief(packet: &Packet) -> String {
 }
 
 /// What is awaited, in a few words.
-pub(super) fn wanted(any: &[Alternative], natural: Option<&Awaits>) -> String {
+pub(super) fn in_words(any: &[Alternative], natural: Option<&Awaits>) -> String {
     let mut words: alloc::vec::Vec<String> = any.iter().map(alternative).collect();
     if let (true, Some(natural)) = (any.is_empty(), natural) {
         let mut text = natural.kind.to_string();

@@ -105,7 +105,11 @@ static STEP: Table = Table {
             Shape::Table(&ALTERNATIVE),
             "the one outcome that meets it (default: the packet's natural answer)",
         ),
-        may("any", Shape::List(&ALTERNATIVE), "outcomes of which any meets it"),
+        may(
+            "any",
+            Shape::List(&ALTERNATIVE),
+            "outcomes of which any meets it; a field is a value, one of a list, or { at_least, at_most, not }",
+        ),
         may("within", DURATION, "how long an outcome is awaited (default 5s)"),
         may("bind", Shape::NamedTexts, "field = \"name\": keeps a field of the answer, read as $FLEET.name"),
         may("mark", TEXT, "name of the moment at which it is answered, or sent"),

@@ -126,7 +126,7 @@ fn every_wrong_type_says_what_belongs_there() {
     refuses("{ closed = true }", "{ closed = true, type = \"bye\" }", "closed, a silence or a packet");
     refuses("{ closed = true }", "{ silence = \"2s\" }", "a silence of 2s cannot be seen within 1s");
     refuses("[1, 2]", "[]", "reason: an empty list is never met");
-    refuses("reason = 0", "reason = { a = 1 }", "expected a value or a list of values, found a table");
+    refuses("reason = 0", "reason = { a = 1 }", "unknown key \"a\"; known: at_least, at_most, not");
     refuses("[fleet.foe]", "[fleet.\"f.o\"]", "\"f.o\" is no name");
     refuses("title    = \"x\"", "title = \"x\"\ncvss = \"CVSS:3.1/AV:N\"", "version 4.0");
     refuses("title    = \"x\"", "title = \"x\"\nspec = [\"3.1\"]", "a clause reads");

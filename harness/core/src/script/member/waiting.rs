@@ -118,7 +118,7 @@ impl Member {
                     let detail = alloc::format!(
                         "{} instead of {}",
                         brief(&unread.packet),
-                        matching::wanted(any, waiting.natural.as_ref())
+                        matching::in_words(any, waiting.natural.as_ref())
                     );
                     connection.inbox.take(waiting.next, now);
                     return self.unmet(detail, out);
@@ -169,7 +169,7 @@ impl Member {
             return;
         }
         let saw = saw::listed(inbox.noise(waiting.view).map(|unread| &unread.packet));
-        self.unmet(alloc::format!("{saw} instead of {}", matching::wanted(&step.any, None)), out);
+        self.unmet(alloc::format!("{saw} instead of {}", matching::in_words(&step.any, None)), out);
     }
 
     /// Whether nothing came that breaks a silence: no packet, and no part of one.
@@ -224,7 +224,7 @@ impl Member {
         } else if told {
             self.not_said(how, &alloc::format!("the connection is closed ({name})"), out);
         } else {
-            let wanted = matching::wanted(any, waiting.natural.as_ref());
+            let wanted = matching::in_words(any, waiting.natural.as_ref());
             self.unmet(alloc::format!("connection closed ({name}) while waiting for {wanted}"), out);
         }
     }
@@ -285,7 +285,7 @@ impl Member {
             return self
                 .met(alloc::format!("sent; the peer left the connection open for {passed}, so we ended it"), out);
         }
-        let wanted = matching::wanted(any, waiting.natural.as_ref());
+        let wanted = matching::in_words(any, waiting.natural.as_ref());
         let saw = self.saw(waiting);
         self.unmet(alloc::format!("{passed} passed without {wanted}; saw: {saw}"), out);
     }
