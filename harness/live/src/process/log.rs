@@ -14,10 +14,11 @@ use crate::mask::Secrets;
 
 /// A longer line is cut.
 const LINE_MAX: usize = 4 << 10;
-/// What a target may log in one trial. More is read, so that it does not block, and thrown away.
+/// What a target may log in one trial, as it is kept: a byte that is no text becomes six characters. More is read, so that it does not
+/// block, and thrown away.
 const TOTAL_MAX: usize = 16 << 20;
-/// What a line costs beside its bytes: a million empty lines are a flood too.
-const LINE_COST: usize = 64;
+/// What a line costs beside its characters, as much as any entry: a million empty lines are a flood too.
+const LINE_COST: usize = 160;
 /// How many lines are kept for error messages and for `wait_for`.
 const TAIL: usize = 512;
 
@@ -123,9 +124,8 @@ impl LogBook {
         if lock(&self.book).flooded {
             return false;
         }
-        let len = bytes.len();
         // Before anything is escaped: a secret may hold what is.
-        if len < LINE_MAX {
+        if bytes.len() < LINE_MAX {
             self.secrets.bytes(bytes);
         } else {
             self.secrets.cut(bytes);
@@ -135,8 +135,9 @@ impl LogBook {
         if book.flooded {
             return false;
         }
-        book.bytes += len + LINE_COST;
-        if book.bytes > TOTAL_MAX || !self.observed.has_room((len + LINE_COST) as u64) {
+        let cost = line.len() + LINE_COST;
+        book.bytes += cost;
+        if book.bytes > TOTAL_MAX || !self.observed.has_room(cost as u64) {
             book.flooded = true;
             let line = format!("log flooded: {} bytes; the rest is not kept", book.bytes);
             self.observed.life(Life::Log { line });
@@ -245,6 +246,23 @@ mod tests {
         assert_eq!(lines.len(), TOTAL_MAX / COST + 2, "the lines, that there are more, and that this was our limit");
         let flooded = |e: &&proofhouse_core::transcript::Entry| format!("{:?}", e.event).contains("log flooded");
         assert_eq!(lines.iter().filter(flooded).count(), 1);
+    }
+
+    #[test]
+    fn what_is_no_text_costs_what_is_kept_of_it() {
+        let kept = |line: &[u8]| {
+            let observed = Observed::default();
+            LogBook::new(observed.clone(), Secrets::default()).read(&*line.repeat(TOTAL_MAX / line.len()));
+            let text = |entry: &proofhouse_core::transcript::Entry| match &entry.event {
+                Event::Life(Life::Log { line }) => line.len() + LINE_COST,
+                _ => 0,
+            };
+            observed.take().iter().map(text).sum::<usize>()
+        };
+        for line in [&[[0xff; 999].as_slice(), b"\n"].concat(), &b"\n"[..], &[[b'a'; 999].as_slice(), b"\n"].concat()] {
+            let bytes = kept(line);
+            assert!((TOTAL_MAX - (8 << 10)..TOTAL_MAX + (8 << 10)).contains(&bytes), "{bytes} of {:?}", &line[..1]);
+        }
     }
 
     #[test]
