@@ -125,6 +125,9 @@ pub(super) fn death(transcript: &Transcript) -> Option<(Moment, String)> {
 /// How many lines a program may log after the stack trace that ended it.
 const AFTERWORDS: usize = 8;
 
+/// What a shell says of a command that a signal ended: how, which the end itself says. It comes in time to be read, or does not.
+const HOW: [&str; 2] = ["Segmentation fault", "core dumped"];
+
 /// What ended the target: the last stack trace that nobody caught, or the one with which its log ends. Both may be read a little after
 /// the end itself.
 fn cause(transcript: &Transcript, death: EntryId) -> Option<Traceback> {
@@ -132,7 +135,7 @@ fn cause(transcript: &Transcript, death: EntryId) -> Option<Traceback> {
     let late = lines.len().checked_sub(AFTERWORDS).map(|at| lines[at].0);
     let ends = |trace: &Traceback| trace.uncaught || late.is_none_or(|late| trace.entries[1] >= late);
     let mut all = traceback::all(&lines);
-    all.retain(ends);
+    all.retain(|trace| ends(trace) && (trace.frame.is_some() || !HOW.contains(&trace.kind.as_str())));
     let shown = all.iter().rposition(|trace| trace.frame.is_some());
     shown.or(all.len().checked_sub(1)).map(|at| all.swap_remove(at))
 }

@@ -36,6 +36,16 @@ fn random_last_words_do_not_change_what_a_crash_is() {
 }
 
 #[test]
+fn what_a_shell_says_of_a_command_that_died_is_no_cause() {
+    let segfault = |words: &[&str]| crashed(words, Life::Signalled { signal: 11 }).place;
+    let silent = segfault(&[]);
+    for words in ["Segmentation fault", "sh: line 1: 4711 Segmentation fault      (core dumped) ./server"] {
+        assert_eq!(segfault(&[words]), silent, "{words}");
+    }
+    assert_ne!(segfault(&["thread 'x' panicked at a.rs:1:1:", "Segmentation fault"]), silent);
+}
+
+#[test]
 fn an_exception_that_was_caught_long_before_a_crash_is_not_its_cause() {
     let mut words =
         alloc::vec!["Traceback (most recent call last):", "  File \"/a/x.py\", line 1, in f", "KeyError: 1"];
