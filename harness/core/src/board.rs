@@ -167,10 +167,11 @@ impl Board {
         self.binds[id.0 as usize].value.as_ref()
     }
 
-    /// Whether it is time for the last word: everybody who ends has finished, or `must` (the limit is reached). True once: from now on
-    /// the attack is over, and every witness is to be asked.
+    /// Whether it is time for the last word: everybody who ends has finished, there is nobody but witnesses and they have spoken, or `must`
+    /// (the limit is reached). True once: from now on the attack is over, and every witness is to be asked.
     pub fn last_word(&mut self, now: Time, must: bool) -> bool {
-        let all_ended = self.busy == 0 && self.fleets.iter().any(|f| f.ends);
+        let only_witnesses = self.fleets.len() == self.witnesses.len() && self.may_start(now);
+        let all_ended = self.busy == 0 && (self.fleets.iter().any(|f| f.ends) || only_witnesses);
         let due = self.asked.is_none() && (must || all_ended);
         if due {
             self.asked = Some(now);
@@ -373,6 +374,29 @@ mod tests {
 
     fn missed(waited: Duration) -> WitnessState {
         WitnessState::Missed { waited: crate::time::nanos(waited), late: 0 }
+    }
+
+    #[test]
+    fn where_there_is_nobody_but_a_witness_the_attack_is_over_once_it_has_spoken() {
+        let alone = || {
+            let mut board = board(None, 1);
+            board.fleets.drain(..2);
+            board.witnesses = vec![Witness::new(0)];
+            board.busy = 0;
+            board
+        };
+        let mut board = alone();
+        assert!(!board.last_word(at_ms(1), false), "nobody has seen it served");
+        board.witness(at_ms(2), 0, served(MS));
+        assert!(board.last_word(at_ms(2), false));
+        let mut endless = alone();
+        endless.fleets.push(Roster { count: 1, members: vec![0], ends: false, finished: BTreeSet::new() });
+        endless.witness(at_ms(2), 0, served(MS));
+        assert!(!endless.last_word(at_ms(2), false), "somebody goes on until the limit");
+    }
+
+    fn at_ms(ms: u64) -> Time {
+        Time(ms * 1_000_000)
     }
 
     #[test]
