@@ -50,6 +50,8 @@ pub const LISTEN_OVERFLOWS: &str = "listen-overflows";
 pub const UNTOUCHED_END: &str = "ends-in-order-untouched";
 /// Gauge of a round in a target that has been played in before: how many rounds. Sessions and messages of those may still be there.
 pub const ROUNDS_BEFORE: &str = "rounds-before";
+/// Gauge of a trial whose target got into trouble only afterwards, while it lived on: for how many milliseconds it was to.
+pub const LINGERED: &str = "lingered-ms";
 /// Gauge of the target's processes, beside its first, that served when it was ready and have ended since.
 pub const SERVERS_ENDED: &str = "servers-ended";
 /// Name of the entry that says that the target logged more than we keep: nobody can say what stood in the rest.

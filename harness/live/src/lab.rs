@@ -3,6 +3,8 @@
 //!
 //! `open` starts the target, `round` plays one arm of a trial, `close` ends everything and tells how the target took it. What fuzzes,
 //! loads or surveys a target is a guest of a lab.
+mod linger;
+
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -32,6 +34,8 @@ use crate::ping::{self, Echo};
 use crate::process::observed::Observed;
 use crate::process::{Door, Process, Workplace};
 use crate::witness::{self, Witness};
+
+pub(crate) use linger::Aside;
 
 /// How often a target is started when somebody else takes its port.
 const STARTS: u32 = 3;
@@ -96,6 +100,16 @@ impl Lab {
     /// # Errors
     /// When the round could not take place: the accounts of another plan cannot be made while the target runs, or somebody interrupts.
     pub fn round(&mut self, plan: &Plan, header: Header) -> Result<Transcript, RunError> {
+        self.play(plan, header, |options| options.host.memory(|| options.interrupted()))
+    }
+
+    /// A round, and what a record is charged to that is not the first.
+    fn play(
+        &mut self,
+        plan: &Plan,
+        header: Header,
+        memory: impl Fn(&LiveOptions) -> Lease,
+    ) -> Result<Transcript, RunError> {
         let mut plan = plan.clone();
         if !self.given.is_empty() {
             accounts::assign(&mut plan, &self.given)?;
@@ -104,7 +118,7 @@ impl Lab {
         let driver = match first {
             Some((_, driver)) => driver,
             None => {
-                self.memory = self.options.host.memory(|| self.options.interrupted());
+                self.memory = memory(&self.options);
                 self.observed.charge(self.memory.clone());
                 self.move_in(&plan)?;
                 let others = witness::others(&plan);
@@ -311,21 +325,26 @@ pub fn run_live(
     header: Header,
     options: &LiveOptions,
 ) -> Result<Transcript, RunError> {
-    run_held(plan, registry, target, header, options).map(|(transcript, _)| transcript)
+    run_held(plan, registry, target, header, options, None).map(|(transcript, _)| transcript)
 }
 
-/// As [`run_live`], with what the record is charged to: it is given back once nobody holds the lease.
+/// As [`run_live`], with what the record is charged to: it is given back once nobody holds the lease. `aside`: a process of ours lives on for
+/// a while before it is stopped.
 pub(crate) fn run_held(
     plan: &Plan,
     registry: &Registry,
     target: &TargetSpec,
     header: Header,
     options: &LiveOptions,
+    aside: Option<Aside<'_>>,
 ) -> Result<(Transcript, Lease), RunError> {
     let mut lab = Lab::open(target, plan, registry, options)?;
     let mut transcript = lab.round(plan, header)?;
-    let held = lab.take_memory();
-    transcript.entries.extend(lab.close().entries);
+    let (held, began) = (lab.take_memory(), lab.began());
+    if let Some(aside) = aside {
+        lab.linger(plan, &mut transcript, aside);
+    }
+    transcript.entries.extend(lab.close_in(began).entries);
     Ok((transcript, held))
 }
 

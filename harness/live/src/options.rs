@@ -2,10 +2,14 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use crate::error::RunError;
 use crate::host::Host;
 use crate::supervisor::Supervisor;
+
+/// What an attack has set off shows within 250 ms in most servers; this is for a queue that fills, a timer, a collector that runs later.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// How live trials run. Cloned for every trial; the interrupt flag is shared.
 #[derive(Clone, Debug, Default)]
@@ -19,6 +23,8 @@ pub struct LiveOptions {
     pub i_own: Vec<String>,
     /// Set when the user wants to stop: every loop looks at it.
     pub interrupt: Arc<AtomicBool>,
+    /// How long a process of ours lives on after its trial, until its witness is asked once more.
+    pub linger: Duration,
     /// What the trials of a run share.
     pub host: Arc<Host>,
 }
@@ -31,7 +37,7 @@ impl LiveOptions {
         let own_program = std::env::current_exe().unwrap_or_default();
         let named = !own_program.as_os_str().is_empty();
         let supervisor = if named { vec![own_program.display().to_string(), "supervise".into()] } else { Vec::new() };
-        LiveOptions { own_program, supervisor, i_own, interrupt, host: Arc::default() }
+        LiveOptions { own_program, supervisor, i_own, interrupt, linger: LINGER, host: Arc::default() }
     }
 
     /// Who starts targets.

@@ -109,7 +109,7 @@ fn is_totals_of_witness(entry: &Entry) -> bool {
 }
 
 /// The same entry with its connection's number moved up by `first`.
-fn renumbered(mut entry: Entry, first: u32) -> Entry {
+pub(crate) fn renumbered(mut entry: Entry, first: u32) -> Entry {
     match &mut entry.event {
         Event::Opened { conn, .. }
         | Event::Closed { conn, .. }

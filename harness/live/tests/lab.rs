@@ -8,8 +8,9 @@ use proofhouse_core::transcript::{Event, Life, Transcript, Who, WitnessState};
 use proofhouse_core::value::{Fields, Value};
 use proofhouse_core::verdict::Verdict;
 use proofhouse_core::witness::is_witness;
-use proofhouse_live::Lab;
 use proofhouse_live::run::Runner;
+use proofhouse_live::run::replay::{self, Replay};
+use proofhouse_live::{Lab, LiveOptions};
 use support::*;
 
 /// Echoes, and dies of a signal of its own when it is asked to end.
@@ -178,4 +179,37 @@ fn the_end_of_a_target_after_its_last_round_is_part_of_that_round() {
         let outcome = runner.outcome(plan.clone(), &clean).unwrap();
         assert_eq!(outcome.verdict(), Verdict::Pass, "{}", outcome.reason());
     }
+}
+
+/// What a trial came to whose target lives on for a second: it does this as long after it has heard the fleet.
+fn lived_on(after: f64, does: &str) -> Replay {
+    let body = ECHOES.replace(
+        "while d:\n",
+        &format!("while d:\n    if b'abc' in d: threading.Timer({after}, lambda: {does}).start()\n"),
+    );
+    let rule = |oracle: &str| Expect { oracle: oracle.into(), of: vec![], keys: Fields::default() };
+    let plan = Plan { expects: vec![rule("no-crash"), rule("no-hang")], ..watched() };
+    let live = LiveOptions { linger: Duration::from_secs(1), ..options() };
+    let (registry, target) = (registry(), server(&body));
+    replay::replay(&Runner::new(&registry, live), &plan, &target, true).unwrap()
+}
+
+#[test]
+fn a_target_that_breaks_down_while_it_lives_on_after_its_trial_fails_it() {
+    for does in ["os.abort()", "os._exit(0)"] {
+        let late = lived_on(0.7, does);
+        let failed: Vec<&str> = late.shown.iter().map(|shown| shown.oracle.as_str()).collect();
+        assert_eq!(failed, ["no-crash"], "{does}");
+        assert!(replay::is_late(&late.outcome.transcript), "{does}");
+    }
+}
+
+#[test]
+fn a_target_that_lives_on_well_leaves_no_trace_of_that() {
+    let well = lived_on(60.0, "None");
+    assert_eq!(well.outcome.verdict(), Verdict::Pass);
+    assert!(!replay::is_late(&well.outcome.transcript));
+    let words = witness_words(&well.outcome.transcript);
+    let last = finished(&well.outcome.transcript);
+    assert!(words.iter().all(|(at, _)| at.since(last) < Duration::from_millis(900)), "{last:?}: {words:?}");
 }

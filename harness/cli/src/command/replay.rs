@@ -8,6 +8,7 @@ use proofhouse_core::plan::Plan;
 use proofhouse_core::registry::Registry;
 use proofhouse_core::scenario::PlanError;
 use proofhouse_core::seed::Seed;
+use proofhouse_core::transcript::Transcript;
 use proofhouse_live::digest::sha256;
 use proofhouse_live::run::Runner;
 use proofhouse_live::run::journal::{Journal, JournalEntry, JournalError};
@@ -44,6 +45,14 @@ impl Stored {
             None => Ok(stored),
             Some(why) => Err(Failure::new(ExitCode::Unverified, format!("{}: {why}", folder.display()))),
         }
+    }
+
+    /// Whether it showed only after its trial, while the target lived on.
+    #[must_use]
+    pub fn is_late(&self) -> bool {
+        let kept = ["transcript.jsonl", "control.jsonl"].map(|name| std::fs::read_to_string(self.folder.join(name)));
+        let read = kept.iter().flatten().filter_map(|text| Transcript::from_jsonl(text).ok());
+        read.map(|transcript| replay::is_late(&transcript)).max().unwrap_or_default()
     }
 
     /// What is not what the run journalled. A folder that was taken out of its run has nothing to be compared with.
@@ -123,6 +132,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
     let runner = Runner::new(&registry, live);
     let before = lines(&stored.folder)?.len();
     let mut journal = journal(&stored.folder)?;
+    let late = stored.is_late();
     let (mut undecided, mut another) = (0, 0);
     tell!(
         "{} on {}, seed {}, {} times",
@@ -135,7 +145,7 @@ pub fn run(args: &Replay) -> Result<ExitCode, Failure> {
         if interrupt.load(std::sync::atomic::Ordering::Relaxed) {
             return Ok(ExitCode::Interrupted);
         }
-        let again = match replay::replay(&runner, &plan, &target.spec) {
+        let again = match replay::replay(&runner, &plan, &target.spec, late) {
             Ok(again) => again,
             Err(_) if interrupt.load(std::sync::atomic::Ordering::Relaxed) => return Ok(ExitCode::Interrupted),
             Err(why) => return Err(Failure::new(ExitCode::NoTarget, format!("{}: {why}", target.spec.name))),

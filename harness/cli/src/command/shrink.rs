@@ -25,10 +25,10 @@ pub fn run(args: &Shrink) -> Result<ExitCode, Failure> {
     let _alone = super::alone(std::iter::once(&target), &live)?;
     proofhouse_live::preflight(&target.spec, &registry, &live)?;
     let runner = Runner::new(&registry, live);
-    let signature = &stored.finding.signature;
+    let (signature, late) = (&stored.finding.signature, stored.is_late());
     let stop = || interrupt.load(Ordering::Relaxed);
-    let small = replay::smallest(&runner, &plan, &target.spec, signature, args.budget, &stop);
-    let again = replay::replay(&runner, &small, &target.spec);
+    let small = replay::smallest(&runner, &plan, &target.spec, (signature, late), args.budget, &stop);
+    let again = replay::replay(&runner, &small, &target.spec, late);
     let unchanged = |why: &str| {
         let text = format!("{} does not reproduce now{why}: nothing was changed", stored.finding.id);
         Failure::new(ExitCode::Undecided, text)

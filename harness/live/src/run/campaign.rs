@@ -1,4 +1,5 @@
 //! Many trials: probes first, then everything side by side, what needs quiet alone, and at last every failure confirmed.
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,11 +23,13 @@ use super::gate::{self, Gate, Observed};
 use super::journal::{Journal, JournalEntry, JournalError};
 use super::pack::Pack;
 use super::resume::{self, Done};
+use super::slots::Slots;
 use super::trial::Runner;
 use super::turn::lanes;
 use crate::clock::Stopwatch;
 use crate::digest::sha256;
 use crate::error::RunError;
+use crate::lab::Aside;
 
 /// One trial to be run.
 #[derive(Clone)]
@@ -94,6 +97,9 @@ pub trait Reporter: Sync {
     /// Takes one piece of news.
     fn tell(&self, progress: Progress<'_>);
 }
+
+/// Trials under way for each that acts: the others wait for their targets to live on.
+const LINGERING: usize = 3;
 
 /// Many trials and where they leave what they saw.
 pub struct Campaign<'a> {
@@ -237,8 +243,16 @@ impl Campaign<'_> {
         let rest = jobs.iter().filter(|j| j.probe.is_none()).filter(open);
         let (quiet, crowd): (Vec<&Job>, Vec<&Job>) = rest.partition(|job| self.needs_quiet(job));
         let seen = |job: &Job| seen.get(&job.target.digest).unwrap_or(&none);
-        self.side_by_side(&lanes(crowd, |job| &job.target), self.settings.jobs, shared, |job| {
-            self.one(job, seen(job), shared);
+        // Who waits for its target to live on lets others act meanwhile. It takes no place again: those who have one may wait for its memory.
+        let slots = Slots::new(self.settings.jobs);
+        let lingers = self.settings.jobs > 1 && !self.runner.live.linger.is_zero();
+        let workers = if lingers { LINGERING } else { 1 } * self.settings.jobs;
+        self.side_by_side(&lanes(crowd, |job| &job.target), workers, shared, |job| {
+            let slot = RefCell::new(Some(slots.take()));
+            let aside = || drop(slot.take());
+            let aside: Option<Aside<'_>> = if lingers { Some(&aside) } else { None };
+            let outcome = |plan| self.runner.beside(plan, &job.target, aside);
+            self.play(job, shared, || self.attempt(job, seen(job), outcome));
         });
         self.part(None, jobs, &seen, shared);
         self.side_by_side(&lanes(quiet, |job| &job.target), 1, shared, |job| {

@@ -20,7 +20,7 @@ use self::waiting::Waiting;
 use super::campaign::{Campaign, CampaignError, Job, Progress, Shared};
 use super::folder::Folder;
 use super::journal::JournalEntry;
-use super::replay::{Replay, replay, smallest};
+use super::replay::{Replay, is_late, replay, smallest};
 use super::resume::{self, Suspicion};
 use super::slots::Slots;
 use super::turn::lanes;
@@ -35,7 +35,10 @@ impl Campaign<'_> {
     /// Confirms every failure that has no finding yet, side by side, and so are the replays of each: a process of our own is fresh in every
     /// replay. What shows in quiet only is replayed with nothing beside it; a target that runs already takes one trial at a time.
     pub(super) fn confirm_all(&self, jobs: &[Job], records: &[JournalEntry], shared: &Shared) {
-        let all = resume::suspicions(jobs, records, self.runner.registry);
+        let mut all = resume::suspicions(jobs, records, self.runner.registry);
+        for suspicion in &mut all {
+            suspicion.late = self.was_late(job_of(jobs, suspicion));
+        }
         if all.is_empty() {
             return;
         }
@@ -66,6 +69,13 @@ impl Campaign<'_> {
         if self.interrupted() {
             self.write_unconfirmed(jobs, shared);
         }
+    }
+
+    /// Whether the target of a failing trial got into trouble only while it lived on.
+    fn was_late(&self, job: &Job) -> bool {
+        let kept = Folder::trial(job.n, &job.scenario.id, job.seed);
+        let seen = ["transcript", "control"].map(|which| self.folder.transcript(&kept, which).ok().flatten());
+        seen.iter().flatten().any(is_late)
     }
 
     /// How often a failure is run again: in simulation twice say `exact`.
@@ -173,7 +183,8 @@ impl Campaign<'_> {
         let watch = Stopwatch::start();
         let late = || !in_process && watch.elapsed() > self.settings.shrink_live / of as u32;
         let stop = || self.interrupted() || late();
-        smallest(&self.runner, plan, &job.target, &suspicion.shown.signature, budget, &stop)
+        let wanted = (&suspicion.shown.signature, suspicion.late);
+        smallest(&self.runner, plan, &job.target, wanted, budget, &stop)
     }
 
     /// Questions that cutting down a live failure may cost: what fits in the time that the settings allow it. What must run alone is
@@ -182,7 +193,9 @@ impl Campaign<'_> {
         if self.is_quiet(&suspicion.shown.oracle) {
             return 0;
         }
-        let took = suspicion.wall_ms as f64 / 1000.0;
+        // A trial that lived on waited, and its replays do not, unless it failed only then.
+        let waited = if suspicion.late { 0.0 } else { self.runner.live.linger.as_secs_f64() };
+        let took = suspicion.wall_ms as f64 / 1000.0 - waited;
         let each = plan.duration_estimate().as_secs_f64().max(took).max(0.5);
         (self.settings.shrink_live.as_secs_f64() / each) as u32
     }
@@ -221,14 +234,14 @@ impl Campaign<'_> {
 
     /// The replays of one plan, side by side as far as there are places.
     fn replays(&self, job: &Job, plan: &Plan, failures: &[&Suspicion], slots: &Slots) -> Vec<Ran> {
-        let times = self.times(job) as usize;
+        let (times, late) = (self.times(job) as usize, failures.iter().any(|suspicion| suspicion.late));
         // One record is enough to show a failure, and each may be large.
         let shown: Vec<AtomicBool> = failures.iter().map(|_| AtomicBool::new(false)).collect();
         let one = || {
             let _slot = slots.take();
             let again = match self.interrupted() {
                 true => Err("interrupted".to_string()),
-                false => replay(&self.runner, plan, &job.target),
+                false => replay(&self.runner, plan, &job.target, late),
             };
             self.reporter.tell(Progress::Replayed);
             Ran::of(again, failures, &shown)

@@ -6,14 +6,17 @@ use proofhouse_core::document::Located;
 use proofhouse_core::finding::Signature;
 use proofhouse_core::judge::preconditions::own_doing;
 use proofhouse_core::plan::Plan;
+use proofhouse_core::recorder::LINGERED;
 use proofhouse_core::shrink::shrink;
 use proofhouse_core::target::TargetSpec;
+use proofhouse_core::transcript::{Event, Transcript};
 use proofhouse_core::trial::Outcome;
 use proofhouse_core::verdict::{Judgement, Verdict, Violation};
 
 use super::gate::{self, PROBE};
 use super::resume::{self, Shown};
 use super::trial::Runner;
+use crate::lab::Aside;
 
 /// What running a plan again came to.
 pub struct Replay {
@@ -54,12 +57,20 @@ pub fn was_judged(judgements: &[Judgement], oracle: &str) -> bool {
     own.peek().is_none() || own.any(|j| matches!(j.verdict, Verdict::Pass | Verdict::Fail))
 }
 
-/// Runs `plan` once more in a fresh target.
+/// Whether a trial failed only after its end, while its target lived on: so must whatever is to show it again.
+#[must_use]
+pub fn is_late(transcript: &Transcript) -> bool {
+    let mark = |event: &Event| matches!(event, Event::Gauge { name, .. } if name == LINGERED);
+    transcript.entries.iter().any(|entry| mark(&entry.event))
+}
+
+/// Runs `plan` once more in a fresh target. `late`: that lives on for a while afterwards.
 ///
 /// # Errors
 /// Why it did not take place: the target did not start, or we ourselves panicked (which has then been printed).
-pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec) -> Result<Replay, String> {
-    let outcome = catch_unwind(AssertUnwindSafe(|| runner.fresh(plan.clone(), target)));
+pub fn replay(runner: &Runner<'_>, plan: &Plan, target: &TargetSpec, late: bool) -> Result<Replay, String> {
+    let wait: Aside<'_> = &|| {};
+    let outcome = catch_unwind(AssertUnwindSafe(|| runner.fresh_aside(plan.clone(), target, late.then_some(wait))));
     let outcome = outcome.map_err(|_| "bug in Proofhouse: it panicked".to_string())?;
     let mut outcome = outcome.map_err(|error| error.to_string())?;
     if let Some(capability) = plan.id.strip_prefix(PROBE) {
@@ -75,7 +86,7 @@ pub fn smallest(
     runner: &Runner<'_>,
     plan: &Plan,
     target: &TargetSpec,
-    signature: &Signature,
+    (signature, late): (&Signature, bool),
     budget: u32,
     stop: &dyn Fn() -> bool,
 ) -> Plan {
@@ -88,7 +99,7 @@ pub fn smallest(
         }
         let cut = Plan::read(&plan.id, &plan.case, plan.seed, tree.clone(), target, runner.registry);
         let Ok(cut) = cut else { return false };
-        let shown = replay(runner, &cut, target).is_ok_and(|again| again.violation(signature).is_some());
+        let shown = replay(runner, &cut, target, late).is_ok_and(|again| again.violation(signature).is_some());
         if shown {
             best.replace(cut);
         }

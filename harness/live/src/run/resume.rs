@@ -84,6 +84,8 @@ pub struct Suspicion {
     pub shown: Shown,
     /// How long that trial took, milliseconds.
     pub wall_ms: u64,
+    /// It showed only after the trial, while its target lived on.
+    pub late: bool,
 }
 
 /// One violation of a trial, as findings are told apart.
@@ -155,7 +157,7 @@ pub fn suspicions(jobs: &[Job], records: &[JournalEntry], registry: &Registry) -
         let Some(job) = jobs.iter().find(|job| job.n == n) else { continue };
         for shown in shown(job.scenario.about.kind, &judgements, registry) {
             if known.insert((row.target.clone(), shown.signature.clone())) {
-                all.push(Suspicion { trial: n, shown, wall_ms: row.wall_ms });
+                all.push(Suspicion { trial: n, shown, wall_ms: row.wall_ms, late: false });
             }
         }
     }

@@ -22,6 +22,7 @@ use super::gate;
 use super::idle::{Idle, Parting, Waiting};
 use super::turn::{Turn, Turns};
 use crate::guard;
+use crate::lab::Aside;
 use crate::process::observed::lock;
 use crate::{Lab, LiveOptions, RunError};
 
@@ -61,11 +62,24 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// When the target cannot be built, started or reached: says nothing about the target's behaviour.
     pub fn outcome(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
-        let Some(Idle { mut lab, last }) = self.waiting.take(&target.digest) else { return self.first(plan, target) };
+        self.beside(plan, target, None)
+    }
+
+    /// As [`Runner::outcome`], beside other trials: a fresh process lives on for a while, `aside`, and is looked at once more.
+    pub(super) fn beside(
+        &self,
+        plan: Plan,
+        target: &TargetSpec,
+        aside: Option<Aside<'_>>,
+    ) -> Result<Outcome, RunError> {
+        let aside = aside.filter(|_| may_be_two(target));
+        let Some(Idle { mut lab, last }) = self.waiting.take(&target.digest) else {
+            return self.first(plan, target, aside);
+        };
         let before = lab.rounds();
         let Ok(played) = self.in_lab(plan.clone(), target, &mut lab) else {
             self.waiting.part(&target.digest, Idle { lab, last }); // such a plan needs a target of its own
-            return self.first(plan, target);
+            return self.first(plan, target, aside);
         };
         let outcome = self.kept_or_ended(target, lab, played);
         if passed(&outcome) {
@@ -102,15 +116,25 @@ impl<'a> Runner<'a> {
     /// # Errors
     /// As [`Runner::outcome`].
     pub fn fresh(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
+        self.fresh_aside(plan, target, None)
+    }
+
+    /// As [`Runner::fresh`]; a process lives on for a while, `aside`.
+    pub(super) fn fresh_aside(
+        &self,
+        plan: Plan,
+        target: &TargetSpec,
+        aside: Option<Aside<'_>>,
+    ) -> Result<Outcome, RunError> {
         if matches!(target.kind, TargetKind::Remote) {
             return self.in_turn(plan, target);
         }
-        let (mut transcript, held) = self.arm(&plan, target, "main")?;
+        let (mut transcript, held) = self.arm(&plan, target, "main", aside)?;
         self.compare_end(&plan, target, &mut transcript);
         let mut held = vec![held];
         let control = match plan.control_arm() {
             Some(arm) => {
-                let (mut control, its) = self.arm(&arm, target, "control")?;
+                let (mut control, its) = self.arm(&arm, target, "control", aside)?;
                 self.compare_end(&plan, target, &mut control);
                 held.push(its);
                 Some(control)
@@ -121,9 +145,9 @@ impl<'a> Runner<'a> {
     }
 
     /// A fresh target, which waits for another round where it may play several.
-    fn first(&self, plan: Plan, target: &TargetSpec) -> Result<Outcome, RunError> {
+    fn first(&self, plan: Plan, target: &TargetSpec, aside: Option<Aside<'_>>) -> Result<Outcome, RunError> {
         if rounds_max(target) == 1 {
-            return self.fresh(plan, target);
+            return self.fresh_aside(plan, target, aside);
         }
         let mut lab = Lab::open(target, &plan, self.registry, &self.live)?;
         let played = self.in_lab(plan, target, &mut lab)?;
@@ -211,14 +235,20 @@ impl<'a> Runner<'a> {
         outcome
     }
 
-    fn arm(&self, plan: &Plan, target: &TargetSpec, arm: &str) -> Result<(Transcript, Lease), RunError> {
+    fn arm(
+        &self,
+        plan: &Plan,
+        target: &TargetSpec,
+        arm: &str,
+        aside: Option<Aside<'_>>,
+    ) -> Result<(Transcript, Lease), RunError> {
         match &target.kind {
             TargetKind::InProcess { build, flaws } => {
                 let actor = self.build(plan, target, build, flaws)?;
                 Ok((sim::run(plan, self.registry, actor, header(plan, "sim", arm)), Lease::default()))
             }
             TargetKind::Process(_) | TargetKind::Remote => {
-                crate::lab::run_held(plan, self.registry, target, header(plan, "live", arm), &self.live)
+                crate::lab::run_held(plan, self.registry, target, header(plan, "live", arm), &self.live, aside)
             }
         }
     }
@@ -242,7 +272,7 @@ impl<'a> Runner<'a> {
 
     /// `None` where it could not be tried, or the target ended by itself.
     fn ends_in_order(&self, plan: &Plan, target: &TargetSpec) -> Option<bool> {
-        let (untouched, _) = self.arm(&plan.untouched(), target, "untouched").ok()?;
+        let (untouched, _) = self.arm(&plan.untouched(), target, "untouched", None).ok()?;
         let asked = |entry: &Entry| entry.event == Event::Life(Life::Stopped);
         untouched.entries.iter().any(asked).then(|| !broke_as_it_ended(&untouched))
     }
@@ -278,6 +308,11 @@ fn rounds_max(target: &TargetSpec) -> u32 {
         TargetKind::Process(spec) => spec.rounds,
         TargetKind::Remote | TargetKind::InProcess { .. } => 1,
     }
+}
+
+/// Whether one of it may live on beside another: one that always has the same port is alone.
+fn may_be_two(target: &TargetSpec) -> bool {
+    target.endpoints.iter().all(|endpoint| endpoint.client || endpoint.address.contains("{port"))
 }
 
 fn passed(outcome: &Outcome) -> bool {

@@ -324,6 +324,7 @@ pub fn options() -> LiveOptions {
         supervisor: vec![],
         i_own: vec![],
         interrupt: Arc::new(AtomicBool::new(false)),
+        linger: Duration::ZERO,
         host: Arc::default(),
     }
 }

@@ -106,6 +106,7 @@ fn live(law: &Law, fleets: Vec<FleetPlan>, at: SocketAddr) -> Transcript {
         supervisor: vec![],
         i_own: vec![],
         interrupt: Arc::new(AtomicBool::new(false)),
+        linger: Duration::ZERO,
         host: Arc::default(),
     };
     run_live(&plan, &registry(), &target, header(), &options).expect("a trial that can take place")
