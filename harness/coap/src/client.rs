@@ -71,6 +71,9 @@ pub struct Client {
     pub floor: u16,
     rng: Rng,
     mid: u16,
+    params: Params,
+    /// When a request, or a copy of one, was said last.
+    spoke: Time,
     exchanges: Vec<Exchange>,
     heard: Recent,
     due: VecDeque<Vec<u8>>,
@@ -128,6 +131,8 @@ impl Client {
             floor: 0,
             rng,
             mid,
+            params: PARAMS,
+            spoke: Time::ZERO,
             exchanges: Vec::new(),
             heard: Recent::new(HEARD_MAX.0, HEARD_MAX.1),
             due: VecDeque::new(),
@@ -135,6 +140,17 @@ impl Client {
             last_con: None,
             chosen: VecDeque::new(),
         }
+    }
+
+    /// How long it waits before it repeats a request that it says from now on, at least; the standard's 2 s where nobody sets it.
+    pub fn repeat_after(&mut self, ack_timeout: Duration) {
+        self.params = Params { ack_timeout, ..PARAMS };
+    }
+
+    /// When a request, or a copy of one, was said last.
+    #[must_use]
+    pub fn spoke(&self) -> Time {
+        self.spoke
     }
 
     /// The message id of the last CON of the peer.
@@ -219,8 +235,9 @@ impl Client {
 
     fn say(&mut self, now: Time, exchange: &mut Exchange, out: &mut Vec<u8>) -> Built<()> {
         let Exchange { out: outgoing, request, .. } = exchange;
-        outgoing.send(now, &PARAMS, self.rng.next(), |datagram| frames::build(request, datagram))?;
+        outgoing.send(now, &self.params, self.rng.next(), |datagram| frames::build(request, datagram))?;
         out.extend_from_slice(outgoing.wire());
+        self.spoke = now;
         Ok(())
     }
 
@@ -287,15 +304,18 @@ impl Client {
 
     /// Repeats the first request whose pause is over; those that were repeated often enough are given up.
     fn say_again(&mut self, now: Time, out: &mut Vec<u8>) {
-        let mut said = false;
+        let (mut said, params) = (false, self.params);
         self.exchanges.retain_mut(|exchange| {
-            let tick = if said { Tick::Wait } else { exchange.out.tick(now, &PARAMS) };
+            let tick = if said { Tick::Wait } else { exchange.out.tick(now, &params) };
             if tick == Tick::Resend {
                 out.extend_from_slice(exchange.out.wire());
                 said = true;
             }
             tick != Tick::GaveUp
         });
+        if said {
+            self.spoke = now;
+        }
     }
 
     fn take(&mut self, now: Time, message: &Message<'_>, told: Told, packets: &mut Vec<Told>, reply: &mut Vec<u8>) {

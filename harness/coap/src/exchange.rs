@@ -5,6 +5,7 @@
 //! hundred thousand devices fit in one process. Time is an argument, and so is every draw: nothing here has a clock or a generator.
 
 mod ids;
+mod measured;
 mod outgoing;
 mod params;
 mod recent;
@@ -12,6 +13,7 @@ mod recent;
 mod tests;
 
 pub use ids::Ids;
+pub use measured::Measured;
 pub use outgoing::{Confirmed, Outgoing, Tick};
 pub use params::Params;
 pub use recent::{Recent, Seen};

@@ -21,6 +21,7 @@ pub(crate) mod no_unhandled_exception;
 mod pace;
 mod parting;
 pub mod record;
+mod road;
 pub mod rule;
 pub mod sockets;
 mod state_kept;

@@ -168,6 +168,19 @@ fn a_lost_datagram_is_repeated_and_no_answer_within_5_s_is_missed() {
     assert_eq!(stage.stage.witnessed(), [WitnessState::Missed { waited: 5_000_000_000, late: 0 }]);
 }
 
+#[test]
+fn a_witness_that_was_answered_quickly_asks_five_times_within_its_patience() {
+    let mut stage = stage("witness", &[], yes);
+    stage.serve = mute;
+    // One question was answered; the next begins 200 ms after it.
+    let stage = stage.pass(200 + 4_999);
+    assert_eq!(
+        (stage.stage.witnessed().len(), stage.said.len()),
+        (1, 1 + 5),
+        "at 0 s, 0.3 s, 0.9 s, 2.1 s and 4.5 s at the latest"
+    );
+}
+
 fn newcomers(stage: &Stage) -> Vec<WitnessState> {
     stage.stage.witnessed().into_iter().filter(|state| state.is_of_newcomer()).collect()
 }

@@ -22,6 +22,7 @@ use proofhouse_core::time::{Duration, Time};
 use super::socket::{Socket, answer, get};
 use super::{WELL_KNOWN, key};
 use crate::client::Manners;
+use crate::exchange::Measured;
 
 /// Keys of the behaviour.
 pub(super) const KEYS: &[Key] = &[key("path", Kind::Text, "what it asks for (default \"/.well-known/core\")")];
@@ -44,6 +45,8 @@ struct Getter {
     socket: Socket,
     path: String,
     token: String,
+    /// What it knows of the way there and back: on a road that loses datagrams it is to be heard well within its patience.
+    road: Measured,
     opened: u32,
     failures: u32,
     /// Where it has no socket: when it opens the next one.
@@ -76,6 +79,7 @@ pub(super) fn crowd(fleet: &FleetPlan, plan: &Plan, _: Option<&Protocol>) -> Box
             socket: Socket::new(&shared, plan.seed, identity, 0, TICK),
             path: fleet.keys.text("path").unwrap_or(WELL_KNOWN).to_string(),
             token: String::new(),
+            road: Measured::default(),
             opened: 0,
             failures: 0,
             retry: Time::ZERO,
@@ -120,6 +124,7 @@ impl Service for Getter {
     fn ask(&mut self, now: Time, out: &mut Outbox) -> bool {
         self.again = None;
         self.socket.client.forget();
+        self.socket.client.repeat_after(self.road.ack_timeout());
         self.token = self.socket.ask(now, get(&self.path), manners(), out);
         true
     }
@@ -141,6 +146,7 @@ impl Service for Getter {
         self.dismiss(now, out);
         let Guests { fleet, seed, identity, next } = &mut self.guests;
         let mut socket = Socket::new(fleet, *seed, *identity, *next, GUEST);
+        socket.client.repeat_after(self.road.ack_timeout());
         socket.open(*next, out);
         *next += 1;
         self.guest = Some((socket, String::new()));
@@ -185,6 +191,7 @@ impl Getter {
     fn hear(&mut self, now: Time, datagram: &[u8], out: &mut Outbox) -> Heard {
         let packets = self.socket.hear(now, datagram, out);
         let Some(answer) = answer(&packets, &self.token) else { return Heard::Nothing };
+        self.road.answered(now.since(self.socket.client.spoke()));
         if answer.fields.text("code").is_some_and(|code| code.starts_with('5')) {
             let asked = answer.fields.int("max_age").and_then(|seconds| u64::try_from(seconds).ok());
             let pause = asked.map_or(AGAIN_MIN, Duration::from_secs).clamp(AGAIN_MIN, AGAIN_MAX);

@@ -10,7 +10,7 @@ use crate::transcript::WitnessState;
 
 /// From the beginning of one round trip to that of the next.
 const EVERY: Duration = Duration::from_millis(200);
-/// A round trip takes longer than this only on a target that hangs; a datagram that was lost is repeated after 2 s to 3 s. The last
+/// A round trip takes longer than this only on a target that hangs; a datagram that was lost is repeated several times within it. The last
 /// word has the same time from the moment at which it begins, joining the target again included.
 const DEADLINE: Duration = Duration::from_secs(5);
 /// From the end of the attack to the last word: what the attack has done to a target may show only once it has answered, closed and

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use super::newcomer::{self, Fate};
 use super::record::{Connection, Crossing, Moment, Record};
+use super::road;
 use super::rule::{Needs, Oracle};
 use super::thrown_out::{self, Loss};
 use crate::connection::Close;
@@ -142,8 +143,11 @@ fn why_not(
     }
     let late = record.lateness.between(witness, silence.from, silence.until.at).max(Duration::from_nanos(silence.late));
     let had = silence.until.at.since(silence.from).saturating_sub(late);
-    (had < deadline - deadline / LATE_SHARE)
-        .then(|| format!("a round trip was missed while we, or the machine, were {} ms late", late.as_millis()))
+    if had < deadline - deadline / LATE_SHARE {
+        return Some(format!("a round trip was missed while we, or the machine, were {} ms late", late.as_millis()));
+    }
+    let lost = road::excuse(record, witness, (silence.from, silence.until), deadline)?;
+    Some(format!("a round trip was missed, and {lost}"))
 }
 
 /// Every silence as long as the deadline, in order.

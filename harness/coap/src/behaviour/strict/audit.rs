@@ -10,6 +10,8 @@ use proofhouse_core::time::{Duration, Time};
 /// EXCHANGE_LIFETIME and NON_LIFETIME \[RFC 7252 §4.8.2\].
 const LIFETIME: [Duration; 2] = [Duration::from_secs(247), Duration::from_secs(145)];
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Less is for those who measure round trips, once they have had one \[RFC 7252 §4.8.1\].
+const MEASURED_MIN: Duration = Duration::from_millis(200);
 /// The first timeout is drawn up to half again as long, and doubled four times.
 const TIMEOUT_MAX: Duration = Duration::from_secs(3);
 const REPEATED_MAX: usize = 4;
@@ -110,6 +112,9 @@ pub(super) struct Audit {
     last: Option<u16>,
     /// It remembers no more than that one.
     forgetful: bool,
+    /// It measures round trips, and has had one.
+    measures: bool,
+    measured: bool,
     /// How far a body has gone up, by its size of block.
     up: Option<(u32, u32)>,
     pub(super) log: Vec<String>,
@@ -119,8 +124,8 @@ pub(super) struct Audit {
 }
 
 impl Audit {
-    pub(super) fn new(forgetful: bool) -> Audit {
-        Audit { forgetful, ..Audit::default() }
+    pub(super) fn new(forgetful: bool, measures: bool) -> Audit {
+        Audit { forgetful, measures, ..Audit::default() }
     }
 
     /// A datagram of the client.
@@ -144,7 +149,7 @@ impl Audit {
         {
             self.repeated += 1;
             let over = sent.times == REPEATED_MAX;
-            sent.again(now, said.kind)?;
+            sent.again(now, said.kind, if self.measured { MEASURED_MIN } else { ACK_TIMEOUT })?;
             self.waiting.retain(|mid| !over || *mid != said.mid);
             return Ok(());
         }
@@ -205,6 +210,7 @@ impl Audit {
             && (heard.kind != 2 || mid == heard.mid)
         {
             self.open.remove(&heard.token);
+            self.measured = self.measures;
             self.settle(mid);
         }
     }
@@ -233,12 +239,12 @@ impl Audit {
 }
 
 impl Sent {
-    fn again(&mut self, now: Time, kind: u8) -> Kept {
+    fn again(&mut self, now: Time, kind: u8, ack_timeout: Duration) -> Kept {
         let gap = now.since(self.last);
         need(kind == 0, "a NON is not repeated by a client")?;
         need(!self.settled, "repeated although it was acknowledged, reset or answered")?;
         need(self.times <= REPEATED_MAX, "repeated more often than MAX_RETRANSMIT")?;
-        need(gap >= ACK_TIMEOUT && (self.gap > Duration::ZERO || gap <= TIMEOUT_MAX), "the first pause is 2 s to 3 s")?;
+        need(gap >= ack_timeout && (self.gap > Duration::ZERO || gap <= TIMEOUT_MAX), "the first pause is 2 s to 3 s")?;
         need(gap >= 2 * self.gap, "a pause that is not twice the one before")?;
         (self.last, self.gap, self.times) = (now, gap, self.times + 1);
         Ok(())

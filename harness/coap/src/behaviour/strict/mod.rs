@@ -47,6 +47,7 @@ struct World {
     /// Each new question is the end of the one before.
     gives_up: bool,
     forgetful: bool,
+    measures: bool,
 }
 
 impl World {
@@ -69,7 +70,7 @@ impl World {
         self.out.restore(acts, bytes);
         self.audits.values().try_for_each(Audit::settled)?;
         opened.into_iter().try_for_each(|conn| {
-            self.audits.insert(conn, Audit::new(self.forgetful));
+            self.audits.insert(conn, Audit::new(self.forgetful, self.measures));
             self.tell(Input::Opened(conn))
         })
     }
@@ -232,6 +233,7 @@ fn play(
         log: vec![],
         gives_up: matches!(behaviour, "witness" | "observer"),
         forgetful: behaviour == "telemetry",
+        measures: behaviour == "witness",
     };
     let played = world.tell(Input::Start).and_then(|()| (0..steps).try_for_each(|_| world.step()));
     let mut tested = Tested::default();

@@ -319,3 +319,40 @@ fn a_server_elsewhere_is_gone_only_where_the_witness_is_refused_and_none_is_serv
     assert_says(&refused("witness", true), Verdict::Fail, "5000 ms");
     assert_says(&refused("foe", false), Verdict::Fail, "5000 ms");
 }
+
+/// The witness misses a question after one that was answered when it was repeated. Meanwhile others are served, or nobody is.
+fn lossy(others: bool, until: u64, served_again: bool) -> Judgement {
+    let mut film = begun("");
+    film.at(1_100).sent(90, "ask", &[]).at(1_200).sent(2, "hello", &[]).got(2, "welcome", &[]);
+    film.at(1_400).sent(90, "ask", &[]).got(90, "yes", &[]);
+    film.witness(WitnessState::Served { rtt: 300_000_000, late: 0 });
+    if others {
+        film.at(3_000).sent(2, "hello", &[]).at(3_001).got(2, "welcome", &[]);
+    }
+    let waited = (until - 2_000) * 1_000_000;
+    film.at(until).witness(WitnessState::Missed { waited, late: 0 });
+    if served_again {
+        film.at(until + 10).served();
+    }
+    film.judge(&no_hang::ORACLE)
+}
+
+#[test]
+fn a_question_that_was_lost_on_a_road_that_loses_is_no_hang() {
+    assert_says(&lossy(true, 7_000, true), Verdict::Inconclusive, "datagrams are lost on the road");
+}
+
+#[test]
+fn whoever_serves_nobody_or_never_again_or_for_too_long_hangs_on_a_lossy_road_too() {
+    for (others, until, again) in [(false, 7_000, true), (true, 7_000, false), (true, 12_100, true)] {
+        assert_says(&lossy(others, until, again), Verdict::Fail, "no answer to the witness");
+    }
+}
+
+#[test]
+fn where_the_road_has_lost_nothing_else_a_silence_is_no_loss() {
+    let mut film = begun("");
+    film.at(3_000).sent(2, "hello", &[]).at(3_001).got(2, "welcome", &[]);
+    film.at(7_000).witness(WitnessState::Missed { waited: 5_000_000_000, late: 0 }).at(7_010).served();
+    assert_says(&film.judge(&no_hang::ORACLE), Verdict::Fail, "5000 ms");
+}
