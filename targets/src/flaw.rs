@@ -214,6 +214,7 @@ flaws! {
     LinksUnopened = "links-unopened", "RFC 7252 §7.2-1", "The links of the list have no opening brackets.";
     SecondObserverForgotten = "second-observer-forgotten", "RFC 7641 §4.1-1", "Only one of those who observe the store is told of a change.";
     NoticeIsOld = "notice-is-old", "RFC 7641 §4.5-3", "Observers of the store are told what was there before the change.";
+    NoticeIsGarbled = "notice-is-garbled", "RFC 7641 §4.2", "Every other notification of the store tells what nobody ever put there.";
     NoticeWithoutNumber = "notice-without-number", "RFC 7641 §4.2-6", "Notifications have no Observe option.";
     NoticeNumberFalls = "notice-number-falls", "RFC 7641 §4.4-3", "The sequence numbers of notifications fall.";
     NoticeFormatChanges = "notice-format-changes", "RFC 7641 §4.2-4", "Notifications have another Content-Format than the first response.";

@@ -168,6 +168,7 @@ const SHOWN_IN_COAP: &[(&str, &str)] = &[
     ("links-unopened", "links-are-links"),
     ("second-observer-forgotten", "every-observer-is-told"),
     ("notice-is-old", "latest-state-is-told"),
+    ("notice-is-garbled", "notification-is-a-state"),
     ("notice-without-number", "notification-has-number"),
     ("notice-number-falls", "notifications-rise"),
     ("notice-format-changes", "one-format"),

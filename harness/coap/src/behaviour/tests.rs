@@ -173,7 +173,7 @@ fn a_witness_that_was_answered_quickly_asks_five_times_within_its_patience() {
     let mut stage = stage("witness", &[], yes);
     stage.serve = mute;
     // One question was answered; the next begins 200 ms after it.
-    let stage = stage.pass(200 + 4_999);
+    let stage = stage.pass(200 + 4_900);
     assert_eq!(
         (stage.stage.witnessed().len(), stage.said.len()),
         (1, 1 + 5),

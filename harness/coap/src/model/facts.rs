@@ -12,6 +12,7 @@ use proofhouse_core::transcript::Packet;
 use proofhouse_core::value::Value;
 use proofhouse_core::witness::is_witness;
 
+use super::paths::{Path, paths};
 use crate::names::BlockWords;
 use crate::protocol::is_challenge;
 
@@ -25,16 +26,44 @@ pub(super) const EXCHANGE_LIFETIME: Duration = Duration::from_secs(247);
 /// How long something may be on its way, or being built, when ours has left that stops it.
 const ON_ITS_WAY: Duration = Duration::from_secs(1);
 
-/// A datagram of an association.
+/// A datagram of an association. What every rule asks of every datagram is read from its fields once.
 #[derive(Clone, Copy)]
 pub(super) struct Seen<'a> {
     pub moment: Moment,
     /// By us; otherwise by the target.
     pub sent: bool,
     pub packet: &'a Packet,
+    mid: i64,
+    message: &'a str,
+    token: &'a str,
+    code: &'a str,
+    legal: bool,
 }
 
 impl<'a> Seen<'a> {
+    fn new(moment: Moment, sent: bool, packet: &'a Packet) -> Seen<'a> {
+        let mut seen = Seen {
+            moment,
+            sent,
+            packet,
+            mid: -1,
+            message: "",
+            token: "",
+            code: "",
+            legal: packet.malformed.is_empty(),
+        };
+        for (name, value) in packet.fields.iter() {
+            match name {
+                Packet::MESSAGE => seen.message = value.as_text().unwrap_or(""),
+                "mid" => seen.mid = value.as_int().unwrap_or(-1),
+                "token" => seen.token = value.as_text().unwrap_or(""),
+                "code" => seen.code = value.as_text().unwrap_or(""),
+                "options" | "version" | "option_cut" | "raw" => seen.legal = false,
+                _ => {}
+            }
+        }
+        seen
+    }
     pub fn id(&self) -> EntryId {
         self.moment.id
     }
@@ -42,7 +71,7 @@ impl<'a> Seen<'a> {
         self.packet.kind == role
     }
     pub fn message(&self) -> &'a str {
-        self.packet.fields.text(Packet::MESSAGE).unwrap_or("")
+        self.message
     }
     pub fn int(&self, field: &str) -> Option<i64> {
         self.packet.fields.int(field)
@@ -54,24 +83,20 @@ impl<'a> Seen<'a> {
         self.packet.fields.find(field).is_some()
     }
     pub fn mid(&self) -> i64 {
-        self.int("mid").unwrap_or(-1)
+        self.mid
     }
     pub fn token(&self) -> &'a str {
-        self.text("token").unwrap_or("")
+        self.token
     }
     pub fn code(&self) -> &'a str {
-        self.text("code").unwrap_or("")
+        self.code
     }
     pub fn payload(&self) -> &'a [u8] {
         self.packet.fields.find("payload").and_then(Value::as_bytes).unwrap_or(&[])
     }
     /// Legal as a message, and nothing in it that a server is to refuse.
     pub fn is_legal(&self) -> bool {
-        self.packet.malformed.is_empty()
-            && !self.has("options")
-            && !self.has("version")
-            && !self.has("option_cut")
-            && !self.has("raw")
+        self.legal
     }
     /// Every ETag that it names.
     pub fn etags(&self) -> &'a [Value] {
@@ -210,6 +235,16 @@ impl<'a> Assoc<'a> {
         let (request, seen) = (&self.packets[exchange.request], &self.packets[at]);
         exchange.is_only || (seen.message() == "ack" && seen.mid() == request.mid())
     }
+    /// Whether a CON that was sent again was answered fewer times than it was sent: a server answers each copy, or one of the two was lost.
+    fn loses(&self) -> bool {
+        let answers = |seen: &&Seen<'_>| ["ack", "rst"].contains(&seen.message());
+        self.clean
+            && self.exchanges.iter().filter(|exchange| !exchange.copies.is_empty()).any(|exchange| {
+                let request = &self.packets[exchange.request];
+                let heard = self.heard_with(request.mid()).filter(answers).count();
+                request.message() == "con" && (1..=exchange.copies.len()).contains(&heard)
+            })
+    }
     pub fn heard(&self) -> impl Iterator<Item = (usize, &Seen<'a>)> {
         self.packets.iter().enumerate().filter(|(_, seen)| !seen.sent)
     }
@@ -233,12 +268,16 @@ impl<'a> Assoc<'a> {
 pub(super) struct Facts<'a> {
     pub record: &'a Record<'a>,
     pub assocs: Vec<Assoc<'a>>,
+    /// What was said about each resource.
+    pub paths: BTreeMap<&'a str, Path<'a>>,
     /// Paths at which somebody asked for something that may remove what is there.
     removed: BTreeSet<&'a str>,
     /// Paths at which nothing was found at some time.
     vanished: BTreeSet<&'a str>,
     /// Nobody else observes anything, or waits for an answer.
     pub alone: bool,
+    /// The road between us loses datagrams: of those that were sent again and answered, one copy was not.
+    loses: bool,
     until: Moment,
 }
 
@@ -250,9 +289,8 @@ impl<'a> Facts<'a> {
         for (number, connection) in &record.connections {
             let Some(fleet) = speaks(connection.fleet) else { continue };
             let crossings = record.packets_of(*number).filter(|crossing| crossing.moment.id < until.id);
-            let packets: Vec<Seen<'_>> = crossings
-                .map(|crossing| Seen { moment: crossing.moment, sent: crossing.sent, packet: crossing.packet })
-                .collect();
+            let packets: Vec<Seen<'_>> =
+                crossings.map(|crossing| Seen::new(crossing.moment, crossing.sent, crossing.packet)).collect();
             let clean = plan.network == Network::CLEAN && fleet.network == Network::CLEAN;
             let who = (connection.fleet, connection.member);
             assocs.push(Assoc::new(who, packets, connection.closed.map(|(moment, ..)| moment), clean));
@@ -266,7 +304,9 @@ impl<'a> Facts<'a> {
         });
         let nothing = answers.filter(|(_, told)| told.code() == "4.04");
         let vanished = nothing.filter_map(|(asked, _)| asked.text("path")).collect();
-        Facts { record, assocs, removed, vanished, alone: !record.is_used(), until }
+        let (loses, alone) = (assocs.iter().any(Assoc::loses), !record.is_used());
+        let paths = paths(&assocs, alone);
+        Facts { record, assocs, paths, removed, vanished, alone, loses, until }
     }
 
     /// Every response that came over a link of ours that damages nothing.
@@ -317,17 +357,19 @@ impl<'a> Facts<'a> {
     }
 
     /// Whether nothing can come any more by `by` that was on its way, or being built, when something of ours left at `since`: the target
-    /// may have waited for a processor meanwhile.
+    /// may have waited for a processor meanwhile, and what left us may be lost on a road that loses.
     pub fn settled(&self, assoc: &Assoc<'_>, since: Time, by: Time) -> bool {
-        by.since(since) > ON_ITS_WAY + self.record.lateness.between(assoc.who.0, since, by)
+        !self.loses && by.since(since) > ON_ITS_WAY + self.record.lateness.between(assoc.who.0, since, by)
     }
 
-    /// Whether we listened on an association for our whole patience after `since`, while we and the target were awake.
+    /// Whether we listened on an association for our whole patience after `since`, while we and the target were awake. On a road that loses
+    /// datagrams no silence shows anything.
     pub fn had_patience(&self, assoc: &Assoc<'_>, since: Time, patience: Duration) -> bool {
         let last = self.until.at.min(self.record.end);
         let end = assoc.closed.map_or(last, |moment| moment.at.min(last));
         let slack = self.record.lateness.between(assoc.who.0, since, end);
         assoc.clean
+            && !self.loses
             && end.since(since) >= patience + slack
             && self.record.lateness.stopped_between(since, end).is_none()
     }

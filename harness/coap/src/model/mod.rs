@@ -1,9 +1,11 @@
 //! CoAP as one judge: reads any transcript and says, of every message that the target sent or owed as a server, whether RFC 7252, 7641 and
 //! 7959 allow it.
 //!
-//! `facts` gathers what *we* know: each association of ours with the target, the requests that left on it and what came back. The rules are
+//! `facts` gathers what *we* know, once for all rules: each association of ours with the target, the requests that left on it and what came
+//! back; `paths` the same by resource. The rules are
 //! rows (`rules`); each counts how often it was armed. A datagram of ours that is not legal arms nothing, and excuses whatever may be its answer.
 mod facts;
+mod paths;
 mod rules;
 #[cfg(test)]
 mod tests;

@@ -142,6 +142,21 @@ fn a_con_is_acknowledged_when_it_was_sent_again_since_one_may_be_lost() {
 }
 
 #[test]
+fn on_a_road_that_loses_datagrams_no_silence_shows_anything() {
+    // Another request was sent twice: both were answered, or one of the two was lost.
+    check("con-is-acknowledged", |film, wrong| {
+        ask(film, 7, "0d", "get", &[]);
+        ask(film, 7, "0d", "get", &[]);
+        for _ in 0..1 + u8::from(wrong) {
+            say(film, "ack", 7, "0d", "2.05", &[]);
+        }
+        ask(film, 1, "aa", "get", &[]).at(2_000);
+        ask(film, 1, "aa", "get", &[]);
+        film.at(6_100).close(0, By::Us);
+    });
+}
+
+#[test]
 fn a_ping_is_reset_and_one_may_be_lost() {
     check("ping-is-reset", |film, wrong| {
         empty(film, true, "ping", 1);

@@ -108,6 +108,9 @@ impl CoapServer {
         {
             bent.body = Cow::Owned(before.to_vec());
         }
+        if has(Flaw::NoticeIsGarbled) && of == Resource::Store && self.sequence.current() % 2 == 1 {
+            bent.body = Cow::Borrowed(b"garbage");
+        }
         bent
     }
 

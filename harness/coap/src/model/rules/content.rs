@@ -10,7 +10,7 @@ use crate::codec::rules::OPTION_UNKNOWN;
 use crate::protocol::busy;
 
 /// Code of a response to a block that more are to follow.
-pub(super) const CONTINUE: &str = "2.31";
+pub(super) use crate::model::paths::CONTINUE;
 
 pub(super) const RULES: &[Row] = &[
     Row {

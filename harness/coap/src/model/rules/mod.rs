@@ -2,6 +2,7 @@
 use proofhouse_core::model::{Breach, Rule, Tally};
 
 use super::facts::{Assoc, EXCHANGE_LIFETIME, Exchange, Facts, PATIENCE, Seen};
+use super::paths::{Act, Last, Path, Shown};
 
 mod blocks;
 mod content;

@@ -1,5 +1,5 @@
 //! Notifications: their form, how many are on their way, and that the latest comes (RFC 7641 §4.2 to §4.5).
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::vec::Vec;
 
@@ -8,8 +8,7 @@ use proofhouse_core::time::Duration;
 
 use super::messages::is_notification;
 use super::observing::{CHANGE, observations, told};
-use super::stored::left;
-use super::{Breach, Facts, Row, Seen, Tally};
+use super::{Breach, Facts, Last, Path, Row, Seen, Tally};
 use crate::protocol::busy;
 
 /// After how long a notification on its way may have been replaced: the least ACK_TIMEOUT, less what two clocks and a late reading of ours
@@ -58,6 +57,12 @@ pub(super) const RULES: &[Row] = &[
         clauses: &["RFC 7641 §4.2-3"],
         doc: "an observer of what was deleted is told so",
         judge: deleted_is_told,
+    },
+    Row {
+        id: "notification-is-a-state",
+        clauses: &["RFC 7641 §4.2"],
+        doc: "what an observer is told was there at some time",
+        judge: notification_is_a_state,
     },
     Row {
         id: "notification-block-within-size",
@@ -178,7 +183,8 @@ fn deleted_is_told(facts: &Facts<'_>, tally: &mut Tally) {
 
 /// What each observer was told last, where the resource was deleted since it registered, or was not.
 fn left_with(facts: &Facts<'_>, tally: &mut Tally, deleted: bool, what: &str) {
-    let left = left(facts);
+    let left: BTreeMap<&str, Last<'_, '_>> =
+        facts.paths.iter().filter_map(|(name, path)| Some((*name, path.left()?))).collect();
     let plain = |asked: &Seen<'_>| !asked.has("query") && !asked.has("block2");
     for (assoc, exchange, asked) in observations(facts).filter(|(_, _, asked)| plain(asked)) {
         let Some(state) = asked.text("path").and_then(|path| left.get(path)) else { continue };
@@ -203,6 +209,31 @@ fn left_with(facts: &Facts<'_>, tally: &mut Tally, deleted: bool, what: &str) {
         let knows = state.is_told_by(last) || (deleted && all.iter().any(|seen| !seen.succeeds()));
         let breach = (!knows).then(|| Breach::missed("notification", what, &[state.write.id(), last.id()]));
         tally.must(last.id(), breach);
+    }
+}
+
+/// A resource that keeps what is put there, had something before a notification and has the same after it: what was told in between, and that
+/// nobody ever put there or saw there, was never there. One that changes by itself shows it when it is asked.
+fn notification_is_a_state(facts: &Facts<'_>, tally: &mut Tally) {
+    let stores = |path: &&Path<'_>| facts.alone && path.stores.is_some();
+    let mut known: BTreeMap<&str, BTreeSet<&[u8]>> = BTreeMap::new();
+    let plain = |asked: &Seen<'_>| !["query", "block2", "accept"].iter().any(|option| asked.has(option));
+    for (assoc, exchange, asked) in observations(facts).filter(|(_, exchange, asked)| exchange.is_only && plain(asked))
+    {
+        let Some(name) = asked.text("path") else { continue };
+        let Some(path) = facts.paths.get(name).filter(stores) else { continue };
+        let known = known.entry(name).or_insert_with(|| path.known());
+        let whole = |seen: &&Seen<'_>| seen.message() != "ack" && seen.code() == "2.05" && !seen.has("block2");
+        for seen in told(assoc, exchange).skip(1).filter(whole) {
+            let Some(after) = path.unchanged_around(seen.id()) else {
+                tally.may();
+                continue;
+            };
+            let what = "an observer was told what was never there";
+            let entries = [after.write.asked.id(), seen.id(), after.shown.id()];
+            let breach = !known.contains(seen.payload());
+            tally.must(seen.id(), breach.then(|| Breach::seen("notification", what, &entries).lesser()));
+        }
     }
 }
 

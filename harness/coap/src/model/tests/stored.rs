@@ -119,6 +119,43 @@ fn heeded(film: &mut Film, mid: i64, state: &str) {
 }
 
 #[test]
+fn an_observer_is_told_what_was_there_at_some_time() {
+    let news =
+        |film: &mut Film, what: &str| told(film, "non", 8, &[("observe", Value::Int(8)), ("payload", what.into())]);
+    check("notification-is-a-state", |film, wrong| {
+        stores(film);
+        observe(film, &[]);
+        put(film, 5, "three");
+        news(film, if wrong { "garbage" } else { "one" });
+        got(film, 6, "three");
+    });
+    // One that changes by itself shows it when it is asked, and of one that nobody asks nobody can say.
+    for after in ["off", ""] {
+        check("notification-is-a-state", |film, wrong| {
+            stores(film);
+            observe(film, &[]);
+            put(film, 5, "three");
+            news(film, "off");
+            match (wrong, after) {
+                (true, _) => got(film, 6, "three"),
+                (false, "") => {}
+                (false, after) => got(film, 6, after),
+            }
+        });
+    }
+}
+
+#[test]
+fn what_returns_though_nobody_has_written_since_had_not_changed() {
+    check("put-is-got", |film, wrong| {
+        stores(film);
+        put(film, 5, "three");
+        got(film, 6, "garbage");
+        got(film, 7, if wrong { "three" } else { "garbage" });
+    });
+}
+
+#[test]
 fn an_observer_learns_of_the_last_state() {
     check("latest-state-is-told", |film, wrong| {
         stores(film);

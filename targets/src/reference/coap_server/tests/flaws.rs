@@ -228,6 +228,7 @@ const DIALOGUES: &[(Flaw, Dialogue)] = &[
     (Flaw::LinksUnopened, listed),
     (Flaw::SecondObserverForgotten, observed),
     (Flaw::NoticeIsOld, observed),
+    (Flaw::NoticeIsGarbled, observed),
     (Flaw::NoticeWithoutNumber, observed),
     (Flaw::NoticeNumberFalls, observed),
     (Flaw::NoticeFormatChanges, observed),
