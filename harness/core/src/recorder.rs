@@ -42,6 +42,8 @@ pub const RECORD_LIMIT: &str = "record-limit-reached-bytes";
 pub const RECEIVED_LIMIT: &str = "received-limit-reached-bytes";
 /// Calibration entry with the datagrams of strangers beyond those that we tell apart.
 pub const UNHEARD: &str = "datagrams-unheard";
+/// Calibration entry with the datagrams that came to a socket of ours which had no room for them.
+pub const DROPPED: &str = "datagrams-dropped";
 /// Calibration entry with the connections that the kernel made, or was asked to make, and dropped, since the queue of a process that
 /// listens was full.
 pub const LISTEN_OVERFLOWS: &str = "listen-overflows";

@@ -12,7 +12,7 @@ use crate::oracle::lateness::tolerance;
 use crate::oracle::record::{Connection, Crossing, Moment, Record, StepRun, ids, writes};
 use crate::part::Part;
 use crate::plan::{Alternative, FleetPlan, Plan, Recording, StepPlan};
-use crate::recorder::{LOG_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
+use crate::recorder::{DROPPED, LOG_LIMIT, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 use crate::registry::Registry;
 use crate::script::{Class, Wanted};
 use crate::time::Time;
@@ -452,11 +452,12 @@ fn check_record(record: &Record<'_>, arm: &str, found: &mut Preconditions) {
 
 const LOG_CUT: &str = "the target logged more than we keep: its log is not whole";
 /// Limits of ours that the record names by themselves: on edges it need not show the connection that met one.
-const OWN_LIMITS: [(&str, &str); 5] = [
+const OWN_LIMITS: [(&str, &str); 6] = [
     (LOG_LIMIT, LOG_CUT),
     (RECORD_LIMIT, "the record was full before the trial was over"),
     (MEMORY_LIMIT, "our own memory limit was reached before the trial was over: fewer --jobs, or more --memory"),
     (RECEIVED_LIMIT, "a peer sent more than we take: our own limit"),
+    (DROPPED, "more datagrams came at once than the system keeps for us: our own limit"),
     (UNHEARD, "more strangers spoke than we tell apart: our own limit"),
 ];
 

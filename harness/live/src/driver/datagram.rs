@@ -179,7 +179,10 @@ impl Driver {
                 return true;
             }
             match port.socket.recv_from(&mut self.buffer) {
-                Ok((n, from)) => self.came_datagram(number, super::socket::addr(Some(from)), n),
+                Ok((n, from)) => {
+                    port.heard += n as u64 + COST;
+                    self.came_datagram(number, super::socket::addr(Some(from)), n);
+                }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return true,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(_) => port.troubled = true, // about an earlier datagram

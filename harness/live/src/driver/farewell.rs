@@ -2,12 +2,12 @@
 use proofhouse_core::actor::Input;
 use proofhouse_core::connection::{Addr, Close, CloseHow};
 use proofhouse_core::ids::Conn;
-use proofhouse_core::recorder::{RECEIVED_LIMIT, UNHEARD};
+use proofhouse_core::recorder::{DROPPED, RECEIVED_LIMIT, UNHEARD};
 use proofhouse_core::time::Time;
 use proofhouse_core::transcript::{By, Event, Who};
 
 use super::Driver;
-use super::port::{Begun, Peer, Waiting};
+use super::port::{Begun, Peer, Port, Waiting};
 
 impl Driver {
     /// One datagram of ours has reached nobody.
@@ -86,7 +86,7 @@ impl Driver {
         {
             let now = self.context.clock.now();
             self.given_up(now, (port.fleet, peer.position), port.take_waiting());
-            self.unheard(now, port.unheard);
+            self.own_limits(now, &port);
             for stranger in port.known.into_values().flatten() {
                 if let Some(gone) = self.peers.take(stranger) {
                     let (index, member) = self.identity(gone.fleet, gone.position);
@@ -107,10 +107,12 @@ impl Driver {
         }
     }
 
-    fn unheard(&mut self, now: Time, value: u64) {
-        if value > 0 {
-            let name = UNHEARD.to_string();
-            self.recorder.entry(now, Who::Harness, Event::Calibration { name, value });
+    fn own_limits(&mut self, now: Time, port: &Port) {
+        for (name, value) in [(UNHEARD, port.unheard), (DROPPED, port.dropped())] {
+            if value > 0 {
+                let name = name.to_string();
+                self.recorder.entry(now, Who::Harness, Event::Calibration { name, value });
+            }
         }
     }
 
@@ -120,7 +122,7 @@ impl Driver {
         for number in self.ports.open() {
             let Some(mut port) = self.ports.take(number) else { continue };
             self.given_up(now, (port.fleet, port.position.unwrap_or(0)), port.take_waiting());
-            self.unheard(now, port.unheard);
+            self.own_limits(now, &port);
         }
     }
 }

@@ -23,6 +23,9 @@ const WAITING_MAX: (usize, usize) = (256, 4 << 20);
 /// Bytes that a socket may hold for us, if the system lets it: twice what Linux gives unasked.
 const RECEIVE_BUFFER: usize = 416 << 10;
 
+/// Before so much has been heard at a socket, the system was not short of room for it: a quarter of what Linux gives unasked.
+const SURELY_ROOM: u64 = 52 << 10;
+
 /// A bound socket, unconnected, so that answers from anywhere are seen.
 pub(super) struct Port {
     pub(super) socket: Arc<UdpSocket>,
@@ -38,6 +41,8 @@ pub(super) struct Port {
     pub(super) troubled: bool,
     /// Datagrams of those who came after [`ASSOCIATIONS_MAX`] others.
     pub(super) unheard: u64,
+    /// What it has cost to hear all of them.
+    pub(super) heard: u64,
     waiting: VecDeque<Waiting>,
     waiting_bytes: usize,
 }
@@ -98,9 +103,15 @@ impl Port {
             reading: true,
             troubled: false,
             unheard: 0,
+            heard: 0,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
         }
+    }
+
+    /// Datagrams that came while the system had no room for them here. Asked only where so much was heard that it may have been short of it.
+    pub(super) fn dropped(&self) -> u64 {
+        if self.heard < SURELY_ROOM { 0 } else { inode(&self.socket).and_then(dropped).unwrap_or(0) }
     }
 
     /// Sends one datagram, after those that wait.
@@ -196,6 +207,19 @@ pub(super) fn listen(from: Addr) -> io::Result<UdpSocket> {
     Ok(UdpSocket::from_std(socket.into()))
 }
 
+/// A socket's number in the tables of `/proc/net`.
+fn inode(socket: &UdpSocket) -> Option<u64> {
+    rustix::fs::fstat(socket).ok().map(|stat| stat.st_ino)
+}
+
+/// The last column of a socket's line in `/proc/net/udp`.
+fn dropped(inode: u64) -> Option<u64> {
+    const INODE: usize = 9;
+    let table = std::fs::read_to_string("/proc/net/udp").ok()?;
+    let of = |line: &&str| line.split_whitespace().nth(INODE).and_then(|text| text.parse().ok()) == Some(inode);
+    table.lines().find(of)?.split_whitespace().last()?.parse().ok()
+}
+
 /// Our address on the way to `to`; nothing is sent.
 fn way_out(to: Approved) -> io::Result<u32> {
     let probe = Plain::bind((Ipv4Addr::UNSPECIFIED, 0))?;
@@ -278,5 +302,22 @@ mod tests {
         let order: Vec<u32> = std::iter::from_fn(|| port.send_waiting()).map(|(waiting, _)| waiting.conn.0).collect();
         assert_eq!(order, (0..256).collect::<Vec<_>>());
         assert_eq!(port.waiting_bytes, 0);
+    }
+
+    #[test]
+    fn what_the_system_had_no_room_for_is_counted_and_what_it_had_is_not() {
+        let (mut storm, mut calm) = (bound(), bound());
+        let from = Plain::bind("127.0.0.1:0").unwrap();
+        for port in [&mut storm, &mut calm] {
+            port.heard = SURELY_ROOM;
+        }
+        let bytes = [0; 60_000];
+        for _ in 0..50 {
+            from.send_to(&bytes, ("127.0.0.1", storm.from.port)).unwrap();
+        }
+        from.send_to(&bytes, ("127.0.0.1", calm.from.port)).unwrap();
+        assert!(storm.dropped() > 0 && calm.dropped() == 0, "{} {}", storm.dropped(), calm.dropped());
+        storm.heard = SURELY_ROOM - 1;
+        assert_eq!(storm.dropped(), 0, "nobody asks the system where so little has come");
     }
 }

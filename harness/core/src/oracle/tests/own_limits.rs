@@ -2,7 +2,7 @@
 use super::*;
 use crate::judge::preconditions;
 use crate::oracle::{answer_in_set, fleet_undisturbed, no_hang};
-use crate::recorder::{MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
+use crate::recorder::{DROPPED, MEMORY_LIMIT, RECEIVED_LIMIT, RECORD_LIMIT, UNHEARD};
 
 const SET: &str = "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n";
 const FLEET: &str = "[[expect]]\noracle = \"fleet-undisturbed\"\nof = \"honest\"\n";
@@ -54,7 +54,7 @@ fn nothing_passes_when_the_record_was_full_or_a_connection_was_cut_by_ourselves(
     let mut full = sound();
     full.entry(Who::Harness, Event::Calibration { name: RECORD_LIMIT.into(), value: 1 });
     assert_says(&gap(&full), Verdict::Inconclusive, "the record was full");
-    for limit in [RECEIVED_LIMIT, UNHEARD] {
+    for limit in [RECEIVED_LIMIT, UNHEARD, DROPPED] {
         let mut met = sound();
         met.entry(Who::Harness, Event::Calibration { name: limit.into(), value: 1 });
         assert_says(&gap(&met), Verdict::Inconclusive, "our own limit");
