@@ -360,11 +360,11 @@ oracle = "answer-in-set"
 of = "subscribes"
 "#;
 
-#[test]
-fn replays_serve_every_failure_of_their_trial() {
+/// The transcripts of the replays of each failure of a scenario on a live target.
+fn replays(scenario: &str) -> Vec<BTreeSet<String>> {
     let temp = tempfile::tempdir().unwrap();
     std::fs::create_dir(temp.path().join("s")).unwrap();
-    std::fs::write(temp.path().join("s/x.toml"), TWO_FAILURES).unwrap();
+    std::fs::write(temp.path().join("s/x.toml"), scenario).unwrap();
     let words =
         ["run", "x", "--scenarios", "s", "--target", "reference-live", "--out", "r", "-q", "--fail-on", "should"];
     expect_code(&run(temp.path(), &words), 100);
@@ -376,6 +376,17 @@ fn replays_serve_every_failure_of_their_trial() {
             replays.entry(word("signature")).or_default().insert(word("transcript"));
         }
     }
-    let each: Vec<&BTreeSet<String>> = replays.values().collect();
-    assert!(matches!(each[..], [a, b] if a == b && a.len() == 3), "{replays:?}");
+    replays.into_values().collect()
+}
+
+#[test]
+fn replays_serve_every_failure_of_their_trial() {
+    let each = replays(TWO_FAILURES);
+    assert!(matches!(&each[..], [a, b] if a == b && a.len() == 3), "{each:?}");
+}
+
+#[test]
+fn what_takes_long_is_replayed_as_often_as_decides_it() {
+    let each = replays(&TWO_FAILURES.replace("2500ms", "7s"));
+    assert!(matches!(&each[..], [a, b] if a == b && a.len() == 2), "{each:?}");
 }

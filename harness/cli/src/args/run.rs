@@ -68,7 +68,7 @@ pub struct Run {
     #[arg(long, default_value_t = 1024, value_name = "MIB", value_parser = clap::value_parser!(u32).range(64..))]
     pub memory: u32,
     /// Live replays that confirm a failure (more than half of them, and two thirds of those that
-    /// took place, must show it)
+    /// took place, must show it; one of more than six seconds is run as often as decides it)
     #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub replays: u32,
     /// Which trials are kept on disk

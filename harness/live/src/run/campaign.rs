@@ -1,5 +1,6 @@
 //! Many trials: probes first, then everything side by side, what needs quiet alone, and at last every failure confirmed.
 use std::cell::RefCell;
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -241,7 +242,9 @@ impl Campaign<'_> {
         let seen = seen.into_inner().expect("no worker is left");
         let none = Observed::new();
         let rest = jobs.iter().filter(|j| j.probe.is_none()).filter(open);
-        let (quiet, crowd): (Vec<&Job>, Vec<&Job>) = rest.partition(|job| self.needs_quiet(job));
+        let (quiet, mut crowd): (Vec<&Job>, Vec<&Job>) = rest.partition(|job| self.needs_quiet(job));
+        // The longest first, so that nobody waits at the end for one that could have begun at once.
+        crowd.sort_by_cached_key(|job| Reverse(self.plan(job).map_or(Duration::ZERO, |plan| plan.duration_estimate())));
         let seen = |job: &Job| seen.get(&job.target.digest).unwrap_or(&none);
         // Who waits for its target to live on lets others act meanwhile. It takes no place again: those who have one may wait for its memory.
         let slots = Slots::new(self.settings.jobs);

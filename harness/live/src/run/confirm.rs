@@ -7,6 +7,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{Builder, ScopedJoinHandle};
+use std::time::Duration;
 
 use proofhouse_core::finding::Finding;
 use proofhouse_core::ids::TrialNo;
@@ -26,6 +27,9 @@ use super::slots::Slots;
 use super::turn::lanes;
 use crate::clock::Stopwatch;
 use crate::digest::sha256;
+
+/// A trial that takes longer is replayed as often as decides it.
+const LONG: Duration = Duration::from_secs(6);
 
 mod counted;
 mod finding;
@@ -187,16 +191,19 @@ impl Campaign<'_> {
         smallest(&self.runner, plan, &job.target, wanted, budget, &stop)
     }
 
+    /// How long the trial of a failure took. One that lived on waited, and its replays do not, unless it failed only then.
+    fn acted(&self, suspicion: &Suspicion) -> Duration {
+        let waited = if suspicion.late { Duration::ZERO } else { self.runner.live.linger };
+        Duration::from_millis(suspicion.wall_ms).saturating_sub(waited)
+    }
+
     /// Questions that cutting down a live failure may cost: what fits in the time that the settings allow it. What must run alone is
     /// left as it is: everybody else would wait.
     fn live_budget(&self, plan: &Plan, suspicion: &Suspicion) -> u32 {
         if self.is_quiet(&suspicion.shown.oracle) {
             return 0;
         }
-        // A trial that lived on waited, and its replays do not, unless it failed only then.
-        let waited = if suspicion.late { 0.0 } else { self.runner.live.linger.as_secs_f64() };
-        let took = suspicion.wall_ms as f64 / 1000.0 - waited;
-        let each = plan.duration_estimate().as_secs_f64().max(took).max(0.5);
+        let each = plan.duration_estimate().max(self.acted(suspicion)).as_secs_f64().max(0.5);
         (self.settings.shrink_live.as_secs_f64() / each) as u32
     }
 
@@ -232,11 +239,12 @@ impl Campaign<'_> {
         Ok(all)
     }
 
-    /// The replays of one plan, side by side as far as there are places.
+    /// The replays of one plan. What takes long is replayed as often as decides it, and only where those disagree as often as was asked for.
     fn replays(&self, job: &Job, plan: &Plan, failures: &[&Suspicion], slots: &Slots) -> Vec<Ran> {
-        let (times, late) = (self.times(job) as usize, failures.iter().any(|suspicion| suspicion.late));
+        let times = self.times(job);
         // One record is enough to show a failure, and each may be large.
         let shown: Vec<AtomicBool> = failures.iter().map(|_| AtomicBool::new(false)).collect();
+        let late = failures.iter().any(|suspicion| suspicion.late);
         let one = || {
             let _slot = slots.take();
             let again = match self.interrupted() {
@@ -246,15 +254,16 @@ impl Campaign<'_> {
             self.reporter.tell(Progress::Replayed);
             Ran::of(again, failures, &shown)
         };
-        std::thread::scope(|scope| {
-            // Where the machine gives no thread, they come one after the other.
-            let others = (1..times).map_while(|_| Builder::new().spawn_scoped(scope, one).ok());
-            let others: Vec<ScopedJoinHandle<'_, _>> = others.collect();
-            let mut all = vec![one()];
-            all.extend(others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))));
-            all.resize_with(times.max(1), one);
-            all
-        })
+        let is_long = failures.iter().any(|suspicion| self.acted(suspicion) > LONG);
+        let decide = if is_long { times / 2 + 1 } else { times };
+        let mut all = at_once(decide, &one);
+        if all.iter().any(|ran| !ran.came.iter().all(Came::is_again)) {
+            all.extend(at_once(times - decide, &one));
+        }
+        for _ in all.len()..times as usize {
+            self.reporter.tell(Progress::Replayed); // it was announced
+        }
+        all
     }
 
     fn write(
@@ -299,6 +308,19 @@ impl Campaign<'_> {
         self.reporter.tell(Progress::Finding(finding));
         Ok(())
     }
+}
+
+/// Does the same so many times, side by side.
+fn at_once(times: u32, one: &(impl Fn() -> Ran + Sync)) -> Vec<Ran> {
+    std::thread::scope(|scope| {
+        // Where the machine gives no thread, they come one after the other.
+        let others = (1..times).map_while(|_| Builder::new().spawn_scoped(scope, one).ok());
+        let others: Vec<ScopedJoinHandle<'_, _>> = others.collect();
+        let mut all: Vec<Ran> = (0..times.min(1)).map(|_| one()).collect();
+        all.extend(others.into_iter().map(|other| other.join().unwrap_or_else(|panic| resume_unwind(panic))));
+        all.resize_with(times as usize, one);
+        all
+    })
 }
 
 /// One replay, asked for several failures.
