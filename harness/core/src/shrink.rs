@@ -17,15 +17,16 @@ mod tests;
 pub fn shrink(tree: &Located, budget: u32, fails: &mut dyn FnMut(&Located) -> bool) -> Located {
     let mut cutter = Cutter { best: tree.clone(), left: budget, fails };
     mend::number_steps(&mut cutter.best);
-    loop {
+    while cutter.left > 0 {
         let before = cutter.best.clone();
         for pass in passes::ALL {
             pass(&mut cutter);
         }
-        if cutter.left == 0 || cutter.best == before {
-            return cutter.best;
+        if cutter.best == before {
+            break;
         }
     }
+    cutter.best
 }
 
 /// The best tree so far, and whom to ask about a smaller one.
@@ -36,10 +37,10 @@ struct Cutter<'a> {
 }
 
 impl Cutter<'_> {
-    /// Mends the references of a cut tree and asks about it; a tree that still fails becomes the best one.
+    /// Mends the references of a cut tree and asks about it; a tree that still fails becomes the best one. One question is left.
     fn accepts(&mut self, mut cut: Located) -> bool {
         mend::mend(&mut cut);
-        if self.left == 0 || cut == self.best {
+        if cut == self.best {
             return false;
         }
         self.left -= 1;
@@ -50,8 +51,11 @@ impl Cutter<'_> {
         fails
     }
 
-    /// Changes a copy of the best tree and asks about it.
+    /// Changes a copy of the best tree and asks about it. No copy is made where no question is left: plans are large.
     fn tries(&mut self, change: impl FnOnce(&mut Located)) -> bool {
+        if self.left == 0 {
+            return false;
+        }
         let mut cut = self.best.clone();
         change(&mut cut);
         self.accepts(cut)

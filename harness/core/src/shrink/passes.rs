@@ -59,7 +59,7 @@ fn whole_connections(cutter: &mut Cutter<'_>) {
 
 fn single_steps(cutter: &mut Cutter<'_>) {
     for name in fleets(&cutter.best) {
-        let all = steps(cutter, &name);
+        let all = steps(cutter, &name).to_vec();
         ddmin(&all, &mut |kept| {
             let kept = kept.to_vec();
             cutter.tries(|tree| {
@@ -127,7 +127,7 @@ fn waits(cutter: &mut Cutter<'_>) {
 }
 
 fn shorten(cutter: &mut Cutter<'_>, place: impl Fn(&mut Located) -> Option<&mut Located>) {
-    loop {
+    while cutter.left > 0 {
         let mut copy = cutter.best.clone();
         let now = place(&mut copy).and_then(|value| duration(value.text()?).ok());
         let Some(now) = now.filter(|now| *now > SHORTEST) else { return };
@@ -161,16 +161,16 @@ fn leftovers(cutter: &mut Cutter<'_>) {
     }
 }
 
-fn steps(cutter: &Cutter<'_>, name: &str) -> Vec<Located> {
-    fleet(&cutter.best, name)
-        .and_then(|fleet| fleet.find("step"))
-        .map(|steps| steps.items().to_vec())
-        .unwrap_or_default()
+fn steps<'c>(cutter: &'c Cutter<'_>, name: &str) -> &'c [Located] {
+    fleet(&cutter.best, name).and_then(|fleet| fleet.find("step")).map_or(&[], Located::items)
 }
 
 fn for_each_step(cutter: &mut Cutter<'_>, mut work: impl FnMut(&mut Cutter<'_>, &str, usize)) {
     for name in fleets(&cutter.best) {
         for at in 0..steps(cutter, &name).len() {
+            if cutter.left == 0 {
+                return;
+            }
             work(cutter, &name, at);
         }
     }
