@@ -112,6 +112,26 @@ fn a_resumed_or_sharded_run_equals_the_plain_one_row_by_row() {
     }
 }
 
+#[test]
+fn everything_is_tried_with_one_seed_before_anything_with_the_next_and_the_longest_first() {
+    let temp = tempfile::tempdir().unwrap();
+    // MB-01 listens for a while, MA-13 waits for nothing, and neither is a probe.
+    let words = ["run", "MA-13", "MB-01", "--target", "reference", "--seeds", "3", "--jobs", "1", "-q", "--out", "r"];
+    run(temp.path(), &words);
+    let journal = std::fs::read_to_string(temp.path().join("r/journal.jsonl")).unwrap();
+    let lines = journal.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let rows = lines.filter_map(|line| line.get("row").cloned());
+    let told: Vec<(u64, bool)> = rows
+        .map(|row| (row["seed"].as_u64().unwrap(), row["scenario"].as_str().unwrap().to_owned()))
+        .filter(|(_, scenario)| scenario.contains("ma-13") || scenario.contains("mb-01"))
+        .map(|(seed, scenario)| (seed, scenario.contains("mb-01")))
+        .collect();
+    let mut wanted = told.clone();
+    wanted.sort_by_key(|&(seed, long)| (seed, !long));
+    assert_eq!(told, wanted);
+    assert!(told.iter().any(|(_, long)| *long) && told.last().unwrap().0 > told[0].0, "there is an order: {told:?}");
+}
+
 /// The rows of the parts are those of the whole, number by number; what stands in several parts is the same in each.
 fn parts_equal(plain: &[serde_json::Value], part: impl Fn(u32) -> Vec<serde_json::Value>) {
     let mut all = std::collections::BTreeMap::new();

@@ -99,6 +99,15 @@ pub trait Reporter: Sync {
     fn tell(&self, progress: Progress<'_>);
 }
 
+/// What decides when a trial begins.
+#[derive(Clone, Copy, Default)]
+struct JobNeeds {
+    /// Nothing may run beside it.
+    quiet: bool,
+    /// How long it may take, by its plan's own estimate.
+    time: Duration,
+}
+
 /// Trials under way for each that acts: the others wait for their targets to live on.
 const LINGERING: usize = 3;
 
@@ -242,9 +251,7 @@ impl Campaign<'_> {
         let seen = seen.into_inner().expect("no worker is left");
         let none = Observed::new();
         let rest = jobs.iter().filter(|j| j.probe.is_none()).filter(open);
-        let (quiet, mut crowd): (Vec<&Job>, Vec<&Job>) = rest.partition(|job| self.needs_quiet(job));
-        // The longest first, so that nobody waits at the end for one that could have begun at once.
-        crowd.sort_by_cached_key(|job| Reverse(self.plan(job).map_or(Duration::ZERO, |plan| plan.duration_estimate())));
+        let (quiet, crowd) = self.order(rest);
         let seen = |job: &Job| seen.get(&job.target.digest).unwrap_or(&none);
         // Who waits for its target to live on lets others act meanwhile. It takes no place again: those who have one may wait for its memory.
         let slots = Slots::new(self.settings.jobs);
@@ -291,8 +298,26 @@ impl Campaign<'_> {
         }
     }
 
-    fn needs_quiet(&self, job: &Job) -> bool {
-        self.plan(job).is_ok_and(|plan| plan.expects.iter().any(|expect| self.is_quiet(&expect.oracle)))
+    /// Those that have to be alone, and the others: everything with one seed before anything with the next, so that a run cut short has
+    /// tried everything; of one seed the longest first, so that nobody waits at the end for one that could have begun at once.
+    fn order<'j>(&self, jobs: impl Iterator<Item = &'j Job>) -> (Vec<&'j Job>, Vec<&'j Job>) {
+        let mut known = BTreeMap::new();
+        let mut needs = |job: &'j Job| {
+            let key = (&job.target.digest, &job.scenario.id, &job.case);
+            *known.entry(key).or_insert_with(|| self.needs(job))
+        };
+        let (quiet, mut crowd): (Vec<&Job>, Vec<&Job>) = jobs.partition(|job| needs(job).quiet);
+        crowd.sort_by_cached_key(|job| (job.seed, Reverse(needs(job).time)));
+        (quiet, crowd)
+    }
+
+    /// What any seed of a job's case needs. What cannot be planned needs nothing.
+    fn needs(&self, job: &Job) -> JobNeeds {
+        let plan = self.plan(job).ok();
+        plan.map_or(JobNeeds::default(), |plan| JobNeeds {
+            quiet: plan.expects.iter().any(|expect| self.is_quiet(&expect.oracle)),
+            time: plan.duration_estimate(),
+        })
     }
 
     /// Whether a rule decides only where nothing runs beside it.
