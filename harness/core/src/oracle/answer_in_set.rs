@@ -8,6 +8,7 @@ use super::aftermath::{came_later, was_silent};
 use super::astray::{Astray, astray};
 use super::habit::Habits;
 use super::record::{Moment, Record, StepRun, ids};
+use super::road;
 use super::rule::{CLAUSE, Needs, Oracle};
 use super::sockets::Sockets;
 use crate::key::{Key, Kind};
@@ -54,8 +55,7 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
             let run = record.steps.get(&(fleet.name.as_str(), member, step.index));
             match run.and_then(|run| run.ended.map(|(moment, state)| (run, moment, state))) {
                 Some((run, _, StepState::Met))
-                    if let Some(why) =
-                        too_short(&record, run, step).or_else(|| came_later(plan, &record, run, step)) =>
+                    if let Some(why) = is_none(&record, run, step).or_else(|| came_later(plan, &record, run, step)) =>
                 {
                     open = open.or(Some(format!("{}: {why}: it", run.name())));
                 }
@@ -69,6 +69,11 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
                             }
                         }
                     }
+                }
+                Some((run, _, StepState::Unmet))
+                    if let Some(why) = run.ran_out().then(|| road::hides_an_answer(&record)).flatten() =>
+                {
+                    open = open.or(Some(format!("{}: {why}: it", run.name())));
                 }
                 Some((run, _, StepState::Unmet)) if let Some(why) = record.excuse(run) => {
                     open = open.or(Some(format!("{} {why}: it", run.name())));
@@ -109,9 +114,10 @@ fn judge(expect: &Expect, plan: &Plan, transcript: &Transcript) -> Judgement {
     }
 }
 
-/// Why the silence that met a step is none: the target may take longer to answer than we have listened.
-fn too_short(record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Option<String> {
-    was_silent(run, step).then(|| record.hides_an_answer(record.listened(run)?)).flatten()
+/// Why the silence that met a step is none: the target may take longer to answer than we have listened, or the answer was lost.
+fn is_none(record: &Record<'_>, run: &StepRun<'_>, step: &StepPlan) -> Option<String> {
+    let too_short = || record.hides_an_answer(record.listened(run)?);
+    was_silent(run, step).then(|| too_short().or_else(|| road::hides_an_answer(record).map(String::from))).flatten()
 }
 
 /// Why the end of the connection that a step had instead of an answer is a habit of the target: it ends every connection so.

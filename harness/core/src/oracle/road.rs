@@ -21,8 +21,14 @@ pub(super) fn excuse(
     // All copies of two questions in a row are no loss on a road on which anything is served.
     let is_one = until.at.since(from) < deadline * 2;
     let again = record.witness(witness).any(|(moment, state)| moment >= until && served(state));
-    (is_one && again && serves_others(record, witness, from, until.at) && loses(record, witness, until))
+    (is_one && again && serves_others(record, witness, from, until.at) && loses(record, witness, Some(until)))
         .then_some("datagrams are lost on the road: others were served meanwhile")
+}
+
+/// Why a silence of the target after a step says nothing: questions of a witness were lost in the same trial, and this one may have been.
+pub(super) fn hides_an_answer(record: &Record<'_>) -> Option<&'static str> {
+    let loses = record.witnesses().any(|witness| loses(record, witness, None));
+    loses.then_some("datagrams are lost on the road, and this silence may be one")
 }
 
 /// Whether somebody else asked and was answered between two moments.
@@ -39,9 +45,9 @@ fn serves_others(record: &Record<'_>, witness: &str, from: Time, until: Time) ->
     })
 }
 
-/// Whether a question of the witness, but the one that ended then, was answered only when it was repeated, while others were served.
-fn loses(record: &Record<'_>, witness: &str, but: Moment) -> bool {
-    record.witness(witness).filter(|(moment, _)| *moment != but).any(|(moment, state)| {
+/// Whether a question of the witness, but one that ended then, was answered only when it was repeated, while others were served.
+fn loses(record: &Record<'_>, witness: &str, but: Option<Moment>) -> bool {
+    record.witness(witness).filter(|(moment, _)| Some(*moment) != but).any(|(moment, state)| {
         let WitnessState::Served { rtt, .. } = state else { return false };
         let from = Time(moment.at.0.saturating_sub(rtt));
         is_repeated(record, witness, from, moment.at) && serves_others(record, witness, from, moment.at)

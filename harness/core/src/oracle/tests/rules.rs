@@ -41,6 +41,24 @@ fn silence_is_an_answer_only_where_we_listened_longer_than_a_control_took() {
 }
 
 #[test]
+fn silence_is_no_answer_where_a_question_of_the_witness_was_lost() {
+    let judged = |lost: bool| {
+        let mut film = Film::new(plan(SILENCE));
+        film.at(0).open("witness", 0, 90).open("foe", 0, 1).step("foe", 0, 0, Some(1), StepState::Started);
+        film.at(100).sent(90, "ask", &[]).at(200).sent(1, "hello", &[]).got(1, "welcome", &[]);
+        if lost {
+            film.at(300).sent(90, "ask", &[]);
+        }
+        film.at(301).got(90, "yes", &[]).witness(WitnessState::Served { rtt: 201_000_000, late: 0 });
+        film.step("foe", 0, 0, Some(1), StepState::Met).met("foe", 0, 1, 1);
+        film.step("foe", 0, 2, Some(1), StepState::Started).at(2_301).step("foe", 0, 2, Some(1), StepState::Met);
+        film.judge(&answer_in_set::ORACLE)
+    };
+    assert_says(&judged(true), Verdict::Inconclusive, "lost on the road");
+    assert_eq!(judged(false).verdict, Verdict::Pass);
+}
+
+#[test]
 fn answers_outside_their_set_fail_and_answers_that_were_never_awaited_decide_nothing() {
     let rules = "[[expect]]\noracle = \"answer-in-set\"\nof = \"foe\"\n";
     let answer = |state: Option<StepState>| {

@@ -189,6 +189,26 @@ fn a_time_of_ours_convicts_nobody_who_was_as_slow_with_legal_clients_before_the_
     assert_says(&judged(2_001, 3_000), Verdict::Fail, "");
 }
 
+/// Before the attack the witness was answered when it asked again, and meanwhile others were served, or nobody was.
+fn asked_on_a_road(loses: bool, ended: u64) -> Judgement {
+    let mut film = asked_of_one_who_takes(10, ended);
+    film.at(8_000).open("witness", 0, 90).sent(90, "ask", &[]);
+    if loses {
+        film.at(8_500).sent(1, "hello", &[]).at(8_501).got(1, "welcome", &[]);
+    }
+    film.at(8_900).sent(90, "ask", &[]).got(90, "yes", &[]);
+    film.witness(WitnessState::Served { rtt: 900_000_000, late: 0 });
+    film.judge(&answer_in_set::ORACLE)
+}
+
+#[test]
+fn on_a_road_that_loses_a_step_without_an_answer_convicts_nobody() {
+    assert_says(&asked_on_a_road(true, 6_000), Verdict::Inconclusive, "lost on the road");
+    assert_says(&asked_on_a_road(false, 6_000), Verdict::Fail, "");
+    // A wrong answer was not lost.
+    assert_says(&asked_on_a_road(true, 100), Verdict::Fail, "");
+}
+
 #[test]
 fn slowness_that_came_with_the_attack_excuses_nothing() {
     let mut film = asked_of_one_who_takes(10, 6_000);
