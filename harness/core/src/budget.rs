@@ -49,6 +49,12 @@ struct Share {
 }
 
 impl Lease {
+    /// Of what a trial may hold in any case, and no more.
+    #[must_use]
+    pub fn spared() -> Lease {
+        Budget::of(0).lease()
+    }
+
     /// Takes so many bytes; `false` where they are not to be had. They are not taken then.
     #[must_use]
     pub fn take(&self, bytes: u64) -> bool {
@@ -107,5 +113,7 @@ mod tests {
         assert!(!small.take(1));
         assert_eq!(budget.taken(), 10 * MIB + SPARED, "what was refused is not taken");
         assert!(Lease::default().take(u64::MAX), "no budget, no limit");
+        let spared = Lease::spared();
+        assert!(spared.take(SPARED) && !spared.take(1));
     }
 }

@@ -241,13 +241,19 @@ impl Recorder {
     #[must_use]
     pub fn take(&mut self) -> Transcript {
         debug_assert!(self.edges.is_none(), "totals of edges cover a whole record");
-        self.size = 0;
+        (self.size, self.short) = (0, false);
         Transcript { header: self.transcript.header.clone(), entries: core::mem::take(&mut self.transcript.entries) }
     }
 
     /// Keeps every message from now on, whatever the plan says: for the few that are never many.
     pub fn record_all(&mut self) {
         self.edges = None;
+    }
+
+    /// Takes so many bytes of what the record is charged to, for what is held beside it; `false` where they are not to be had.
+    #[must_use]
+    pub fn takes(&self, bytes: u64) -> bool {
+        self.lease.take(bytes)
     }
 
     /// The record, with totals of fleets recorded on edges.

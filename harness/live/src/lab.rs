@@ -213,8 +213,8 @@ impl Lab {
         rights(&mut driver);
         if self.witness.is_none() {
             let context = self.context(Arc::clone(&driver.context().plan), self.observed.clock().clone());
-            // Few words, and they outlive the round.
-            let context = TrialContext { memory: Lease::default(), ..context };
+            // They outlive the round: each is told what its record is charged to.
+            let context = TrialContext { memory: Lease::spared(), ..context };
             self.witness = Witness::start(context, Arc::clone(&self.options.interrupt))?;
         }
         let zero = self.zero;
@@ -226,7 +226,7 @@ impl Lab {
             if let Some(witness) = witness {
                 let (heard, hears) = channel();
                 cues.witness = Some(hears);
-                cues.ask = Some(witness.begin((heard, driver.waker()), &driver.context().plan, zero));
+                cues.ask = Some(witness.begin((heard, driver.waker()), driver.context(), zero));
             }
             if let Some((process, accounts)) = ours {
                 let process = &*process;

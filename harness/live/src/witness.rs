@@ -54,13 +54,13 @@ impl Witness {
         who(&self.plan) == who(plan)
     }
 
-    /// A round of this plan begins, at `zero` of the lab's time. Yields how they are asked for its last word.
-    pub(crate) fn begin(&self, ear: Ear, plan: &Plan, zero: Time) -> (Sender<Bid>, Arc<Waker>) {
-        let place = |own: &FleetPlan| plan.fleet(&own.name).map(|fleet| (own.index, fleet.index));
+    /// This round begins, at `zero` of the lab's time. Yields how they are asked for its last word.
+    pub(crate) fn begin(&self, ear: Ear, round: &TrialContext, zero: Time) -> (Sender<Bid>, Arc<Waker>) {
+        let place = |own: &FleetPlan| round.plan.fleet(&own.name).map(|fleet| (own.index, fleet.index));
         let places = fleets(&self.plan).filter_map(place).collect();
         let bids = self.bids.clone().expect("it is taken when this is dropped");
         // Witnesses that are gone say why when they are asked for their record.
-        let _ = bids.send(Bid::Begin(Round { zero, ear, places }));
+        let _ = bids.send(Bid::Begin(Round { zero, ear, places, memory: round.memory.clone() }));
         let _ = self.waker.wake();
         (bids, Arc::clone(&self.waker))
     }

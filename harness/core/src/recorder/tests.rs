@@ -1,3 +1,4 @@
+use crate::budget::{Budget, Lease, SPARED};
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -103,10 +104,10 @@ fn an_entry_shows_64_kib_and_the_digest_of_the_rest() {
 #[test]
 fn a_record_for_which_no_memory_is_left_says_so_once() {
     let plan = plan(vec![fleet("dev", 1, &[])]);
-    let budget = crate::budget::Budget::of(0);
+    let budget = Budget::of(0);
     let mut recorder = Recorder::new(header(&plan), &plan, &registry());
     recorder.charge(budget.lease());
-    let spared = crate::budget::SPARED / (400 + ENTRY_OVERHEAD); // as below
+    let spared = SPARED / (400 + ENTRY_OVERHEAD); // as below
     for n in 0..spared as u32 + 10 {
         recorder.sent(Time::ZERO, 0, 0, Conn(n), &[255; 100]);
     }
@@ -115,6 +116,22 @@ fn a_record_for_which_no_memory_is_left_says_so_once() {
     assert_eq!(sent, spared + 1, "what is always spared, and the one that was too much");
     let told = |event: &Event| matches!(event, Event::Calibration { name, .. } if name == MEMORY_LIMIT);
     assert_eq!(count(&transcript, told), 1);
+}
+
+#[test]
+fn a_round_for_which_no_memory_was_left_takes_none_from_the_next() {
+    let plan = plan(vec![fleet("dev", 1, &[])]);
+    let mut recorder = Recorder::new(header(&plan), &plan, &registry());
+    recorder.charge(Lease::spared());
+    assert!(recorder.takes(SPARED), "what is held beside the record is charged with it");
+    recorder.sent(Time::ZERO, 0, 0, Conn(0), &[255; 100]);
+    recorder.sent(Time::ZERO, 0, 0, Conn(0), &[255; 100]);
+    let sent = |round: &Transcript| count(round, |event| matches!(event, Event::Sent(_)));
+    assert_eq!(sent(&recorder.take()), 1, "the one that was too much");
+    recorder.charge(Lease::default());
+    recorder.sent(Time::ZERO, 0, 0, Conn(0), &[255; 100]);
+    recorder.sent(Time::ZERO, 0, 0, Conn(0), &[255; 100]);
+    assert_eq!(sent(&recorder.take()), 2);
 }
 
 #[test]

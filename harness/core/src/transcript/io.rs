@@ -15,7 +15,7 @@ impl Transcript {
     #[must_use]
     pub fn to_jsonl(&self) -> String {
         let mut text = String::new();
-        self.lines(|line| text.push_str(line));
+        self.each_line(|line| text.push_str(line));
         text
     }
 
@@ -24,16 +24,24 @@ impl Transcript {
     /// # Errors
     /// Says which line is wrong.
     pub fn from_jsonl(text: &str) -> Result<Transcript, String> {
-        let mut lines = text.lines().enumerate();
+        Transcript::from_lines(text.lines())
+    }
+
+    /// As [`Transcript::from_jsonl`], line by line: a large record need not be in memory twice.
+    ///
+    /// # Errors
+    /// Says which line is wrong.
+    pub fn from_lines(lines: impl Iterator<Item = impl AsRef<str>>) -> Result<Transcript, String> {
+        let mut lines = lines.enumerate();
         let (_, first) = lines.next().ok_or("line 1: a transcript begins with its header; this one is empty")?;
-        let header: Header = read(0, first)?;
+        let header: Header = read(0, first.as_ref())?;
         if header.format > FORMAT {
             return Err(format!(
                 "line 1: format {} is newer than this build, which reads up to {FORMAT}",
                 header.format
             ));
         }
-        let entries = lines.map(|(n, line)| read(n, line)).collect::<Result<Vec<_>, String>>()?;
+        let entries = lines.map(|(n, line)| read(n, line.as_ref())).collect::<Result<Vec<_>, String>>()?;
         Ok(Transcript { header, entries })
     }
 
@@ -41,11 +49,12 @@ impl Transcript {
     #[must_use]
     pub fn digest(&self) -> String {
         let mut digest = Sha256::new();
-        self.lines(|line| digest.update(line));
+        self.each_line(|line| digest.update(line));
         hex(&digest.finalize())
     }
 
-    fn lines(&self, mut take: impl FnMut(&str)) {
+    /// Hands over the lines of [`Transcript::to_jsonl`], each with its end: a large record need not be in memory twice.
+    pub fn each_line(&self, mut take: impl FnMut(&str)) {
         take(&line(&self.header));
         for entry in &self.entries {
             take(&line(entry));

@@ -109,6 +109,8 @@ pub struct Round {
     pub ear: Ear,
     /// Places of their fleets: in their own plan, and in the round's.
     pub places: Vec<(u16, u16)>,
+    /// What their record of it is charged to.
+    pub memory: Lease,
 }
 
 /// Who talks to a driver while it runs.

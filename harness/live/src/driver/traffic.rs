@@ -22,6 +22,12 @@ pub(super) const READ_MAX: usize = 64 << 10;
 const READS_PER_TURN: u32 = 4;
 /// What one connection may bring where every byte is recorded. A peer that sends without end is cut off here, by us.
 pub(super) const RECEIVED_MAX: u64 = 16 << 20;
+
+/// Bytes received on one connection that no budget is asked for. What comes beyond may be one packet that never ends, and then it is held.
+const UNFINISHED_FREE: u64 = 256 << 10;
+
+/// Who holds a packet that is not finished: the member, the record's reader, and the room that each has made for more.
+const UNFINISHED_COPIES: u64 = 4;
 /// The same where first, last and unusual messages are recorded: no device is sent as much in the longest trial, and the memory that a
 /// packet without end takes stays bounded.
 pub(super) const EDGES_RECEIVED_MAX: u64 = 256 << 20;
@@ -235,7 +241,8 @@ impl Driver {
         let Some(socket) = self.slots.get(conn) else { return };
         socket.received += n as u64;
         let most = if self.recycles { EDGES_RECEIVED_MAX } else { RECEIVED_MAX };
-        if socket.received > most {
+        let beyond = socket.received.saturating_sub(UNFINISHED_FREE).min(n as u64);
+        if socket.received > most || !self.recycles && !self.recorder.takes(beyond * UNFINISHED_COPIES) {
             return self.too_much(conn);
         }
         let (fleet, position) = (socket.fleet, socket.position);

@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, TryRecvError};
 use mio::{Events, Token};
 use proofhouse_core::actor::Input;
 use proofhouse_core::board::{Heard, News, start_of};
+use proofhouse_core::budget::Lease;
 use proofhouse_core::connection::Close;
 use proofhouse_core::ids::Conn;
 use proofhouse_core::time::{Duration, Time, nanos};
@@ -296,6 +297,7 @@ impl Driver {
             Bid::Begin(begins) => {
                 let fresh = !self.begun;
                 self.begun = true;
+                self.recorder.charge(begins.memory.clone());
                 *round = Some(begins);
                 match fresh {
                     true => self.deliver_to_all(Input::Start),
@@ -306,8 +308,12 @@ impl Driver {
                 }
             }
             Bid::Ask => self.deliver_to_all(Input::Ask),
-            // Who asked for it may have been interrupted meanwhile.
-            Bid::Record(reply) => _ = reply.send(self.recorder.take()),
+            Bid::Record(reply) => {
+                // Nobody waits for what comes between rounds.
+                self.recorder.charge(Lease::spared());
+                // Who asked for it may have been interrupted meanwhile.
+                let _ = reply.send(self.recorder.take());
+            }
         }
     }
 

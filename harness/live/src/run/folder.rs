@@ -1,6 +1,6 @@
 //! The folder of a run: where trials and findings lie, and how their files are written.
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use flate2::Compression;
@@ -64,15 +64,24 @@ impl Folder {
     /// # Errors
     /// When the system says no.
     pub fn write(&self, name: &str, bytes: &[u8]) -> Result<(), FileError> {
+        self.write_with(name, |file| file.write_all(bytes))
+    }
+
+    /// As [`Folder::write`], with what `fill` writes.
+    fn write_with(
+        &self,
+        name: &str,
+        fill: impl FnOnce(&mut BufWriter<fs::File>) -> io::Result<()>,
+    ) -> Result<(), FileError> {
         let path = self.root.join(name);
         let part = path.with_extension("part");
         let write = || -> io::Result<()> {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent)?;
             }
-            let mut file = fs::File::create(&part)?;
-            file.write_all(bytes)?;
-            file.sync_data()?;
+            let mut file = BufWriter::new(fs::File::create(&part)?);
+            fill(&mut file)?;
+            file.into_inner()?.sync_data()?;
             fs::rename(&part, &path)
         };
         write().map_err(|error| {
@@ -115,12 +124,14 @@ impl Folder {
     pub fn keep_trial(&self, n: TrialNo, outcome: &Outcome) -> Result<(), FileError> {
         let trial = Folder::trial(n, &outcome.plan.id, outcome.plan.seed);
         self.write(&format!("{trial}/plan.toml"), outcome.plan.to_toml().as_bytes())?;
-        self.write(&format!("{trial}/transcript.jsonl.gz"), &gzip(outcome.transcript.to_jsonl().as_bytes()))?;
-        if let Some(control) = &outcome.control {
-            self.write(&format!("{trial}/control.jsonl.gz"), &gzip(control.to_jsonl().as_bytes()))?;
-        }
-        if let Some(clearing) = &outcome.clearing {
-            self.write(&format!("{trial}/clearing.jsonl.gz"), &gzip(clearing.to_jsonl().as_bytes()))?;
+        let kept = [("control", &outcome.control), ("clearing", &outcome.clearing)];
+        let kept = kept.iter().filter_map(|(which, record)| Some((*which, record.as_ref()?)));
+        for (which, record) in [("transcript", &outcome.transcript)].into_iter().chain(kept) {
+            self.write_with(&format!("{trial}/{which}.jsonl.gz"), |file| {
+                let mut packed = GzEncoder::new(file, Compression::fast());
+                lines(record, &mut packed)?;
+                packed.finish().map(drop)
+            })?;
         }
         Ok(())
     }
@@ -141,9 +152,11 @@ impl Folder {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
-        let mut text = String::new();
-        GzDecoder::new(file).read_to_string(&mut text).map_err(|e| format!("{}: {e}", path.display()))?;
-        Transcript::from_jsonl(&text).map(Some).map_err(|e| format!("{}: {e}", path.display()))
+        let mut trouble = None;
+        let lines = BufReader::new(GzDecoder::new(file)).lines();
+        let read = Transcript::from_lines(lines.map_while(|line| line.map_err(|error| trouble = Some(error)).ok()));
+        let read = trouble.map_or(read, |error| Err(error.to_string()));
+        read.map(Some).map_err(|e| format!("{}: {e}", path.display()))
     }
 
     /// Writes a finding's folder: what it is, its smallest scenario, its record, how to repeat it.
@@ -160,10 +173,10 @@ impl Folder {
     ) -> Result<(), FileError> {
         let at = |name: &str| format!("{}/{name}", Folder::finding(finding));
         self.write(&at("scenario.toml"), plan.to_toml().as_bytes())?;
-        self.write(&at("transcript.jsonl"), transcript.to_jsonl().as_bytes())?;
+        self.write_with(&at("transcript.jsonl"), |file| lines(transcript, file))?;
         self.write(&at("transcript.txt"), transcript.to_text().as_bytes())?;
         if let Some(control) = control {
-            self.write(&at("control.jsonl"), control.to_jsonl().as_bytes())?;
+            self.write_with(&at("control.jsonl"), |file| lines(control, file))?;
         }
         let shown = if finding.arm.is_main() { transcript } else { control.unwrap_or(transcript) };
         self.write(&at("target.log"), target_log(shown).as_bytes())?;
@@ -188,6 +201,17 @@ pub fn file_name(name: &str) -> String {
 
 /// Longest name that is kept as it is: a file may have 255 bytes, and more stands before and behind it.
 const NAME_MAX: usize = 120;
+
+/// Writes a record line by line, up to the first trouble.
+fn lines(record: &Transcript, to: &mut impl Write) -> io::Result<()> {
+    let mut written = Ok(());
+    record.each_line(|line| {
+        if written.is_ok() {
+            written = to.write_all(line.as_bytes());
+        }
+    });
+    written
+}
 
 /// What the target logged, one line each, with the time in seconds.
 fn target_log(transcript: &Transcript) -> String {
