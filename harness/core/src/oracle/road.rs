@@ -45,19 +45,27 @@ fn serves_others(record: &Record<'_>, witness: &str, from: Time, until: Time) ->
     })
 }
 
-/// Whether a question of the witness, but one that ended then, was answered only when it was repeated, while others were served.
+/// Whether a question of the witness, but one that ended then, was answered only when it was repeated, while others were served. A server
+/// whose every answer takes longer than that is slow.
 fn loses(record: &Record<'_>, witness: &str, but: Option<Moment>) -> bool {
+    let rtt = |(_, state)| if let WitnessState::Served { rtt, .. } = state { Some(rtt) } else { None };
+    let fastest = record.witness(witness).filter_map(rtt).min().unwrap_or(u64::MAX);
     record.witness(witness).filter(|(moment, _)| Some(*moment) != but).any(|(moment, state)| {
         let WitnessState::Served { rtt, .. } = state else { return false };
         let from = Time(moment.at.0.saturating_sub(rtt));
-        is_repeated(record, witness, from, moment.at) && serves_others(record, witness, from, moment.at)
+        let repeated = repeated_after(record, witness, from, moment.at);
+        repeated.is_some_and(|after| after > Duration::from_nanos(fastest))
+            && serves_others(record, witness, from, moment.at)
     })
 }
 
-/// Whether it sent the same packet twice between two moments.
-fn is_repeated(record: &Record<'_>, witness: &str, from: Time, until: Time) -> bool {
+/// After how long it sent a packet a second time between two moments; `None`: it sent none twice.
+fn repeated_after(record: &Record<'_>, witness: &str, from: Time, until: Time) -> Option<Duration> {
     let own = record.packets_by(witness, 0);
     let asked: Vec<&Crossing<'_>> =
         own.iter().filter(|c| c.sent && c.moment.at >= from && c.moment.at <= until).collect();
-    asked.iter().enumerate().any(|(at, c)| asked[..at].iter().any(|b| (b.conn, b.packet) == (c.conn, c.packet)))
+    asked.iter().enumerate().find_map(|(at, c)| {
+        let first = asked[..at].iter().find(|b| (b.conn, b.packet) == (c.conn, c.packet))?;
+        Some(c.moment.at.since(first.moment.at))
+    })
 }

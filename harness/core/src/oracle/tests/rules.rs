@@ -44,7 +44,8 @@ fn silence_is_an_answer_only_where_we_listened_longer_than_a_control_took() {
 fn silence_is_no_answer_where_a_question_of_the_witness_was_lost() {
     let judged = |lost: bool| {
         let mut film = Film::new(plan(SILENCE));
-        film.at(0).open("witness", 0, 90).open("foe", 0, 1).step("foe", 0, 0, Some(1), StepState::Started);
+        film.at(0).open("witness", 0, 90).served();
+        film.open("foe", 0, 1).step("foe", 0, 0, Some(1), StepState::Started);
         film.at(100).sent(90, "ask", &[]).at(200).sent(1, "hello", &[]).got(1, "welcome", &[]);
         if lost {
             film.at(300).sent(90, "ask", &[]);
